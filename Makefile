@@ -1,0 +1,40 @@
+# Each target does its own set-up: scripts/setup fills .venv once, and again when the pinned versions change.
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+.PHONY: help demo test check bench bench-accuracy wheel clean
+
+PYTHON := .venv/bin/python
+RESULTS := benchmarks/results
+OUT := demo
+
+help: ## print this list
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | awk -F'\t' '{ printf "  make %-16s %s\n", $$1, $$2 }'
+
+demo: ## render parts, train, evaluate and inspect; writes to demo/ (OUT=folder for another)
+	@scripts/setup light
+	@.venv/bin/sightline demo --out "$(OUT)"
+
+test: check ## everything that must hold: the checks, then all tests
+	@$(PYTHON) -m pytest
+
+check: ## format, lint, strict types, layers, sizes
+	@scripts/setup dev
+	@scripts/check
+
+bench: ## latency, coreset and backbone tables into benchmarks/results
+	@scripts/setup dev
+	$(PYTHON) benchmarks/latency.py --out $(RESULTS)
+	$(PYTHON) benchmarks/coreset.py --out $(RESULTS)
+	$(PYTHON) benchmarks/backbones.py --out $(RESULTS)
+
+bench-accuracy: ## accuracy on the real data sets beside the project (../shared) into benchmarks/results
+	@scripts/setup dev
+	$(PYTHON) benchmarks/accuracy.py --out $(RESULTS)
+
+wheel: ## build the wheel into dist/
+	@scripts/setup dev
+	@$(PYTHON) -m build --wheel --no-isolation --outdir dist
+
+clean: ## remove everything the other targets made, .venv included; results and the backbone's cache stay
+	rm -rf .venv demo dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

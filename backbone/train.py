@@ -1,0 +1,171 @@
+"""Train the student on the cached targets for a given number of minutes; checkpoints are exponential averages.
+
+python backbone/targets.py                 # once: the cache
+python backbone/train.py --minutes 90
+python backbone/export.py
+"""
+
+import argparse
+import json
+import math
+import time
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from student import Student, StudentConfig
+from torch import Tensor
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrainConfig:
+    """The schedule runs on the clock, so that the rate reaches zero when the time is up, on any machine."""
+
+    minutes: float = 90
+    batch: int = 16
+    peak_rate: float = 2e-3
+    warm_up_fraction: float = 0.02
+    weight_decay: float = 1e-2
+    average_decay: float = 0.998
+    held_out: int = 256  # crops never trained on, for the explained variance
+    stride16_weight: float = 0.7
+    start: str | None = None  # weights to begin with, a student.pt; None: random ones
+    seed: int = 0
+
+
+class Cache:
+    """The cached crops and targets, read whole into memory."""
+
+    def __init__(self, folder: Path) -> None:
+        if not (folder / "cache.json").exists():
+            raise SystemExit(f"{folder}: no finished cache here. Run backbone/targets.py first.")
+        self.about = json.loads((folder / "cache.json").read_text())
+        self.crops = np.load(folder / "crops.npy")  # (N, S, S, 3) uint8
+        self.targets = {s: np.load(folder / f"target_{s}.npy") for s in (8, 16)}  # (N, S/s, S/s, K) float16
+
+    def batch(self, indices: np.ndarray, device: str) -> tuple[Tensor, Tensor, Tensor]:
+        images = torch.from_numpy(self.crops[indices]).to(device).permute(0, 3, 1, 2).float() / 255
+        near, far = (self._targets(stride, indices, device) for stride in (8, 16))
+        return images, near, far
+
+    def _targets(self, stride: int, indices: np.ndarray, device: str) -> Tensor:
+        """Targets brought to about unit variance per component: Adam's steps are of a size, whatever the scale."""
+        stored = torch.from_numpy(self.targets[stride][indices]).to(device).float()
+        return stored.permute(0, 3, 1, 2) * stored.shape[-1] ** 0.5
+
+
+def train(cache: Cache, student_config: StudentConfig, config: TrainConfig, folder: Path, device: str) -> None:
+    """Write `student.pt` (a state dict of averaged weights) and `training.json` into `folder` as training goes on."""
+    torch.manual_seed(config.seed)
+    student = Student(student_config)
+    if config.start:
+        student.load_state_dict(torch.load(config.start, weights_only=True))
+    student = student.to(device).to(memory_format=torch.channels_last)
+    average = torch.optim.swa_utils.AveragedModel(
+        student, multi_avg_fn=torch.optim.swa_utils.get_ema_multi_avg_fn(config.average_decay), use_buffers=True
+    )
+    optimizer = torch.optim.AdamW(student.parameters(), lr=config.peak_rate, weight_decay=config.weight_decay)
+    start, step, recent = time.monotonic(), 0, 1.0
+    for indices in _order(len(cache.crops) - config.held_out, config):
+        elapsed = (time.monotonic() - start) / (config.minutes * 60)
+        if elapsed >= 1:
+            break
+        for group in optimizer.param_groups:
+            group["lr"] = config.peak_rate * _rate(elapsed, config)
+        images, near, far = cache.batch(indices, device)
+        predicted8, predicted16 = student(images.contiguous(memory_format=torch.channels_last))
+        loss = _loss(predicted8, near) + config.stride16_weight * _loss(predicted16, far)
+        optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(student.parameters(), 1.0)
+        optimizer.step()
+        average.update_parameters(student)
+        step += 1
+        recent += 0.01 * (float(loss.detach()) - recent)
+        if step % 250 == 0:
+            _checkpoint(average, cache, config, student_config, folder, device, step, elapsed)
+            print(f"running loss {recent:.4f}", flush=True)
+    _checkpoint(average, cache, config, student_config, folder, device, step, 1.0)
+
+
+def _order(count: int, config: TrainConfig) -> Iterator[np.ndarray]:
+    rng = np.random.default_rng(config.seed)
+    while True:
+        shuffled = rng.permutation(count)
+        yield from (np.sort(shuffled[i : i + config.batch]) for i in range(0, count - config.batch + 1, config.batch))
+
+
+def _rate(elapsed: float, config: TrainConfig) -> float:
+    if elapsed < config.warm_up_fraction:
+        return elapsed / config.warm_up_fraction
+    return 0.5 * (1 + math.cos(math.pi * (elapsed - config.warm_up_fraction) / (1 - config.warm_up_fraction)))
+
+
+def _error(predicted: Tensor, target: Tensor) -> Tensor:
+    """Mean squared error per component; predicting zero everywhere gives about 0.8."""
+    return (predicted - target).square().mean()
+
+
+def _loss(predicted: Tensor, target: Tensor) -> Tensor:
+    """Error of the 3 x 3 means, which detectors use, with the rest of the detail at a lower weight."""
+    difference = predicted - target
+    return (
+        torch.nn.functional.avg_pool2d(difference, 3, 1, 1, count_include_pad=False).square().mean()
+        + 0.3 * difference.square().mean()
+    )
+
+
+@torch.no_grad()
+def _checkpoint(
+    average: torch.nn.Module,
+    cache: Cache,
+    config: TrainConfig,
+    student_config: StudentConfig,
+    folder: Path,
+    device: str,
+    step: int,
+    elapsed: float,
+) -> None:
+    average.eval()
+    total = len(cache.crops)
+    errors = []
+    for first in range(total - config.held_out, total, 32):
+        images, near, far = cache.batch(np.arange(first, min(first + 32, total)), device)
+        predicted8, predicted16 = average(images)
+        errors.append([float(_error(p, t) / t.square().mean()) for p, t in ((predicted8, near), (predicted16, far))])
+    explained = [round(1 - float(e), 4) for e in np.mean(errors, axis=0)]
+    average.train()
+    folder.mkdir(parents=True, exist_ok=True)
+    partial = folder / "student.pt.partial"
+    torch.save(average.module.state_dict(), partial)
+    partial.replace(folder / "student.pt")
+    log = {
+        "step": step,
+        "elapsed": round(elapsed, 4),
+        "explained_variance_8_16": explained,
+        "train": asdict(config),
+        "student": asdict(student_config),
+        "cache": cache.about,
+    }
+    (folder / "training.json").write_text(json.dumps(log, indent=1))
+    print(f"step {step}, {elapsed:.1%} of the time, explained variance {explained}", flush=True)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--cache", type=Path, default=Path("backbone/cache"))
+    parser.add_argument("--minutes", type=float, default=TrainConfig().minutes)
+    parser.add_argument("--seed", type=int, default=TrainConfig().seed)
+    parser.add_argument("--start", help="student.pt to begin with instead of random weights")
+    parser.add_argument("--threads", type=int, default=torch.get_num_threads())
+    parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
+    arguments = parser.parse_args()
+    torch.set_num_threads(arguments.threads)
+    config = TrainConfig(minutes=arguments.minutes, start=arguments.start, seed=arguments.seed)
+    train(Cache(arguments.cache), StudentConfig(), config, arguments.cache, arguments.device)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,76 @@
+"""`sightline bench`: how fast a model judges, and what it needs."""
+
+import json
+import resource
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import click
+import cv2
+import numpy as np
+
+from sightline.cli.options import Size, json_option, model_argument, threads_option
+from sightline.inspector import Inspector, load
+from sightline.records import FloatArray
+
+Figures = dict[str, float | int | str]
+
+
+@click.command("bench")
+@model_argument
+@click.option("--image", type=click.Path(path_type=Path), help="Picture to judge.  [default: a made-up one]")
+@click.option("--size", type=Size(), default="640x480", show_default=True, help="Of the made-up picture, px.")
+@click.option("--runs", type=click.IntRange(min=10), default=100, show_default=True)
+@click.option("--streams", type=click.IntRange(min=1), default=2, show_default=True, help="Pictures judged at once.")
+@threads_option
+@json_option
+def bench_command(
+    model: Path, image: Path | None, size: tuple[int, int], runs: int, streams: int, threads: int | None, as_json: bool
+) -> None:
+    """Measure MODEL on this machine: latency of decoding, graph and all, throughput, memory and file size.
+
+    Latency is that of one picture after another. Throughput is measured with --streams at once. Other work on the
+    machine shows in p99: compare medians, and ratios within one run.
+    """
+    inspector = load(model, threads=threads)
+    picture = image.read_bytes() if image else _made_up(size, inspector)
+    figures = measure(inspector, picture, runs, streams)
+    figures["file_mb"] = round(model.stat().st_size / 1e6, 3)
+    if as_json:
+        click.echo(json.dumps({"model": str(model), "model_id": inspector.model_id, **figures}, indent=2))
+        return
+    for part in ("decode", "graph", "total"):
+        click.echo(f"{part:10} p50 {figures[f'{part}_ms_p50']:8.2f} ms   p99 {figures[f'{part}_ms_p99']:8.2f} ms")
+    click.echo(f"throughput {figures['pictures_per_second']:8.1f} pictures/s with {streams} at once")
+    click.echo(f"memory     {figures['peak_memory_mb']:8.1f} MB at the peak, of this process")
+    click.echo(f"file       {figures['file_mb']:8.2f} MB")
+
+
+def measure(inspector: Inspector, picture: bytes, runs: int, streams: int) -> Figures:
+    """Latency in ms (p50, p99), throughput and peak resident memory in MB of judging one encoded picture again."""
+    for _ in range(3):
+        inspector.inspect(picture)
+    timings = [inspector.inspect(picture).timings for _ in range(runs)]
+    figures: Figures = {"runs": runs, "streams": streams}
+    for part in ("decode", "graph", "total"):
+        values: FloatArray = np.array([getattr(timing, f"{part}_ms") for timing in timings], np.float32)
+        figures[f"{part}_ms_p50"] = round(float(np.median(values)), 3)
+        figures[f"{part}_ms_p99"] = round(float(np.quantile(values, 0.99)), 3)
+    started = time.perf_counter()
+    with ThreadPoolExecutor(streams) as pool:
+        list(pool.map(inspector.inspect, [picture] * runs))
+    figures["pictures_per_second"] = round(runs / (time.perf_counter() - started), 2)
+    unit = 1 if sys.platform == "darwin" else 1024
+    figures["peak_memory_mb"] = round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e6, 1)
+    return figures
+
+
+def _made_up(size: tuple[int, int], inspector: Inspector) -> bytes:
+    """A noisy grey picture of the model's depth as PNG."""
+    depth = inspector.manifest.input.bit_depth
+    noise = np.random.default_rng(0).integers(0, 2**depth, size)
+    encoded, data = cv2.imencode(".png", noise.astype(np.uint8 if depth == 8 else np.uint16))
+    assert encoded, "PNG takes both depths"
+    return data.tobytes()

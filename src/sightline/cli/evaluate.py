@@ -1,0 +1,176 @@
+"""`sightline evaluate`: how good a model is on pictures whose truth is known."""
+
+import json
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import click
+
+from sightline.cli.options import data_argument, json_option, megapixels_option, model_argument, quiet_option
+from sightline.cli.progress import Bars
+from sightline.datasets.dataset import Dataset, Sample
+from sightline.datasets.masks import read_mask
+from sightline.datasets.opening import open_dataset
+from sightline.evaluation.document import to_json
+from sightline.evaluation.report import write_report
+from sightline.evaluation.results import Evaluation, Exhibit, Judged, Rate
+from sightline.evaluation.run import evaluate, worst
+from sightline.imaging.decode import read_frame
+from sightline.inspector import Inspector, load
+from sightline.models.features import Progress
+from sightline.records import Inspection
+
+_EXHIBITS = 12  # of each kind in the report
+
+
+@click.command("evaluate")
+@model_argument
+@data_argument
+@click.option("--report", type=click.Path(path_type=Path), help="Write a report with pictures, one HTML file.")
+@click.option(
+    "--cost-escape", type=float, default=50.0, show_default=True, help="Of one defect passed, for the report."
+)
+@click.option("--cost-overkill", type=float, default=1.0, show_default=True, help="Of one good part rejected.")
+@click.option(
+    "--defect-rate", type=float, default=0.01, show_default=True, help="Share of defective parts on the line."
+)
+@megapixels_option
+@quiet_option
+@json_option
+def evaluate_command(
+    model: Path,
+    data: Path,
+    report: Path | None,
+    cost_escape: float,
+    cost_overkill: float,
+    defect_rate: float,
+    max_megapixels: float,
+    quiet: bool,
+    as_json: bool,
+) -> None:
+    """Judge the test pictures of DATA with MODEL and compare with the truth.
+
+    Where DATA has no test split, all its pictures are judged. Intervals are exact (Clopper-Pearson) at 95 %.
+    """
+    inspector = load(model, max_megapixels=max_megapixels)
+    dataset = open_dataset(data)
+    with Bars(quiet=quiet) as bars:
+        found = evaluate_model(inspector, dataset, bars)
+    if report is not None:
+        escapes, overkills = exhibits(found, dataset, inspector, max_megapixels)
+        notes = [inspector.manifest.thresholds.rule, inspector.manifest.thresholds.promise, *caveats(dataset)]
+        write_report(
+            report,
+            found,
+            escapes,
+            overkills,
+            title=f"{dataset.name}: {inspector.manifest.method} model {inspector.model_id}",
+            cost_escape=cost_escape,
+            cost_overkill=cost_overkill,
+            defect_rate=defect_rate,
+            notes=notes,
+        )
+    if as_json:
+        click.echo(json.dumps(to_json(found), indent=2))
+        return
+    click.echo("\n".join(summary(found)))
+    for caveat in caveats(dataset):
+        click.echo(f"warning: {caveat}")
+    if report is not None:
+        click.echo(f"report: {report}")
+
+
+def judged_samples(dataset: Dataset) -> Sequence[Sample]:
+    """The test pictures; all, where no split is marked as test."""
+    return dataset.test or dataset.samples
+
+
+def caveats(dataset: Dataset) -> list[str]:
+    """What a reader of the figures must know."""
+    if dataset.test:
+        return []
+    return ["the data set has no test split: pictures that the model learned from may be among those judged"]
+
+
+def evaluate_model(inspector: Inspector, dataset: Dataset, progress: Progress | None = None) -> Evaluation:
+    """Judge a data set's test pictures and compare with the truth."""
+    thresholds = inspector.manifest.thresholds
+    return evaluate(
+        _pairs(inspector, judged_samples(dataset), progress),
+        model_id=inspector.model_id,
+        method=inspector.manifest.method,
+        dataset=dataset.name,
+        threshold=thresholds.reject,
+        review_threshold=thresholds.review,
+    )
+
+
+def exhibits(
+    found: Evaluation, dataset: Dataset, inspector: Inspector, max_megapixels: float
+) -> tuple[list[Exhibit], list[Exhibit]]:
+    """The worst escapes and overkills with their pictures and maps; judged again, as maps are not kept."""
+    masks = {str(sample.path): sample.mask for sample in dataset.samples}
+    shown = worst(found, _EXHIBITS)
+
+    def exhibit(judged: Judged) -> Exhibit:
+        frame = read_frame(Path(judged.source), max_megapixels=max_megapixels)
+        mask = masks.get(judged.source)
+        return Exhibit(
+            judged=judged,
+            pixels=frame.pixels,
+            bit_depth=frame.bit_depth,
+            map=inspector.score(frame).values,
+            mask=read_mask(mask, frame.height, frame.width) if mask and judged.is_defect else None,
+        )
+
+    return [exhibit(judged) for judged in shown.escapes], [exhibit(judged) for judged in shown.overkills]
+
+
+def summary(found: Evaluation) -> list[str]:
+    """The figures that matter, in lines."""
+    lines = [
+        f"{found.dataset}: {len(found.judged)} pictures judged by {found.method} model {found.model_id}",
+        f"  defects caught     {_caught(found.escape)}",
+        f"  good parts rejected {_rate(found.overkill)}",
+    ]
+    if found.review_threshold is not None:
+        lines.append(f"  sent to a person   {_rate(found.review)}")
+    lines += [f"    {label:18} {_rate(rate)} caught" for label, rate in found.recall_by_type.items()]
+    image = found.image
+    lines.append(
+        f"  over pictures      AUROC {_figure(image.auroc)}, AP {_figure(image.average_precision)}, "
+        f"best F1 {_figure(image.best_f1)}, recall at 1 % overkill {_figure(image.recall_at_1pct_overkill)}"
+    )
+    if found.pixel is not None:
+        lines.append(f"  over pixels        AUROC {_figure(found.pixel.auroc)}, AUPRO {_figure(found.pixel.aupro)}")
+    if found.unjudged:
+        lines.append(f"  not judged         {len(found.unjudged)}, counted as FAULT")
+        lines += [f"    {item.reason}" for item in found.unjudged[:10]]
+    return lines
+
+
+def _pairs(
+    inspector: Inspector, samples: Sequence[Sample], progress: Progress | None
+) -> Iterator[tuple[Sample, Inspection]]:
+    inspections = inspector.inspect_all((sample.path for sample in samples), workers=1)
+    for done, (sample, inspection) in enumerate(zip(samples, inspections, strict=True)):
+        yield sample, inspection
+        if progress:
+            progress("evaluating", done + 1, len(samples))
+
+
+def _caught(escape: Rate) -> str:
+    if escape.value is None or escape.low is None or escape.high is None:
+        return "no defects among the pictures"
+    caught = escape.total - escape.count
+    return f"{caught} of {escape.total} ({1 - escape.value:.1%}; 95 % interval {1 - escape.high:.1%} to {1 - escape.low:.1%})"
+
+
+def _rate(rate: Rate) -> str:
+    if rate.value is None:
+        return "none to count"
+    return f"{rate.count} of {rate.total} ({rate.value:.1%}; 95 % interval {rate.low:.1%} to {rate.high:.1%})"
+
+
+def _figure(value: float | None) -> str:
+    return "not measured" if value is None else f"{value:.4f}"

@@ -1,0 +1,36 @@
+"""`sightline info`: what a model file says about itself."""
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+
+import click
+
+from sightline.bundle import load
+from sightline.cli.options import json_option, model_argument
+
+
+@click.command("info")
+@model_argument
+@json_option
+def info_command(model: Path, as_json: bool) -> None:
+    """Show what MODEL was made from, its thresholds and what they promise."""
+    loaded = load(model)
+    manifest = loaded.manifest
+    if as_json:
+        click.echo(json.dumps({"model_id": loaded.model_id, **asdict(manifest)}, indent=2))
+        return
+    height, width = manifest.working_size
+    made, limits = manifest.provenance, manifest.thresholds
+    rows = {
+        "model": f"{loaded.model_id} ({manifest.method}), Sightline {manifest.sightline_version}",
+        "takes": f"{manifest.input.dtype}, {manifest.input.bit_depth} bits; looks at {width} x {height} px"
+        + (f" in tiles of {manifest.tile}" if manifest.tile else ""),
+        "made from": f"{made.images} good pictures of {made.dataset}, seed {made.seed}, backbone {made.backbone}",
+        "settings": ", ".join(f"{key} {value}" for key, value in sorted(made.config.items())),
+        "calibrated": manifest.calibration.source,
+        "rule": limits.rule,
+        "promise": limits.promise,
+        "file": f"{model.stat().st_size / 1e6:.2f} MB",
+    }
+    click.echo("\n".join(f"{name:10}  {text}" for name, text in rows.items()))

@@ -1,0 +1,92 @@
+"""What an evaluation found: the values that `evaluate` makes and the report draws."""
+
+from dataclasses import dataclass, field
+
+from sightline.datasets.dataset import GOOD
+from sightline.records import BoolArray, FloatArray, Pixels, Verdict
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rate:
+    """A counted proportion with its exact (Clopper-Pearson) 95 % interval; all three are None when total is 0."""
+
+    count: int
+    total: int
+    value: float | None
+    low: float | None
+    high: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judged:
+    """One picture, its truth and what the model said."""
+
+    source: str
+    label: str  # GOOD or the defect type
+    score: float
+    verdict: Verdict
+
+    @property
+    def is_defect(self) -> bool:
+        return self.label != GOOD
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unjudged:
+    """A picture that could not be judged; on the line it is a FAULT."""
+
+    source: str
+    label: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImageMetrics:
+    """Threshold-free figures over whole pictures; None when only one class is present."""
+
+    auroc: float | None
+    average_precision: float | None
+    best_f1: float | None
+    best_f1_threshold: float | None
+    recall_at_1pct_overkill: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PixelMetrics:
+    """Figures over pixels of the pictures that have a mask (or are good)."""
+
+    auroc: float | None
+    average_precision: float | None
+    aupro: float | None  # area under per-region overlap up to a false-positive rate of 0.3, over 0.3
+    pictures: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evaluation:
+    """A model's figures on one data set at the model's own threshold."""
+
+    model_id: str
+    method: str
+    dataset: str
+    threshold: float
+    review_threshold: float | None
+    judged: tuple[Judged, ...]
+    unjudged: tuple[Unjudged, ...]
+    image: ImageMetrics
+    pixel: PixelMetrics | None  # None when no picture has a mask
+    escape: Rate  # defects that were passed (REVIEW is not passed) among judged defects
+    overkill: Rate  # good parts not passed (REJECT) among judged good parts
+    review: Rate  # pictures sent to a person among all judged
+    recall_by_type: dict[str, Rate]  # defect type -> share not passed
+    confusion: dict[str, dict[str, int]]  # truth label -> verdict -> count, FAULT included
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Exhibit:
+    """A picture worth showing in the report, with what the model saw."""
+
+    judged: Judged
+    pixels: Pixels  # (H, W, 1 or 3), scaled to 8 bit when shown
+    bit_depth: int
+    map: FloatArray  # (h, w) float32, score units, over the whole picture
+    mask: BoolArray | None = field(default=None)  # (H, W) truth; None when there is none

@@ -1,0 +1,197 @@
+"""Load a `.sight` file and judge pictures with it."""
+
+import itertools
+import os
+import time
+from collections import deque
+from collections.abc import Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import cv2
+import numpy as np
+
+from sightline.bundle import Bundle
+from sightline.bundle import load as load_bundle
+from sightline.errors import FrameError
+from sightline.evaluation.thresholds import p_value
+from sightline.imaging.decode import decode, read_frame
+from sightline.models.detector import GraphDetector
+from sightline.records import AnomalyMap, Box, Defect, FloatArray, Frame, Inspection, Pixels, Timings, Verdict
+
+Picture = str | os.PathLike[str] | bytes | Pixels | Frame
+MOST_DEFECTS = 100  # reported per picture, the most anomalous ones; a picture beyond that is bad all over
+
+
+class Inspector:
+    """Judges pictures with one model; safe to use from several threads at once.
+
+    A context manager and an ordinary value: it holds no file open.
+    """
+
+    def __init__(self, bundle: Bundle, *, threads: int | None = None, max_megapixels: float = 50.0) -> None:
+        self.bundle = bundle
+        self.model_id = bundle.model_id
+        self.manifest = bundle.manifest
+        self._good_scores = np.array(bundle.manifest.calibration.good_scores)
+        self._max_megapixels = max_megapixels
+        self._detector = GraphDetector(bundle.graph, bundle.manifest.input.bit_depth, threads)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        del self._detector
+
+    def score(self, frame: Frame) -> AnomalyMap:
+        """The graph's raw answer; raises FrameError when the frame's depth is not the model's."""
+        return self._detector.score(frame)
+
+    def inspect(self, picture: Picture) -> Inspection:
+        """Judge one picture.
+
+        Args:
+            picture: a path, an encoded picture, a Frame, or pixels: (H, W), (H, W, 1) grey or (H, W, 3) RGB, uint8
+                or uint16.
+
+        Returns:
+            The inspection; its verdict is FAULT when the model gave no finite score.
+
+        Raises:
+            FrameError: the picture cannot be decoded or does not fit the model.
+        """
+        started = time.perf_counter()
+        frame = self._frame(picture)
+        decoded = time.perf_counter()
+        anomaly = self._detector.score(frame)
+        judged = time.perf_counter()
+        given = isinstance(picture, Frame | np.ndarray)
+        timings = Timings(
+            decode_ms=None if given else (decoded - started) * 1e3,
+            graph_ms=(judged - decoded) * 1e3,
+            total_ms=(judged - started) * 1e3,
+        )
+        return self._inspection(frame, anomaly, timings)
+
+    def inspect_all(self, pictures: Iterable[Picture], *, workers: int = 2) -> Iterator[Inspection]:
+        """Judge many pictures, in order; one that cannot be judged gives a FAULT with its reason, never an exception.
+
+        Pictures are taken from the iterable as they are needed, at most 2 x `workers` ahead.
+        """
+        with ThreadPoolExecutor(max(1, workers)) as pool:
+            waiting: deque[Future[Inspection]] = deque()
+            source = iter(pictures)
+            while True:
+                waiting.extend(
+                    pool.submit(self._inspect_or_fault, p) for p in _take(source, 2 * workers - len(waiting))
+                )
+                if not waiting:
+                    return
+                yield waiting.popleft().result()
+
+    def _inspect_or_fault(self, picture: Picture) -> Inspection:
+        try:
+            return self.inspect(picture)
+        except FrameError as error:
+            return self._fault(_source(picture), str(error))
+
+    def _frame(self, picture: Picture) -> Frame:
+        if isinstance(picture, Frame):
+            return picture
+        if isinstance(picture, np.ndarray):
+            pixels = picture[:, :, None] if picture.ndim == 2 else picture
+            return Frame(pixels=pixels, bit_depth=16 if pixels.dtype == np.uint16 else 8)
+        if isinstance(picture, bytes):
+            return decode(picture, max_megapixels=self._max_megapixels)
+        return read_frame(Path(picture), max_megapixels=self._max_megapixels)
+
+    def _inspection(self, frame: Frame, anomaly: AnomalyMap, timings: Timings) -> Inspection:
+        thresholds = self.manifest.thresholds
+        if not (np.isfinite(anomaly.score) and np.isfinite(anomaly.values).all()):
+            return self._fault(frame.source, "the model's score is not a finite number", frame)
+        # written so that doubt rejects: a score that reaches a threshold is never below it
+        verdict = Verdict.PASS if anomaly.score < thresholds.reject else Verdict.REJECT
+        if thresholds.review is not None and thresholds.review <= anomaly.score < thresholds.reject:
+            verdict = Verdict.REVIEW
+        marked = thresholds.reject if thresholds.review is None else thresholds.review
+        return Inspection(
+            source=frame.source,
+            verdict=verdict,
+            score=anomaly.score,
+            threshold=thresholds.reject,
+            review_threshold=thresholds.review,
+            p_value=p_value(anomaly.score, self._good_scores),
+            model_id=self.model_id,
+            width=frame.width,
+            height=frame.height,
+            defects=find_defects(anomaly.values, marked, frame.height, frame.width),
+            map=anomaly.values,
+            timings=timings,
+        )
+
+    def _fault(self, source: str, reason: str, frame: Frame | None = None) -> Inspection:
+        return Inspection(
+            source=source,
+            verdict=Verdict.FAULT,
+            score=None,
+            threshold=self.manifest.thresholds.reject,
+            review_threshold=self.manifest.thresholds.review,
+            p_value=None,
+            model_id=self.model_id,
+            width=frame.width if frame else None,
+            height=frame.height if frame else None,
+            fault=reason,
+        )
+
+
+def load(path: str | os.PathLike[str], *, threads: int | None = None, max_megapixels: float = 50.0) -> Inspector:
+    """Load a model and make it ready to judge.
+
+    Args:
+        threads: that one graph run may use; None: every core.
+        max_megapixels: the largest picture that is decoded.
+
+    Raises:
+        BundleError: the file is missing, damaged, altered, or of another version.
+    """
+    return Inspector(load_bundle(path), threads=threads, max_megapixels=max_megapixels)
+
+
+def find_defects(values: FloatArray, threshold: float, height: int, width: int) -> tuple[Defect, ...]:
+    """Connected regions (8 neighbours) of a map that reach the threshold, most anomalous first, in frame pixels.
+
+    Args:
+        values: (h, w) float32 over the whole frame.
+        height, width: of the frame, px.
+    """
+    reached = np.asarray(values >= np.float32(threshold), np.uint8)
+    count, regions, boxes, _ = cv2.connectedComponentsWithStats(reached, connectivity=8)
+    if count == 1:
+        return ()
+    peaks = np.full(count, -np.inf, np.float32)
+    np.maximum.at(peaks, regions.ravel().astype(np.int64), values.ravel())
+    down, across = height / values.shape[0], width / values.shape[1]
+    order = 1 + np.argsort(-peaks[1:], kind="stable")[:MOST_DEFECTS]
+    return tuple(_defect(boxes[region], float(peaks[region]), down, across) for region in order)
+
+
+def _defect(stats: np.ndarray, peak: float, down: float, across: float) -> Defect:
+    x, y, width, height, area = (int(value) for value in stats)
+    left, top = int(x * across), int(y * down)
+    right, bottom = int(np.ceil((x + width) * across)), int(np.ceil((y + height) * down))
+    box = Box(x=left, y=top, width=right - left, height=bottom - top)
+    return Defect(box=box, area_px=max(1, round(area * down * across)), peak=peak)
+
+
+def _take(source: Iterator[Picture], count: int) -> list[Picture]:
+    return list(itertools.islice(source, count))
+
+
+def _source(picture: Picture) -> str:
+    if isinstance(picture, Frame):
+        return picture.source
+    return str(picture) if isinstance(picture, str | os.PathLike) else ""

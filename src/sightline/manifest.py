@@ -1,0 +1,302 @@
+"""What a `.sight` file says about its model, as values and as strict JSON.
+
+The JSON has the records' fields as its keys, all of them and no others, and one more, `digest`: the SHA-256 of the
+canonical JSON (sorted keys, no white space) of everything else. The digest shows that a threshold was edited or a byte
+was lost. It is an integrity check, not a signature: whoever can write the file can compute it anew.
+"""
+
+import hashlib
+import json
+import math
+import re
+from dataclasses import asdict, dataclass, field, fields, is_dataclass
+from itertools import pairwise
+from types import NoneType, UnionType
+from typing import Any, NoReturn, TypeVar, get_args, get_origin, get_type_hints
+
+from sightline.errors import BundleError
+
+FORMAT_VERSION = 1
+MAX_SIDE_PX = 65_536  # of a working size or a tile
+AGAIN = "copy it again from where it was made, or train again"  # the cure for what is damaged or altered
+
+JsonScalar = str | int | float | bool | None
+Record = TypeVar("Record")
+
+_KIND_NAMES = {str: "text", int: "a whole number", float: "a number", bool: "true or false", NoneType: "null"}
+_SHA256 = re.compile(r"[0-9a-f]{64}")
+_METHOD = re.compile(r"[a-z][a-z0-9_-]{0,63}")
+# what would break a one-line message, command a terminal, or fail to encode; other scripts' letters and spaces are fine
+_UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InputSpec:
+    """The pixels that the graph takes; the same pairs of type and depth as `Frame`."""
+
+    dtype: str  # "uint8" or "uint16"
+    bit_depth: int  # significant bits: 8 for uint8, 9..16 for uint16
+
+    def __post_init__(self) -> None:
+        if self.dtype not in ("uint8", "uint16"):
+            _refuse("input.dtype", f"is {quoted(self.dtype)}; it must be 'uint8' or 'uint16'")
+        if not (self.bit_depth == 8 if self.dtype == "uint8" else 8 < self.bit_depth <= 16):
+            _refuse("input.bit_depth", f"is {self.bit_depth}; it must be 8 for uint8 and 9 to 16 for uint16")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Thresholds:
+    """Where raw scores become verdicts, and what that was set for."""
+
+    reject: float  # a score that reaches it is a REJECT
+    review: float | None  # a score that reaches it is at least a REVIEW; None: no review band
+    rule: str  # how they were set, in words
+    promise: str  # what is promised, in words
+    max_overkill: float | None  # the promised share of good parts rejected, 0..1; None: no such promise
+
+    def __post_init__(self) -> None:
+        if not math.isfinite(self.reject):
+            _refuse("thresholds.reject", f"is {self.reject}; it must be finite")
+        if self.review is not None and not self.review <= self.reject:
+            _refuse("thresholds.review", f"is {self.review}; it must not be above thresholds.reject, {self.reject}")
+        if self.max_overkill is not None and not 0 <= self.max_overkill <= 1:
+            _refuse("thresholds.max_overkill", f"is {self.max_overkill}; it must be a share from 0 to 1")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Calibration:
+    """The scores of good images that the model had not seen, from which thresholds and p-values come."""
+
+    # ascending; the graph's raw float32 values, widened and never rounded
+    good_scores: tuple[float, ...] = field(repr=False)
+    source: str  # in words, e.g. "5-fold cross-calibration over all 761 training images"
+
+    def __post_init__(self) -> None:
+        if not all(math.isfinite(score) for score in self.good_scores):
+            _refuse("calibration.good_scores", "has a value that is not finite")
+        if any(low > high for low, high in pairwise(self.good_scores)):
+            _refuse("calibration.good_scores", "is not sorted ascending")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Provenance:
+    """What the model was made from. There is no date in it: the same data, settings and seed give the same file."""
+
+    dataset: str
+    images: int
+    dataset_sha256: str
+    seed: int
+    config: dict[str, JsonScalar]
+    backbone: str
+    backbone_sha256: str
+
+    def __post_init__(self) -> None:
+        _require_sha256("provenance.dataset_sha256", self.dataset_sha256)
+        _require_sha256("provenance.backbone_sha256", self.backbone_sha256)
+        for key, number in (("provenance.images", self.images), ("provenance.seed", self.seed)):
+            if number < 0:
+                _refuse(key, f"is {number}; it must not be negative")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Manifest:
+    """Everything about a model but its graph.
+
+    Raises:
+        BundleError: a value is out of its range; the message names the key.
+    """
+
+    format_version: int = FORMAT_VERSION
+    sightline_version: str
+    method: str  # a lower-case word: "patchcore", "padim"
+    graph_sha256: str  # of the bytes of `model.onnx`, lower-case hex
+    input: InputSpec
+    working_size: tuple[int, int]  # (height, width) in px to which the graph resizes a frame or a tile
+    tile: int | None  # side in px of the tiles that a large frame is cut into; None: not cut
+    labels: tuple[str, ...]
+    thresholds: Thresholds
+    calibration: Calibration
+    provenance: Provenance
+
+    def __post_init__(self) -> None:
+        if self.format_version != FORMAT_VERSION:
+            _refuse("format_version", f"is {self.format_version}; this Sightline writes {FORMAT_VERSION}")
+        if not _METHOD.fullmatch(self.method):
+            _refuse("method", f"is {quoted(self.method)}; it must be one lower-case word")
+        _require_sha256("graph_sha256", self.graph_sha256)
+        for key, sides in (("working_size", self.working_size), ("tile", () if self.tile is None else (self.tile,))):
+            if not all(0 < side <= MAX_SIDE_PX for side in sides):
+                _refuse(key, f"is {', '.join(map(str, sides))}; it must be from 1 to {MAX_SIDE_PX} px")
+        if "" in self.labels or len(set(self.labels)) != len(self.labels):
+            _refuse("labels", "has an empty or a repeated label")
+
+
+def digest(manifest: Manifest) -> str:
+    """SHA-256, in hex, of the manifest's canonical JSON; an integrity check, not a signature."""
+    return _sha256(_canonical(_content(manifest)))
+
+
+def model_id(manifest: Manifest) -> str:
+    """12 hex digits that name the model together with its thresholds: changing either changes them."""
+    return _sha256(digest(manifest).encode())[:12]
+
+
+def to_json(manifest: Manifest) -> bytes:
+    """The manifest with its digest, as ASCII JSON; equal manifests give equal bytes.
+
+    Raises:
+        BundleError: a value is of the wrong type, so that `from_json` would refuse it; the message names the key.
+    """
+    content = _content(manifest)
+    return _canonical({**content, "digest": _sha256(_canonical(content))})
+
+
+def from_json(text: bytes) -> Manifest:
+    """The manifest in `text`, of which nothing is trusted.
+
+    Raises:
+        BundleError: not strict JSON, of another format version, a key unknown, missing, of the wrong type or out of
+            range, or the digest does not fit. The message names the key and the cure, but not the file.
+    """
+    try:
+        document = _parsed(text)
+        other_version = _other_version(document)
+        if not other_version:
+            return _verified(document)
+    except BundleError as error:
+        raise BundleError(f"{error}; {AGAIN}") from error
+    raise BundleError(other_version)
+
+
+def _verified(document: dict[str, Any]) -> Manifest:
+    if "digest" not in document:
+        _refuse("digest", "is missing")
+    manifest = _record(Manifest, {key: value for key, value in document.items() if key != "digest"}, "")
+    if document["digest"] != digest(manifest):
+        _refuse("digest", "does not fit the rest, so the manifest was altered or damaged")
+    return manifest
+
+
+def quoted(value: object) -> str:
+    """`value` for a message: short, and escaped, so that no file can write to the user's terminal."""
+    text = ascii(value)
+    return text if len(text) <= 100 else f"{text[:96]}..."
+
+
+def one_line(error: Exception) -> str:
+    """What a foreign exception says, short and without line breaks."""
+    return " ".join(ascii(str(error))[1:-1].replace("\\n", " ").split())[:200]
+
+
+def _content(manifest: Manifest) -> dict[str, Any]:
+    # through the reader, so that what it would refuse is never written, and 1 and 1.0 give one digest
+    return asdict(_record(Manifest, asdict(manifest), ""))
+
+
+def _canonical(content: dict[str, Any]) -> bytes:
+    return json.dumps(content, sort_keys=True, separators=(",", ":"), allow_nan=False).encode("ascii")
+
+
+def _parsed(text: bytes) -> dict[str, Any]:
+    try:
+        document = json.loads(text.decode("utf-8"), object_pairs_hook=_unique, parse_constant=_no_constant)
+    except (UnicodeDecodeError, json.JSONDecodeError) as error:
+        raise BundleError(f"manifest.json is not JSON in UTF-8 ({one_line(error)})") from error
+    except (RecursionError, ValueError) as error:  # ValueError: a whole number of thousands of digits
+        raise BundleError("manifest.json is nested too deeply or has a number that is too long") from error
+    if not isinstance(document, dict):
+        raise BundleError(f"manifest.json holds {type(document).__name__}; it must be a JSON object")
+    return document
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    document: dict[str, Any] = {}
+    for key, value in pairs:
+        if key in document:
+            _refuse(key, "occurs twice")
+        document[key] = value
+    return document
+
+
+def _no_constant(name: str) -> NoReturn:
+    raise BundleError(f"manifest.json has the number {name}; every number must be finite")
+
+
+def _other_version(document: dict[str, Any]) -> str:
+    """Why a file of this format version cannot be read, and the cure; empty if it can."""
+    if "format_version" not in document:
+        _refuse("format_version", "is missing")
+    version = _scalar((int,), document["format_version"], "format_version")
+    if version == FORMAT_VERSION:
+        return ""
+    found = f"{quoted(document.get('sightline_version'))}, format {version}; this one reads format {FORMAT_VERSION}"
+    if version > FORMAT_VERSION:
+        return f"was made by a newer Sightline ({found}): upgrade Sightline"
+    return f"was made by an older Sightline ({found}): train again with this one"
+
+
+def _record(kind: type[Record], value: object, key: str) -> Record:
+    if not isinstance(value, dict):
+        _refuse(key, f"is {_kind_of(value)}; it must be an object")
+    prefix = f"{key}." if key else ""
+    names = [member.name for member in fields(kind)]  # type: ignore[arg-type]  # every record is a dataclass
+    for name in value:
+        if name not in names:
+            _refuse(f"{prefix}{name}", "is unknown")
+    for name in names:
+        if name not in value:
+            _refuse(f"{prefix}{name}", "is missing")
+    kinds = get_type_hints(kind)
+    return kind(**{name: _decoded(kinds[name], value[name], f"{prefix}{name}") for name in names})
+
+
+def _decoded(kind: Any, value: object, key: str) -> Any:
+    """`value` as the annotated `kind`: a record, a tuple, a dict of scalars, or one of a union of scalars."""
+    if is_dataclass(kind):
+        return _record(kind, value, key)  # type: ignore[arg-type]  # it is a class, never an instance
+    origin, inner = get_origin(kind), get_args(kind)
+    if origin is tuple:
+        if not isinstance(value, list | tuple):
+            _refuse(key, f"is {_kind_of(value)}; it must be a list")
+        if inner[-1] is not Ellipsis and len(value) != len(inner):
+            _refuse(key, f"has {len(value)} values; it must have {len(inner)}")
+        return tuple(_scalar((inner[0],), item, key) for item in value)
+    if origin is dict:
+        if not isinstance(value, dict):
+            _refuse(key, f"is {_kind_of(value)}; it must be an object")
+        kinds = get_args(inner[1])
+        return {_scalar((str,), name, key): _scalar(kinds, item, f"{key}.{name}") for name, item in value.items()}
+    return _scalar(inner if origin is UnionType else (kind,), value, key)
+
+
+def _scalar(kinds: tuple[type, ...], value: object, key: str) -> Any:
+    if isinstance(value, int) and not isinstance(value, bool):
+        if not -(2**63) <= value < 2**63:
+            _refuse(key, "is a whole number of more than 64 bits")
+        if float in kinds and int not in kinds:
+            value = float(value)
+    # bool is a subclass of int, and true is not 1
+    if not isinstance(value, kinds) or (isinstance(value, bool) and bool not in kinds):
+        _refuse(key, f"is {_kind_of(value)}; it must be {' or '.join(_KIND_NAMES[kind] for kind in kinds)}")
+    if isinstance(value, float) and not math.isfinite(value):
+        _refuse(key, f"is {value}; it must be finite")
+    if isinstance(value, str) and _UNPRINTABLE.search(value):
+        _refuse(key, f"is {quoted(value)}; text must be free of control characters and unpaired surrogates")
+    return value
+
+
+def _require_sha256(key: str, value: str) -> None:
+    if not _SHA256.fullmatch(value):
+        _refuse(key, f"is {quoted(value)}; it must be 64 lower-case hex digits")
+
+
+def _refuse(key: str, what: str) -> NoReturn:
+    raise BundleError(f"manifest key {quoted(key)} {what}")
+
+
+def _kind_of(value: object) -> str:
+    return {**_KIND_NAMES, list: "a list", dict: "an object"}.get(type(value), type(value).__name__)
+
+
+def _sha256(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()

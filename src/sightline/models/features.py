@@ -1,0 +1,295 @@
+"""From a frame to patch features: the first part of every anomaly model's graph.
+
+image (H, W, C) -> antialiased resize -> RGB in 0..1 -> backbone, tile by tile where asked -> 3 x 3 neighbourhood means
+-> projection on the leading principal components -> one feature vector per cell of the finest map.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+import onnx
+import onnxruntime as ort
+from onnx import TensorProto
+
+from sightline.errors import FrameError, OptionError
+from sightline.models.backbone import Backbone
+from sightline.models.graph import GraphBuilder, open_session
+from sightline.records import FloatArray, Frame
+
+Progress = Callable[[str, int, int], None]  # stage, done, total
+
+
+class Frames(Protocol):
+    """Good frames to learn from, read several times; a list will do, or something that decodes when asked."""
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, index: int, /) -> Frame: ...
+
+
+TILE_CONTEXT_PX = 32  # seen by a tile beyond the part it answers for, so that seams do not show
+_FIT_PATCHES = 40_000
+_FIT_FRAMES = 200
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FeatureConfig:
+    """How frames are looked at."""
+
+    height: int = 256  # working size, px; the whole frame is resized to it
+    width: int = 256
+    tile: int | None = None  # side of the squares the backbone sees, px; None: the whole working size at once
+    dimensions: int = 64  # of a patch feature after projection
+    bit_depth: int = 8  # of the frames
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if self.dimensions < 1:
+            raise OptionError(f"dimensions must be at least 1, got {self.dimensions}.")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Projection:
+    """Principal components of the joined, neighbourhood-averaged feature maps."""
+
+    offset: FloatArray  # (D,) subtracted after projection, so that features have zero mean over the good patches
+    bases: tuple[FloatArray, ...]  # per stride (C, D), the maps' balancing scale included
+    explained: float  # fraction of the balanced variance that the D components hold
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Features:
+    """A fitted feature extractor."""
+
+    config: FeatureConfig
+    backbone: Backbone
+    projection: Projection
+
+    @property
+    def grid(self) -> tuple[int, int]:
+        """Rows and columns of patches."""
+        return self.config.height // self.backbone.stride, self.config.width // self.backbone.stride
+
+    def append_to(self, builder: GraphBuilder, image: str) -> str:
+        """Add the nodes from `image` to patches, (rows * columns, D) row-major; return the patches' name."""
+        rgb = _append_resize(builder, image, self.config)
+        joined = _append_tiled(builder, rgb, self)
+        return builder.node(
+            "Reshape",
+            [builder.node("Transpose", [joined], {"perm": [0, 2, 3, 1]}), builder.int64(-1, self.config.dimensions)],
+        )
+
+    def model(self) -> onnx.ModelProto:
+        """The graph from `image` to `patches` alone."""
+        builder = GraphBuilder()
+        builder.rename(self.append_to(builder, "image"), "patches")
+        rows, columns = self.grid
+        return builder.build([image_input(self.config)], [("patches", (rows * columns, self.config.dimensions))])
+
+    def extract(self, frames: Frames, chosen: Sequence[int], progress: Progress | None = None) -> Iterator[FloatArray]:
+        """Yield the chosen frames' patches, (rows * columns, D) float32, in that order."""
+        session = open_session(self.model())
+        for done, index in enumerate(chosen):
+            yield run_image(session, frames[index], self.config)[0]
+            if progress:
+                progress("features", done + 1, len(chosen))
+
+
+def image_input(config: FeatureConfig) -> tuple[str, int, Sequence[str | int]]:
+    """The graph's only input: decoded pixels of any size."""
+    kind = TensorProto.UINT8 if config.bit_depth == 8 else TensorProto.UINT16
+    return "image", kind, ("height", "width", "channels")
+
+
+def run_image(session: ort.InferenceSession, frame: Frame, config: FeatureConfig) -> list[FloatArray]:
+    """Run a graph that starts at `image`.
+
+    Raises:
+        FrameError: the frame's depth is not the one that the graph scales by. 12 significant bits in a 16-bit file
+            are fine: files do not say how many of their bits the camera used.
+    """
+    if (frame.bit_depth == 8) != (config.bit_depth == 8) or frame.bit_depth < config.bit_depth:
+        raise FrameError(
+            f"{frame.source or 'frame'}: has {frame.bit_depth} bits per channel, the model was trained on "
+            f"{config.bit_depth}. Give pictures as the camera made them at training."
+        )
+    return list(session.run(None, {"image": frame.pixels}))
+
+
+def fit_features(
+    frames: Frames, backbone: Backbone, config: FeatureConfig, progress: Progress | None = None
+) -> Features:
+    """Choose the projection from the good frames: PCA of a seeded sample of patches, maps balanced to equal variance.
+
+    Raises:
+        OptionError: the working size does not suit the backbone.
+        FrameError: a frame cannot be used.
+    """
+    check_sizes(config, backbone)
+    rng = np.random.default_rng(config.seed)
+    chosen = np.sort(rng.permutation(len(frames))[:_FIT_FRAMES])
+    session = open_session(_raw_model(backbone, config))
+    samples: list[list[FloatArray]] = [[] for _ in backbone.strides]
+    rows, columns = config.height // backbone.stride, config.width // backbone.stride
+    per_frame = min(rows * columns, max(1, _FIT_PATCHES // len(chosen)))
+    for done, index in enumerate(chosen):
+        cells = np.sort(rng.permutation(rows * columns)[:per_frame])
+        for kept, full in zip(samples, run_image(session, frames[int(index)], config), strict=True):
+            kept.append(full[cells])
+        if progress:
+            progress("projection", done + 1, len(chosen))
+    return Features(
+        config=config,
+        backbone=backbone,
+        projection=_principal_components([np.concatenate(s) for s in samples], config.dimensions),
+    )
+
+
+def check_sizes(config: FeatureConfig, backbone: Backbone) -> None:
+    """Raise OptionError unless the working size and the tile suit the backbone's strides."""
+    unit = backbone.multiple
+    sides = {"height": config.height, "width": config.width} | ({"tile": config.tile} if config.tile else {})
+    for what, value in sides.items():
+        if value < 2 * unit or value % unit:
+            near = max(2, round(value / unit)) * unit
+            raise OptionError(
+                f"{what} {value} px does not suit this backbone; use a multiple of {unit}, such as {near}."
+            )
+    if config.tile and config.tile <= 2 * TILE_CONTEXT_PX:
+        raise OptionError(f"tile {config.tile} px is too small; use more than {2 * TILE_CONTEXT_PX}.")
+
+
+def _principal_components(samples: list[FloatArray], dimensions: int) -> Projection:
+    scales = [1 / np.sqrt(max(float(s.var(axis=0, dtype=np.float64).sum()), 1e-12)) for s in samples]
+    joined = np.concatenate([s.astype(np.float64) * scale for s, scale in zip(samples, scales, strict=True)], axis=1)
+    mean = joined.mean(axis=0)
+    values, vectors = np.linalg.eigh(np.cov(joined - mean, rowvar=False, bias=True))
+    keep = min(dimensions, joined.shape[1])
+    leading = vectors[:, ::-1][:, :keep]
+    # a component's sign is arbitrary; fix it, so that the same data give the same file everywhere
+    leading = leading * np.sign(leading[np.abs(leading).argmax(axis=0), np.arange(keep)])
+    basis = np.zeros((joined.shape[1], dimensions))
+    basis[:, :keep] = leading
+    edges = np.cumsum([s.shape[1] for s in samples])[:-1]
+    bases = [part * scale for part, scale in zip(np.split(basis, edges), scales, strict=True)]
+    return Projection(
+        offset=(mean @ basis).astype(np.float32),
+        bases=tuple(part.astype(np.float32) for part in bases),
+        explained=float(values[::-1][:keep].sum() / max(values.sum(), 1e-12)),
+    )
+
+
+def _raw_model(backbone: Backbone, config: FeatureConfig) -> onnx.ModelProto:
+    """image -> per stride (rows * columns, C): what the projection is fitted on."""
+    builder = GraphBuilder()
+    maps = builder.splice(backbone.model, _append_resize(builder, "image", config))
+    rows, columns = config.height // backbone.stride, config.width // backbone.stride
+    outputs = []
+    for index, (features, channels) in enumerate(zip(maps, backbone.channels, strict=True)):
+        grid = _append_to_grid(builder, _append_neighbourhood(builder, features), rows, columns)
+        cells = builder.node("Transpose", [grid], {"perm": [0, 2, 3, 1]})
+        builder.rename(builder.node("Reshape", [cells, builder.int64(-1, channels)]), f"raw{index}")
+        outputs.append((f"raw{index}", (rows * columns, channels)))
+    return builder.build([image_input(config)], outputs)
+
+
+def _append_resize(builder: GraphBuilder, image: str, config: FeatureConfig) -> str:
+    """(H, W, C) integers -> (1, 3, height, width) float32 in 0..1."""
+    planes = builder.node("Transpose", [image], {"perm": [2, 0, 1]})
+    batch = builder.node("Unsqueeze", [planes, builder.int64(0)])
+    if config.bit_depth > 8:  # the runtime resizes 8-bit integers and floats only
+        batch = builder.node("Cast", [batch], {"to": TensorProto.FLOAT})
+    small = builder.node(
+        "Resize",
+        [batch, "", "", builder.int64(config.height, config.width)],
+        {"mode": "linear", "antialias": 1, "axes": [2, 3], "coordinate_transformation_mode": "half_pixel"},
+    )
+    if config.bit_depth == 8:
+        small = builder.node("Cast", [small], {"to": TensorProto.FLOAT})
+    scaled = builder.node("Mul", [small, builder.constant(np.float32(1 / (2**config.bit_depth - 1)))])
+    return builder.node("Expand", [scaled, builder.int64(1, 3, config.height, config.width)])
+
+
+def _append_neighbourhood(builder: GraphBuilder, features: str) -> str:
+    """Mean over 3 x 3 cells (Roth et al. 2022, arXiv 2106.08265, section 3.1, p = 3)."""
+    return builder.node("AveragePool", [features], {"kernel_shape": [3, 3], "pads": [1, 1, 1, 1]})
+
+
+def _append_to_grid(builder: GraphBuilder, features: str, rows: int, columns: int) -> str:
+    return builder.node(
+        "Resize",
+        [features, "", "", builder.int64(rows, columns)],
+        {"mode": "linear", "axes": [2, 3], "coordinate_transformation_mode": "half_pixel"},
+    )
+
+
+def _append_projected(builder: GraphBuilder, rgb: str, features: Features, height: int, width: int) -> str:
+    """(1, 3, height, width) -> (1, D, height / s, width / s), s the finest stride."""
+    projection, stride = features.projection, features.backbone.stride
+    total = ""
+    for level, (raw, basis) in enumerate(
+        zip(builder.splice(features.backbone.model, rgb), projection.bases, strict=True)
+    ):
+        # projecting before pooling and resizing is the same, as all are linear, and there are fewer channels to move
+        weight = builder.constant(np.ascontiguousarray(basis.T[:, :, None, None]))
+        bias = builder.constant(-projection.offset if level == 0 else np.zeros_like(projection.offset))
+        projected = _append_neighbourhood(builder, builder.node("Conv", [raw, weight, bias]))
+        if level:
+            projected = _append_to_grid(builder, projected, height // stride, width // stride)
+        total = builder.node("Add", [total, projected]) if total else projected
+    return total
+
+
+def _append_tiled(builder: GraphBuilder, rgb: str, features: Features) -> str:
+    config, stride = features.config, features.backbone.stride
+    if config.tile is None:
+        return _append_projected(builder, rgb, features, config.height, config.width)
+    strips = []
+    for down in tile_spans(config.height, config.tile, features.backbone.multiple):
+        pieces = []
+        for across in tile_spans(config.width, config.tile, features.backbone.multiple):
+            seen = _append_slice(builder, rgb, (down.start, across.start), (down.stop, across.stop))
+            size = (down.stop - down.start, across.stop - across.start)
+            cells = _append_projected(builder, seen, features, *size)
+            first = ((down.core_start - down.start) // stride, (across.core_start - across.start) // stride)
+            last = ((down.core_stop - down.start) // stride, (across.core_stop - across.start) // stride)
+            pieces.append(_append_slice(builder, cells, first, last))
+        strips.append(builder.node("Concat", pieces, {"axis": 3}))
+    return builder.node("Concat", strips, {"axis": 2})
+
+
+def _append_slice(builder: GraphBuilder, source: str, first: tuple[int, int], last: tuple[int, int]) -> str:
+    return builder.node("Slice", [source, builder.int64(*first), builder.int64(*last), builder.int64(2, 3)])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Span:
+    """Along one axis: what a tile sees, and the part within it that it answers for; px, stops excluded."""
+
+    start: int
+    stop: int
+    core_start: int
+    core_stop: int
+
+
+def tile_spans(length: int, tile: int, multiple: int) -> list[Span]:
+    """Tiles that cover `length` evenly, each core at least TILE_CONTEXT_PX inside its tile but at the frame's edge.
+
+    The cores are disjoint and cover everything; all edges are multiples of `multiple`.
+    """
+    if tile >= length:
+        return [Span(start=0, stop=length, core_start=0, core_stop=length)]
+    usable = tile - 2 * TILE_CONTEXT_PX - multiple  # less one multiple, because starts are rounded down to one
+    count = max(2, 1 + -(-(length - tile) // max(usable, multiple)))
+    starts = [(index * (length - tile) // (count - 1)) // multiple * multiple for index in range(count)]
+    edges = [
+        0,
+        *(((a + tile + b) // 2) // multiple * multiple for a, b in zip(starts, starts[1:], strict=False)),
+        length,
+    ]
+    return [
+        Span(start=start, stop=start + tile, core_start=edges[i], core_stop=edges[i + 1])
+        for i, start in enumerate(starts)
+    ]
