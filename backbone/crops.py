@@ -36,7 +36,7 @@ def generate(photographs: list[Path], textures: list[Path], config: CropConfig) 
         if kind < config.procedural_fraction:
             picture = _procedural(rng, config.side_px)
         elif kind < config.procedural_fraction + config.mosaic_fraction:
-            picture = _mosaic(rng, [_pick(rng, photographs, textures, config) for _ in range(4)])
+            picture = _mosaic([_pick(rng, photographs, textures, config) for _ in range(4)])
         else:
             picture = _pick(rng, photographs, textures, config)
         crop = _random_square(rng, picture, config.side_px)
@@ -52,7 +52,7 @@ def _pick(rng: np.random.Generator, photographs: list[Path], textures: list[Path
     return np.ascontiguousarray(image[:, :, ::-1])
 
 
-def _mosaic(rng: np.random.Generator, pictures: list[Image]) -> Image:
+def _mosaic(pictures: list[Image]) -> Image:
     side = 208
     a, b, c, d = (cv2.resize(picture, (side, side), interpolation=cv2.INTER_AREA) for picture in pictures)
     return np.concatenate([np.concatenate([a, b], axis=1), np.concatenate([c, d], axis=1)], axis=0)
@@ -60,18 +60,17 @@ def _mosaic(rng: np.random.Generator, pictures: list[Image]) -> Image:
 
 def _random_square(rng: np.random.Generator, picture: Image, side: int) -> Image:
     shortest = min(picture.shape[:2])
-    window = int(round(shortest * rng.uniform(0.45, 1.0)))
+    window = round(shortest * rng.uniform(0.45, 1.0))
     y = rng.integers(picture.shape[0] - window + 1)
     x = rng.integers(picture.shape[1] - window + 1)
-    crop = picture[y : y + window, x : x + window]
+    window_pixels = picture[y : y + window, x : x + window]
     shrink = cv2.INTER_AREA if window > side else cv2.INTER_CUBIC
-    crop = cv2.resize(crop, (side, side), interpolation=shrink)
-    crop = np.rot90(crop, rng.integers(4))
-    return np.ascontiguousarray(crop[:, ::-1] if rng.random() < 0.5 else crop)
+    crop = np.rot90(cv2.resize(window_pixels, (side, side), interpolation=shrink), int(rng.integers(4)))
+    return np.ascontiguousarray(crop[:, ::-1] if rng.random() < 0.5 else crop, np.uint8)
 
 
 def _photometric(rng: np.random.Generator, crop: Image, config: CropConfig) -> Image:
-    values = crop.astype(np.float32) / 255
+    values: FloatImage = crop.astype(np.float32) / np.float32(255)
     if rng.random() < config.grey_fraction:
         values = np.repeat(values @ np.array([[0.299], [0.587], [0.114]], np.float32), 3, axis=2)
     else:
@@ -80,7 +79,7 @@ def _photometric(rng: np.random.Generator, crop: Image, config: CropConfig) -> I
     contrast, brightness = rng.uniform(0.5, 1.3), rng.uniform(-0.2, 0.2)
     values = (values - 0.5) * np.float32(contrast) + np.float32(0.5 + brightness)
     if rng.random() < 0.2:
-        values = cv2.GaussianBlur(values, (0, 0), rng.uniform(0.4, 1.5))
+        values = _blurred(values, rng.uniform(0.4, 1.5))
     if rng.random() < 0.3:
         values = values + rng.normal(0, rng.uniform(0.005, 0.04), values.shape).astype(np.float32)
     return np.rint(np.clip(values, 0, 1) * 255).astype(np.uint8)
@@ -91,9 +90,9 @@ def _procedural(rng: np.random.Generator, side: int) -> Image:
     size = int(side * 1.3)
     fine = rng.normal(0, 1, (size, size)).astype(np.float32)
     stretch = rng.uniform(0.3, 1) if rng.random() < 0.5 else rng.uniform(4, 25)
-    grain = cv2.GaussianBlur(fine, (0, 0), sigmaX=float(stretch), sigmaY=float(rng.uniform(0.3, 1.5)))
+    grain = _blurred(fine, stretch, rng.uniform(0.3, 1.5))
     grain /= grain.std() + 1e-6
-    light = cv2.GaussianBlur(rng.normal(0, 1, (size, size)).astype(np.float32), (0, 0), size / 5)
+    light = _blurred(rng.normal(0, 1, (size, size)).astype(np.float32), size / 5)
     light /= light.std() + 1e-6
     values = rng.uniform(0.3, 0.7) + rng.uniform(0.01, 0.08) * grain + rng.uniform(0.0, 0.1) * light
     for _ in range(rng.integers(0, 10)):
@@ -118,5 +117,11 @@ def _mark(rng: np.random.Generator, values: FloatImage) -> None:
         steps = rng.normal(0, 5, (30, 2)).cumsum(axis=0) + np.array(first)
         cv2.polylines(canvas, [steps.astype(np.int32)], False, 1.0, int(rng.integers(1, 3)), cv2.LINE_AA)
     if rng.random() < 0.4:
-        canvas = cv2.GaussianBlur(canvas, (0, 0), rng.uniform(0.5, 3))
+        canvas = _blurred(canvas, rng.uniform(0.5, 3))
     values += np.float32(rng.uniform(-0.35, 0.35)) * canvas
+
+
+def _blurred(values: FloatImage, across: float, down: float | None = None) -> FloatImage:
+    """Gaussian blur with these standard deviations, px."""
+    blurred = cv2.GaussianBlur(values, (0, 0), sigmaX=across, sigmaY=across if down is None else down)
+    return blurred.astype(np.float32, copy=False)

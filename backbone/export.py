@@ -10,8 +10,9 @@ import numpy as np
 import onnx
 import torch
 from onnx import TensorProto, helper, numpy_helper
-from student import Bottleneck, Student, StudentConfig
 from torch import nn
+
+from student import Bottleneck, Student, StudentConfig
 
 OPSET = 18
 MOST_BYTES = 6_000_000
@@ -27,18 +28,19 @@ class _Writer:
     def stored(self, values: np.ndarray) -> str:
         name = f"w{len(self.weights)}"
         self.weights.append(numpy_helper.from_array(values.astype(np.float16), name))
-        return self.node("Cast", [name], to=TensorProto.FLOAT)
+        return self.node("Cast", [name], {"to": TensorProto.FLOAT})
 
-    def node(self, op: str, inputs: list[str], **attributes: int | list[int]) -> str:
-        output = f"x{len(self.nodes)}"
-        self.nodes.append(helper.make_node(op, inputs, [output], **attributes))
-        return output
+    def node(self, op: str, inputs: list[str], attributes: dict[str, int | list[int]] | None = None) -> str:
+        node = helper.make_node(op, inputs, [f"x{len(self.nodes)}"])
+        node.attribute.extend(helper.make_attribute(name, value) for name, value in (attributes or {}).items())
+        self.nodes.append(node)
+        return node.output[0]
 
     def convolution(self, source: str, conv: nn.Conv2d, norm: nn.BatchNorm2d | None) -> str:
         weight, bias = _folded(conv, norm)
         kernel, stride, padding = conv.kernel_size[0], conv.stride[0], int(conv.padding[0])
         inputs = [source, self.stored(weight), self.stored(bias)]
-        return self.node("Conv", inputs, kernel_shape=[kernel] * 2, strides=[stride] * 2, pads=[padding] * 4)
+        return self.node("Conv", inputs, {"kernel_shape": [kernel] * 2, "strides": [stride] * 2, "pads": [padding] * 4})
 
     def apply(self, source: str, module: nn.Module) -> str:
         """Translate one module; sequences of Conv, BatchNorm and ReLU, and Bottlenecks."""
@@ -87,7 +89,8 @@ def _folded(conv: nn.Conv2d, norm: nn.BatchNorm2d | None) -> tuple[np.ndarray, n
     weight = conv.weight.detach().double()
     bias = conv.bias.detach().double() if conv.bias is not None else torch.zeros(len(weight), dtype=torch.double)
     if norm is not None:
-        assert norm.running_mean is not None and norm.running_var is not None, "the student keeps running statistics"
+        assert norm.running_mean is not None, "the student keeps running statistics"
+        assert norm.running_var is not None, "the student keeps running statistics"
         scale = norm.weight.detach().double() / torch.sqrt(norm.running_var.double() + norm.eps)
         weight = weight * scale[:, None, None, None]
         bias = norm.bias.detach().double() + (bias - norm.running_mean.double()) * scale

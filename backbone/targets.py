@@ -13,9 +13,10 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from crops import CropConfig, Image, generate
 from numpy.typing import NDArray
 from torch import Tensor
+
+from crops import CropConfig, Image, generate
 
 Teacher = Callable[[Tensor], dict[int, Tensor]]
 STRIDES = (8, 16)

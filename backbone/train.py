@@ -15,8 +15,9 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from student import Student, StudentConfig
 from torch import Tensor
+
+from student import Student, StudentConfig
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,7 +54,8 @@ class Cache:
     def _targets(self, stride: int, indices: np.ndarray, device: str) -> Tensor:
         """Targets brought to about unit variance per component: Adam's steps are of a size, whatever the scale."""
         stored = torch.from_numpy(self.targets[stride][indices]).to(device).float()
-        return stored.permute(0, 3, 1, 2) * stored.shape[-1] ** 0.5
+        targets: Tensor = stored.permute(0, 3, 1, 2) * stored.shape[-1] ** 0.5
+        return targets
 
 
 def train(cache: Cache, student_config: StudentConfig, config: TrainConfig, folder: Path, device: str) -> None:
@@ -62,7 +64,8 @@ def train(cache: Cache, student_config: StudentConfig, config: TrainConfig, fold
     student = Student(student_config)
     if config.start:
         student.load_state_dict(torch.load(config.start, weights_only=True))
-    student = student.to(device).to(memory_format=torch.channels_last)
+    student = student.to(device)
+    student.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's own stubs lack it
     average = torch.optim.swa_utils.AveragedModel(
         student, multi_avg_fn=torch.optim.swa_utils.get_ema_multi_avg_fn(config.average_decay), use_buffers=True
     )
@@ -119,7 +122,7 @@ def _loss(predicted: Tensor, target: Tensor) -> Tensor:
 
 @torch.no_grad()
 def _checkpoint(
-    average: torch.nn.Module,
+    average: torch.optim.swa_utils.AveragedModel,
     cache: Cache,
     config: TrainConfig,
     student_config: StudentConfig,

@@ -148,11 +148,11 @@ def surroundings() -> dict[str, str]:
     }
 
 
-def write(rows: list[Row], facts: dict[str, str]) -> Path:
+def write(rows: list[Row], facts: dict[str, str], folder: Path) -> Path:
     stem = f"coreset-{cpu()}-{threads()}threads-numpy{np.__version__}".lower().replace(" ", "-")
-    RESULTS.mkdir(exist_ok=True)
+    folder.mkdir(parents=True, exist_ok=True)
     names = [field.name for field in fields(Row)]
-    table = RESULTS / f"{stem}.csv"
+    table = folder / f"{stem}.csv"
     with table.open("w", newline="") as file:
         writer = csv.DictWriter(file, [*names, *facts])
         writer.writeheader()
@@ -172,6 +172,7 @@ def main() -> int:
     parser.add_argument("--picks", type=int, default=7_800)
     parser.add_argument("--check", type=int, default=60_000, help="patches for the comparison with one at a time")
     parser.add_argument("--features", type=Path, help="(N, D) float32 .npy: real patches, instead of made ones")
+    parser.add_argument("--out", type=Path, default=RESULTS)
     options = parser.parse_args()
     facts = surroundings()
     if options.features:
@@ -184,7 +185,7 @@ def main() -> int:
             measure(name, make(options.patches, options.dimensions), options.picks, options.check)
             for name, make in made.items()
         ]
-    page = write(rows, facts)
+    page = write(rows, facts, options.out)
     print(page.read_text(encoding="utf-8") + f"\n{page}")
     return 0
 

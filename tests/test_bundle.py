@@ -365,7 +365,7 @@ def assert_untouched(path: Path, content: bytes) -> None:
 def saved_with(path: Path, expected: str) -> None:
     with pytest.raises(StoreError) as caught:
         bundle.save(path, small_graph(), replace(small_manifest(), method="padim"))
-    assert str(caught.value).startswith(f"{path}: cannot be written: ")
+    assert str(caught.value).startswith(f"{path}: cannot be written (")
     assert expected in str(caught.value)
     assert str(caught.value).isprintable()
 
@@ -373,10 +373,10 @@ def saved_with(path: Path, expected: str) -> None:
 @pytest.mark.parametrize(
     ("code", "expected"),
     [
-        pytest.param(errno.ENOSPC, "the disk is full; free some space", id="full"),
-        pytest.param(errno.EDQUOT, "the disk quota is used up", id="quota"),
-        pytest.param(errno.EROFS, "the disk is read-only", id="read-only"),
-        pytest.param(errno.EIO, "Input/output error; choose another place", id="broken"),
+        pytest.param(errno.ENOSPC, "The disk is full: free some space", id="full"),
+        pytest.param(errno.EDQUOT, "The disk quota is used up", id="quota"),
+        pytest.param(errno.EROFS, "The disk is read-only: write to another disk", id="read-only"),
+        pytest.param(errno.EIO, "Input/output error). Check the disk and the folder", id="broken"),
     ],
 )
 def test_a_failing_disk_leaves_the_old_file(
@@ -430,35 +430,38 @@ bundle.save(sys.argv[1], loaded.graph, replace(loaded.manifest, method="padim"))
     ended = subprocess.run([sys.executable, "-c", program, str(sight)], check=False, timeout=60)
     assert ended.returncode == -signal.SIGKILL
     assert sight.read_bytes() == before
-    assert len(list(sight.parent.iterdir())) == 2  # what was being written when the process was killed
+    partial = [other.name for other in sight.parent.iterdir() if other != sight]
+    assert len(partial) == 1  # what was being written when the process was killed
+    assert partial[0].startswith(".")
+    assert partial[0].endswith(".partial")
 
 
 def test_a_missing_folder_is_told(tmp_path: Path) -> None:
-    saved_with(tmp_path / "none" / "tile.sight", "its folder does not exist; create it first")
+    saved_with(tmp_path / "none" / "tile.sight", "Its folder does not exist: make it first")
 
 
 def test_a_file_in_the_place_of_the_folder_is_told(sight: Path) -> None:
-    saved_with(sight / "tile.sight", "its folder is a file")
+    saved_with(sight / "tile.sight", "A part of the path is a file: correct it")
 
 
 def test_a_folder_in_the_place_of_the_file_is_told(tmp_path: Path) -> None:
-    saved_with(tmp_path, "it is a folder or a device; give the name of a file")
+    saved_with(tmp_path, "A folder or a device has this name: choose another")
 
 
 def test_a_device_is_not_replaced() -> None:
-    saved_with(Path(os.devnull), "it is a folder or a device")
+    saved_with(Path(os.devnull), "A folder or a device has this name")
     assert stat.S_ISCHR(Path(os.devnull).stat().st_mode)
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write to a read-only folder")
 def test_a_folder_without_permission_is_told(tmp_path: Path) -> None:
     tmp_path.chmod(0o500)
-    saved_with(tmp_path / "tile.sight", "no permission to write there")
+    saved_with(tmp_path / "tile.sight", "No permission to write there: choose another folder")
 
 
 def test_a_failed_extraction_leaves_the_old_file(sight: Path, tmp_path: Path) -> None:
     loaded = bundle.load(sight)
-    with pytest.raises(StoreError, match="its folder does not exist"):
+    with pytest.raises(StoreError, match="Its folder does not exist: make it first"):
         bundle.extract_graph(loaded, tmp_path / "none" / "bare.onnx")
     assert list(tmp_path.iterdir()) == [sight]
 

@@ -27,9 +27,9 @@ def write_bytes(path: Path, content: bytes) -> None:
     Raises:
         StoreError: it could not be written; the folder is left as it was.
     """
+    refuse_unwritable(path)
     partial = path.with_name(f".{secrets.token_hex(8)}.partial")
     try:
-        refuse_unwritable(path)
         with partial.open("xb") as file:
             file.write(content)
             file.flush()
@@ -45,14 +45,19 @@ def write_bytes(path: Path, content: bytes) -> None:
 
 def refuse_unwritable(path: Path) -> None:
     """Raise StoreError where a file could plainly not be written, before hours of work go into its content."""
-    if path.exists() and not path.is_file():  # as root, replacing /dev/null would succeed
-        raise _refused(path, IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR)))
     folder = path.parent
-    if not folder.is_dir():
-        code = errno.ENOTDIR if folder.exists() else errno.ENOENT
+    code = 0
+    try:
+        if path.exists() and not path.is_file():  # as root, replacing /dev/null would succeed
+            code = errno.EISDIR
+        elif not folder.is_dir():
+            code = errno.ENOTDIR if folder.exists() else errno.ENOENT
+        elif not os.access(folder, os.W_OK | os.X_OK):
+            code = errno.EACCES
+    except OSError as error:  # a name that is too long, a folder above that may not be entered
+        raise _refused(path, error) from error
+    if code:
         raise _refused(path, OSError(code, os.strerror(code)))
-    if not os.access(folder, os.W_OK | os.X_OK):
-        raise _refused(path, PermissionError(errno.EACCES, os.strerror(errno.EACCES)))
 
 
 def _refused(path: Path, error: OSError) -> StoreError:

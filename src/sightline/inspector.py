@@ -1,11 +1,13 @@
 """Load a `.sight` file and judge pictures with it."""
 
 import itertools
+import math
 import os
 import time
 from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -15,7 +17,7 @@ import numpy as np
 
 from sightline.bundle import Bundle
 from sightline.bundle import load as load_bundle
-from sightline.errors import FrameError
+from sightline.errors import BundleError, FrameError, OptionError
 from sightline.evaluation.thresholds import p_value
 from sightline.imaging.decode import decode, read_frame
 from sightline.models.detector import GraphDetector
@@ -82,7 +84,8 @@ class Inspector:
 
         Pictures are taken from the iterable as they are needed, at most 2 x `workers` ahead.
         """
-        with ThreadPoolExecutor(max(1, workers)) as pool:
+        workers = max(1, workers)
+        with ThreadPoolExecutor(workers) as pool:
             waiting: deque[Future[Inspection]] = deque()
             source = iter(pictures)
             while True:
@@ -156,9 +159,13 @@ def load(path: str | os.PathLike[str], *, threads: int | None = None, max_megapi
         max_megapixels: the largest picture that is decoded.
 
     Raises:
-        BundleError: the file is missing, damaged, altered, or of another version.
+        BundleError: the file is missing, damaged, altered, of another version, or its graph cannot be run here.
     """
-    return Inspector(load_bundle(path), threads=threads, max_megapixels=max_megapixels)
+    bundle = load_bundle(path)
+    try:
+        return Inspector(bundle, threads=threads, max_megapixels=max_megapixels)
+    except OptionError as error:
+        raise BundleError(f"{path}: {error}") from error
 
 
 def find_defects(values: FloatArray, threshold: float, height: int, width: int) -> tuple[Defect, ...]:
@@ -174,15 +181,19 @@ def find_defects(values: FloatArray, threshold: float, height: int, width: int) 
         return ()
     peaks = np.full(count, -np.inf, np.float32)
     np.maximum.at(peaks, regions.ravel().astype(np.int64), values.ravel())
-    down, across = height / values.shape[0], width / values.shape[1]
+    rows, columns = values.shape
     order = 1 + np.argsort(-peaks[1:], kind="stable")[:MOST_DEFECTS]
-    return tuple(_defect(boxes[region], float(peaks[region]), down, across) for region in order)
+    return tuple(
+        _defect(boxes[region], float(peaks[region]), Fraction(height, rows), Fraction(width, columns))
+        for region in order
+    )
 
 
-def _defect(stats: np.ndarray, peak: float, down: float, across: float) -> Defect:
+def _defect(stats: np.ndarray, peak: float, down: Fraction, across: Fraction) -> Defect:
+    """`stats` are in cells of the map; fractions, because a rounded product can reach a pixel beyond the frame."""
     x, y, width, height, area = (int(value) for value in stats)
-    left, top = int(x * across), int(y * down)
-    right, bottom = int(np.ceil((x + width) * across)), int(np.ceil((y + height) * down))
+    left, top = math.floor(x * across), math.floor(y * down)
+    right, bottom = math.ceil((x + width) * across), math.ceil((y + height) * down)
     box = Box(x=left, y=top, width=right - left, height=bottom - top)
     return Defect(box=box, area_px=max(1, round(area * down * across)), peak=peak)
 

@@ -177,6 +177,11 @@ def _verified(document: dict[str, Any]) -> Manifest:
     return manifest
 
 
+def printable(text: str) -> str:
+    """`text` as a manifest takes it: what is no character of any script, as in odd file names, is replaced."""
+    return _UNPRINTABLE.sub("\N{REPLACEMENT CHARACTER}", text)
+
+
 def quoted(value: object) -> str:
     """`value` for a message: short, and escaped, so that no file can write to the user's terminal."""
     text = ascii(value)

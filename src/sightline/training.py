@@ -14,10 +14,11 @@ from sightline.bundle import Bundle, load, save
 from sightline.datasets.dataset import GOOD, Dataset, Sample
 from sightline.datasets.frames import FrameFiles
 from sightline.errors import DatasetError, FrameError, OptionError
+from sightline.evaluation.intervals import between_0_and_1
 from sightline.evaluation.thresholds import for_overkill
 from sightline.files import refuse_unwritable
 from sightline.imaging.decode import read_frame
-from sightline.manifest import Calibration, InputSpec, JsonScalar, Manifest, Provenance, Thresholds
+from sightline.manifest import Calibration, InputSpec, JsonScalar, Manifest, Provenance, Thresholds, printable
 from sightline.models.backbone import Backbone, load_backbone
 from sightline.models.detector import FittedDetector
 from sightline.models.features import FeatureConfig, Progress
@@ -46,6 +47,15 @@ class TrainConfig:
     max_megapixels: float = 50.0
     backbone: Path | None = None  # None: the one that ships
     seed: int = 0
+
+    def __post_init__(self) -> None:
+        if self.method not in METHODS:
+            raise OptionError(f"method {self.method!r} is not known; use one of {', '.join(METHODS)}.")
+        between_0_and_1(self.max_overkill, "the overkill rate")  # here, as it is used only at the end
+        if not 0 <= self.seed < 2**63:
+            raise OptionError(f"seed {self.seed} does not fit; use a whole number from 0 up, below 2**63.")
+        if self.bit_depth is not None and not 8 < self.bit_depth <= 16:
+            raise OptionError(f"bit depth {self.bit_depth} is not one of 16-bit pictures; use 9 to 16.")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,7 +94,6 @@ def train(dataset: Dataset, output: Path, config: TrainConfig, progress: Progres
         OptionError: an option cannot work. DatasetError: too few good pictures, or they do not belong together.
         FrameError: a picture changed while it was read. StoreError: the file cannot be written.
     """
-    _check_method(config.method)
     refuse_unwritable(output)
     backbone = load_backbone(config.backbone)
     look = _look_at(dataset, config, progress)
@@ -129,11 +138,6 @@ def working_size(shapes: Sequence[tuple[int, int]], multiple: int) -> tuple[int,
     return (_SHORT_SIDE_PX, long) if ratio >= 1 else (long, _SHORT_SIDE_PX)
 
 
-def _check_method(method: str) -> None:
-    if method not in METHODS:
-        raise OptionError(f"method {method!r} is not known; use one of {', '.join(METHODS)}.")
-
-
 def _look_at(dataset: Dataset, config: TrainConfig, progress: Progress | None) -> _Look:
     samples = dataset.train_good
     if not samples:
@@ -141,12 +145,13 @@ def _look_at(dataset: Dataset, config: TrainConfig, progress: Progress | None) -
     readable: list[Path] = []
     shapes: list[tuple[int, int]] = []
     depths: dict[int, Path] = {}
-    highest, digest, warnings = 0, hashlib.sha256(), _about_defects(dataset)
+    unreadable: list[str] = []
+    highest, digest = 0, hashlib.sha256()
     for done, sample in enumerate(samples):
         try:
             frame = read_frame(sample.path, max_megapixels=config.max_megapixels)
         except FrameError as error:
-            warnings.append(f"left out: {error}")
+            unreadable.append(str(error))
             continue
         readable.append(sample.path)
         shapes.append((frame.height, frame.width))
@@ -156,15 +161,21 @@ def _look_at(dataset: Dataset, config: TrainConfig, progress: Progress | None) -
         if progress:
             progress("reading", done + 1, len(samples))
     if not readable:
-        raise DatasetError(f"{dataset.root}: none of {len(samples)} pictures can be read; the first: {warnings[-1]}")
+        raise DatasetError(f"{dataset.root}: none of {len(samples)} pictures can be read; the first: {unreadable[0]}")
     if len(depths) > 1:
         raise DatasetError(
             f"{depths[16]}: has 16 bits per channel, {depths[8]} has 8. Give pictures of one depth, as the camera "
             "makes them."
         )
+    warnings = [*_about_defects(dataset), *(f"left out: {reason}" for reason in unreadable)]
     if len(readable) < FEW_IMAGES:
         warnings.append(f"{len(readable)} good pictures are few; from {FEW_IMAGES} on the limits are more reliable.")
     depth = 8 if 8 in depths else config.bit_depth or max(9, highest.bit_length())
+    if highest >= 1 << depth:
+        raise OptionError(
+            f"{dataset.root}: pictures have values up to {highest}, which {depth} bits cannot hold; "
+            f"set the bit depth to {highest.bit_length()} or leave it out."
+        )
     return _Look(paths=readable, shapes=shapes, bit_depth=depth, sha256=digest.hexdigest(), warnings=warnings)
 
 
@@ -225,12 +236,12 @@ def _manifest(
             good_scores=tuple(sorted(float(score) for score in fitted.good_scores)), source=fitted.calibration
         ),
         provenance=Provenance(
-            dataset=dataset.name,
+            dataset=printable(dataset.name),
             images=len(look.paths),
             dataset_sha256=look.sha256,
             seed=config.seed,
             config=settings,
-            backbone=backbone.name,
+            backbone=printable(backbone.name),
             backbone_sha256=backbone.sha256,
         ),
     )

@@ -63,13 +63,13 @@ def test_a_line_is_halved_again_and_again() -> None:
 @pytest.mark.parametrize(
     "patches",
     [
-        pytest.param(gaussian(8_000, 16), id="gaussian"),
-        pytest.param(clustered(8_000, 32), id="clustered"),
-        pytest.param(clustered(8_000, 32) + np.float32(3000), id="far from zero"),
-        pytest.param(clustered(8_000, 32) * np.float32(1e30), id="huge"),
-        pytest.param(clustered(8_000, 32) * np.float32(1e-30), id="tiny"),
-        pytest.param(gaussian(8_000, 1), id="one dimension"),
-        pytest.param(np.asfortranarray(clustered(16_000, 32)[::2]), id="strided"),
+        pytest.param(gaussian(5_000, 16), id="gaussian"),
+        pytest.param(clustered(5_000, 32), id="clustered"),
+        pytest.param(clustered(5_000, 32) + np.float32(3000), id="far from zero"),
+        pytest.param(clustered(5_000, 32) * np.float32(1e30), id="huge"),
+        pytest.param(clustered(5_000, 32) * np.float32(1e-30), id="tiny"),
+        pytest.param(gaussian(5_000, 1), id="one dimension"),
+        pytest.param(np.asfortranarray(clustered(10_000, 32)[::2]), id="strided"),
     ],
 )
 @pytest.mark.parametrize("width", [16, 2048])
@@ -84,7 +84,7 @@ def test_picks_are_those_of_the_plain_algorithm(
     assert np.array_equal(patches, before)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(st.data())
 def test_ties_and_duplicates_go_to_the_lowest_index(data: st.DataObject) -> None:
     n, d, seed = data.draw(st.integers(1, 40)), data.draw(st.integers(1, 4)), data.draw(st.integers(0, 99))
@@ -178,10 +178,10 @@ def test_a_stream_that_fits_gives_the_same_bank(size: int) -> None:
     assert np.array_equal(bank, patches[greedy_coreset(patches, 60, seed=2).indices])
 
 
-@pytest.mark.parametrize("size", [300, 20_000])
+@pytest.mark.parametrize("size", [300, 12_000])
 def test_a_stream_that_does_not_fit_stays_near_the_exact_radius(size: int) -> None:
-    patches = clustered(20_000, 16)
-    bank = streamed_coreset(batches_of(patches, size), 100, memory_bytes=600_000)  # room for 2083: ten reductions
+    patches = clustered(12_000, 16)
+    bank = streamed_coreset(batches_of(patches, size), 100, memory_bytes=600_000)  # room for 2083
     exact = greedy_coreset(patches, 100)
     assert bank.shape == (100, 16)
     assert bank.dtype == np.float32

@@ -11,41 +11,70 @@ import click
 import cv2
 import numpy as np
 
-from sightline.cli.options import Size, json_option, model_argument, threads_option
+from sightline.cli.options import Size, json_option, megapixels_option, model_argument, threads_option
+from sightline.imaging.decode import read_frame
 from sightline.inspector import Inspector, load
 from sightline.records import FloatArray
 
 Figures = dict[str, float | int | str]
+_MADE_UP_SIZE = 480, 640  # height, width, px
 
 
 @click.command("bench")
 @model_argument
 @click.option("--image", type=click.Path(path_type=Path), help="Picture to judge.  [default: a made-up one]")
-@click.option("--size", type=Size(), default="640x480", show_default=True, help="Of the made-up picture, px.")
-@click.option("--runs", type=click.IntRange(min=10), default=100, show_default=True)
-@click.option("--streams", type=click.IntRange(min=1), default=2, show_default=True, help="Pictures judged at once.")
+@click.option("--size", type=Size(), metavar="WxH", help="Of the made-up picture, px.  [default: 640x480]")
+@click.option(
+    "--runs",
+    type=click.IntRange(10, 100_000),
+    metavar="NUMBER",
+    default=100,
+    show_default=True,
+    help="Times that the picture is judged for each figure, at least 10.",
+)
+@click.option(
+    "--streams",
+    type=click.IntRange(1, 256),
+    metavar="NUMBER",
+    default=2,
+    show_default=True,
+    help="Pictures judged at once for the throughput.",
+)
 @threads_option
+@megapixels_option
 @json_option
 def bench_command(
-    model: Path, image: Path | None, size: tuple[int, int], runs: int, streams: int, threads: int | None, as_json: bool
+    model: Path,
+    image: Path | None,
+    size: tuple[int, int] | None,
+    runs: int,
+    streams: int,
+    threads: int | None,
+    max_megapixels: float,
+    as_json: bool,
 ) -> None:
     """Measure MODEL on this machine: latency of decoding, graph and all, throughput, memory and file size.
 
     Latency is that of one picture after another. Throughput is measured with --streams at once. Other work on the
     machine shows in p99: compare medians, and ratios within one run.
     """
-    inspector = load(model, threads=threads)
-    picture = image.read_bytes() if image else _made_up(size, inspector)
+    if image and size:
+        raise click.UsageError("--size is for the made-up picture; give --image or --size.")
+    height, width = size or _MADE_UP_SIZE
+    if image is None and height * width > max_megapixels * 1e6:
+        raise click.UsageError(f"a picture of {width} x {height} px is over the limit of --max-megapixels.")
+    inspector = load(model, threads=threads, max_megapixels=max_megapixels)
+    picture = _read(image, max_megapixels) if image else _made_up(height, width, inspector.manifest.input.bit_depth)
     figures = measure(inspector, picture, runs, streams)
     figures["file_mb"] = round(model.stat().st_size / 1e6, 3)
     if as_json:
         click.echo(json.dumps({"model": str(model), "model_id": inspector.model_id, **figures}, indent=2))
         return
     for part in ("decode", "graph", "total"):
-        click.echo(f"{part:10} p50 {figures[f'{part}_ms_p50']:8.2f} ms   p99 {figures[f'{part}_ms_p99']:8.2f} ms")
-    click.echo(f"throughput {figures['pictures_per_second']:8.1f} pictures/s with {streams} at once")
-    click.echo(f"memory     {figures['peak_memory_mb']:8.1f} MB at the peak, of this process")
-    click.echo(f"file       {figures['file_mb']:8.2f} MB")
+        click.echo(f"{part:10} p50 {figures[f'{part}_ms_p50']:9.2f} ms   p99 {figures[f'{part}_ms_p99']:9.2f} ms")
+    click.echo(f"throughput     {figures['pictures_per_second']:9.1f} pictures/s, {streams} at once")
+    click.echo(f"memory         {figures['peak_memory_mb']:9.1f} MB at the peak, of this process")
+    click.echo(f"file           {figures['file_mb']:9.2f} MB")
 
 
 def measure(inspector: Inspector, picture: bytes, runs: int, streams: int) -> Figures:
@@ -67,10 +96,16 @@ def measure(inspector: Inspector, picture: bytes, runs: int, streams: int) -> Fi
     return figures
 
 
-def _made_up(size: tuple[int, int], inspector: Inspector) -> bytes:
-    """A noisy grey picture of the model's depth as PNG."""
-    depth = inspector.manifest.input.bit_depth
-    noise = np.random.default_rng(0).integers(0, 2**depth, size)
-    encoded, data = cv2.imencode(".png", noise.astype(np.uint8 if depth == 8 else np.uint16))
+def _read(image: Path, max_megapixels: float) -> bytes:
+    """The file of a picture, which can be decoded."""
+    read_frame(image, max_megapixels=max_megapixels)
+    return image.read_bytes()
+
+
+def _made_up(height: int, width: int, bit_depth: int) -> bytes:
+    """A noisy grey picture as PNG."""
+    dtype = np.uint8 if bit_depth == 8 else np.uint16
+    noise = np.random.default_rng(0).integers(0, 2**bit_depth, (height, width), dtype)
+    encoded, data = cv2.imencode(".png", noise)
     assert encoded, "PNG takes both depths"
     return data.tobytes()

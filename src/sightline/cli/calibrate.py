@@ -7,11 +7,20 @@ from pathlib import Path
 import click
 
 from sightline.bundle import Bundle, load, save
-from sightline.cli.options import json_option, megapixels_option, model_argument, quiet_option, recalls
+from sightline.cli.options import (
+    COST,
+    SHARE,
+    Recall,
+    by_type,
+    json_option,
+    megapixels_option,
+    model_argument,
+    quiet_option,
+)
 from sightline.cli.progress import Bars
 from sightline.datasets.dataset import Dataset
 from sightline.datasets.opening import open_dataset
-from sightline.errors import DatasetError, FrameError, OptionError
+from sightline.errors import DatasetError, FrameError
 from sightline.evaluation.thresholds import (
     Threshold,
     for_cost,
@@ -20,10 +29,12 @@ from sightline.evaluation.thresholds import (
     review_for_recall,
     review_for_share,
 )
+from sightline.files import refuse_unwritable
 from sightline.inspector import Inspector
-from sightline.manifest import Thresholds
+from sightline.manifest import Thresholds, model_id
 
 DefectScores = dict[str, list[float]]
+_BAND = "; REVIEW band: "  # between what is said of the threshold and what of the band
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,15 +54,19 @@ class _Wish:
         costs = [cost for cost in (self.cost_escape, self.cost_overkill) if cost is not None]
         rules = [self.max_overkill is not None, bool(costs), bool(self.min_recall)]
         if sum(rules) > 1:
-            raise OptionError("give one of --max-overkill, --cost-escape with --cost-overkill, or --min-recall.")
+            raise click.UsageError("give one of --max-overkill, --cost-escape with --cost-overkill, or --min-recall.")
         if sum(rules) == 0 and self.max_review is None and not self.review_recall:
-            raise OptionError(
+            raise click.UsageError(
                 "nothing to calibrate for; give --max-overkill, the two costs, --min-recall or a REVIEW band."
             )
         if len(costs) == 1:
-            raise OptionError("--cost-escape and --cost-overkill belong together; give both, in one unit.")
+            raise click.UsageError("--cost-escape and --cost-overkill belong together; give both, in one unit.")
+        if self.defect_rate is not None and not costs:
+            raise click.UsageError("--defect-rate belongs to the costs; give --cost-escape and --cost-overkill.")
         if self.max_review is not None and self.review_recall:
-            raise OptionError("give one of --max-review and --review-recall.")
+            raise click.UsageError("give one of --max-review and --review-recall.")
+        if self.guaranteed and not (self.min_recall or self.review_recall):
+            raise click.UsageError("--guaranteed is about a recall; give --min-recall or --review-recall.")
 
     @property
     def needs_defects(self) -> bool:
@@ -61,15 +76,37 @@ class _Wish:
 @click.command("calibrate")
 @model_argument
 @click.argument("data", required=False, type=click.Path(path_type=Path))
-@click.option("--max-overkill", type=float, help="Share of good parts that may be rejected; needs no DATA.")
-@click.option("--cost-escape", type=float, help="Of one defect passed.")
-@click.option("--cost-overkill", type=float, help="Of one good part rejected, in the same unit.")
-@click.option("--defect-rate", type=float, help="Share of defective parts on the line, for the costs.  [default: 0.01]")
-@click.option("--min-recall", multiple=True, metavar="[TYPE=]SHARE", help="Share of defects to catch; may be repeated.")
-@click.option("--guaranteed", is_flag=True, help="The examples must prove the recalls at 95 %, or it is an error.")
-@click.option("--max-review", type=float, help="REVIEW band: share of good parts that people may have to look at.")
 @click.option(
-    "--review-recall", multiple=True, metavar="[TYPE=]SHARE", help="REVIEW band: recall of REJECT and REVIEW."
+    "--max-overkill", type=SHARE, metavar="SHARE", help="Share of good parts that may be rejected; needs no DATA."
+)
+@click.option("--cost-escape", type=COST, metavar="COST", help="Of one defect passed.")
+@click.option("--cost-overkill", type=COST, metavar="COST", help="Of one good part rejected, in the same unit.")
+@click.option(
+    "--defect-rate",
+    type=SHARE,
+    metavar="SHARE",
+    help="Share of defective parts on the line, for the costs.  [default: 0.01]",
+)
+@click.option(
+    "--min-recall",
+    type=Recall(),
+    multiple=True,
+    metavar="[TYPE=]SHARE",
+    help="Share of defects to catch, of one type or of all; may be repeated.",
+)
+@click.option("--guaranteed", is_flag=True, help="The examples must prove the recalls at 95 %, or it is an error.")
+@click.option(
+    "--max-review",
+    type=SHARE,
+    metavar="SHARE",
+    help="REVIEW band: share of good parts that people may have to look at; needs no DATA.",
+)
+@click.option(
+    "--review-recall",
+    type=Recall(),
+    multiple=True,
+    metavar="[TYPE=]SHARE",
+    help="REVIEW band: share of defects that are at least reviewed; may be repeated.",
 )
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="Model file to write.  [default: MODEL itself]")
 @megapixels_option
@@ -82,10 +119,10 @@ def calibrate_command(
     cost_escape: float | None,
     cost_overkill: float | None,
     defect_rate: float | None,
-    min_recall: tuple[str, ...],
+    min_recall: tuple[tuple[str, float], ...],
     guaranteed: bool,
     max_review: float | None,
-    review_recall: tuple[str, ...],
+    review_recall: tuple[tuple[str, float], ...],
     output: Path | None,
     max_megapixels: float,
     quiet: bool,
@@ -107,39 +144,43 @@ def calibrate_command(
         cost_escape=cost_escape,
         cost_overkill=cost_overkill,
         defect_rate=defect_rate,
-        min_recall=recalls(min_recall),
+        min_recall=by_type("--min-recall", min_recall),
         guaranteed=guaranteed,
         max_review=max_review,
-        review_recall=recalls(review_recall),
+        review_recall=by_type("--review-recall", review_recall),
     )
+    if wish.needs_defects and data is None:
+        raise click.UsageError("this rule needs examples of defects; give DATA.")
+    target = output or model
+    refuse_unwritable(target)
     bundle = load(model)
     defects: DefectScores = {}
-    if wish.needs_defects:
-        if data is None:
-            raise OptionError("this rule needs examples of defects; give DATA.")
+    if data is not None and wish.needs_defects:
         with Bars(quiet=quiet) as bars:
             defects = _defect_scores(Inspector(bundle, max_megapixels=max_megapixels), open_dataset(data), bars)
+    elif data is not None:
+        click.echo("sightline: note: this rule needs the model alone; DATA is not looked at", err=True)
+    before = bundle.manifest.thresholds
     reject = _reject(wish, bundle, defects)
-    review = _review(wish, reject.value if reject else bundle.manifest.thresholds.reject, bundle, defects)
-    thresholds = _thresholds(bundle.manifest.thresholds, reject, review)
-    target = output or model
-    save(target, bundle.graph, replace(bundle.manifest, thresholds=thresholds))
+    review = _review(wish, reject.value if reject else before.reject, bundle, defects)
+    after = _changed(before, reject, review)
+    manifest = replace(bundle.manifest, thresholds=after)
+    save(target, bundle.graph, manifest)
     if as_json:
-        document = {
-            "model": str(target),
-            "model_id": load(target).model_id,
-            "thresholds": asdict(thresholds),
-            "reject": asdict(reject) if reject else None,
-            "review": asdict(review) if review else None,
-        }
+        choice = {name: asdict(limit) if limit else None for name, limit in (("reject", reject), ("review", review))}
+        document = {"model": str(target), "model_id": model_id(manifest), "thresholds": asdict(after), **choice}
         click.echo(json.dumps(document, indent=2))
-        return
-    click.echo(f"{target}: reject at {thresholds.reject:.6g}, before {bundle.manifest.thresholds.reject:.6g}")
-    for threshold in (reject, review):
-        if threshold:
-            click.echo(f"  asked    {threshold.asked}\n  rule     {threshold.rule}\n  promise  {threshold.promise}")
-            for warning in threshold.warnings:
-                click.echo(f"warning: {warning}")
+    else:
+        click.echo("\n".join(_lines(target, before, after, [limit for limit in (reject, review) if limit])))
+
+
+def _lines(target: Path, before: Thresholds, after: Thresholds, chosen: list[Threshold]) -> list[str]:
+    band = f"REVIEW from {after.review:.6g}, " if after.review is not None else ""
+    was = "as before" if after.reject == before.reject else f"before from {before.reject:.6g}"
+    lines = [f"{target}: {band}REJECT from {after.reject:.6g} ({was})"]
+    for limit in chosen:
+        lines += [f"  asked    {limit.asked}", f"  rule     {limit.rule}", f"  promise  {limit.promise}"]
+    return lines + [f"warning: {warning}" for limit in chosen for warning in limit.warnings]
 
 
 def _reject(wish: _Wish, bundle: Bundle, defects: DefectScores) -> Threshold | None:
@@ -163,23 +204,24 @@ def _review(wish: _Wish, reject: float, bundle: Bundle, defects: DefectScores) -
     return None
 
 
-def _thresholds(before: Thresholds, reject: Threshold | None, review: Threshold | None) -> Thresholds:
+def _changed(before: Thresholds, reject: Threshold | None, review: Threshold | None) -> Thresholds:
     """A new rule for REJECT drops the old REVIEW band, which was made for the old threshold."""
-    if reject is None:
-        changed = before
-    else:
-        changed = Thresholds(
-            reject=reject.value,
-            review=None,
-            rule=reject.rule,
-            promise=reject.promise,
-            max_overkill=reject.guarantee.rate if reject.guarantee else None,
+    after = before
+    if reject is not None:
+        rate = reject.guarantee.rate if reject.guarantee else None
+        after = Thresholds(
+            reject=reject.value, review=None, rule=reject.rule, promise=reject.promise, max_overkill=rate
         )
-    if review is None:
-        return changed
-    band = review.value if review.value < changed.reject else None
+    return after if review is None else with_review(after, review)
+
+
+def with_review(thresholds: Thresholds, review: Threshold) -> Thresholds:
+    """With this REVIEW band in the place of an older one, in the texts too."""
     return replace(
-        changed, review=band, rule=f"{changed.rule}; {review.rule}", promise=f"{changed.promise}; {review.promise}"
+        thresholds,
+        review=review.value if review.value < thresholds.reject else None,
+        rule=f"{thresholds.rule.partition(_BAND)[0]}{_BAND}{review.rule}",
+        promise=f"{thresholds.promise.partition(_BAND)[0]}{_BAND}{review.promise}",
     )
 
 

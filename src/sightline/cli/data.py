@@ -72,7 +72,7 @@ def check_command(path: Path, as_json: bool, max_megapixels: float, no_progress:
     show_default=True,
     help="Shares of train/validation/test, or of train/test.",
 )
-@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True)
+@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Another one divides otherwise.")
 @click.option(
     "--keep-duplicates-together", is_flag=True, help="Read all pictures, and put those that are one in one split."
 )

@@ -3,14 +3,15 @@
 import json
 import shutil
 import time
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import click
 
 from sightline.bundle import load as load_bundle
 from sightline.bundle import save
-from sightline.cli.evaluate import evaluate_model, exhibits, summary
+from sightline.cli.calibrate import with_review
+from sightline.cli.evaluate import evaluate_model, exhibits, indented, outcome
 from sightline.cli.inspect import asdict_without_map, write_overlay
 from sightline.cli.options import json_option, quiet_option
 from sightline.cli.progress import Bars
@@ -25,83 +26,110 @@ from sightline.files import write_bytes
 from sightline.inspector import Inspector, load
 from sightline.records import Inspection
 from sightline.synthesis.collection import Counts, write_dataset
+from sightline.synthesis.defects import DefectType
 from sightline.synthesis.parts import PartConfig
 from sightline.training import TrainConfig, Trained, train
 
-_MARK = ".sightline-demo"  # in a folder that an earlier demo made and a new one may replace
+_MARK = ".sightline-demo"  # in a folder that an earlier demo made and a new one may fill again
 _MAX_OVERKILL, _MAX_REVIEW = 0.01, 0.03
 _MEGAPIXELS = 50.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Places:
+    """What the demo makes, and where."""
+
+    out: Path
+
+    @property
+    def parts(self) -> Path:
+        return self.out / "parts"
+
+    @property
+    def model(self) -> Path:
+        return self.out / "part.sight"
+
+    @property
+    def report(self) -> Path:
+        return self.out / "report.html"
+
+    @property
+    def overlays(self) -> Path:
+        return self.out / "overlays"
 
 
 @click.command("demo")
 @click.option(
     "--out", type=click.Path(path_type=Path), default=Path("demo"), show_default=True, help="Folder for what it makes."
 )
-@click.option("--parts", type=click.IntRange(min=20), default=120, show_default=True, help="Good parts to learn from.")
-@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True)
+@click.option(
+    "--parts",
+    type=click.IntRange(20, 10_000),
+    metavar="NUMBER",
+    default=120,
+    show_default=True,
+    help="Good parts to learn from, at least 20; the parts to test with grow with them.",
+)
+@click.option(
+    "--seed",
+    type=click.IntRange(0, 2**63 - 1),
+    metavar="NUMBER",
+    default=0,
+    show_default=True,
+    help="Another number gives other parts.",
+)
 @quiet_option
 @json_option
 def demo_command(out: Path, parts: int, seed: int, quiet: bool, as_json: bool) -> None:
     """Show everything on rendered parts: learn from good ones, judge others, write a report and pictures.
 
-    Nothing is downloaded and no data is needed.
+    Nothing is downloaded and no data is needed. A second run fills the same folder again.
     """
     started = time.monotonic()
+    places = _Places(out=out)
+    counts = Counts(good_train=parts, good_test=max(5, parts // 3), per_defect=max(1, parts // 15))
 
-    def say(text: str = "") -> None:
+    def say(*lines: str) -> None:
         if not as_json:
-            click.echo(text)
+            click.echo("\n".join(lines))
 
-    _prepare(out)
+    _prepare(places)
     with Bars(quiet=quiet) as bars:
-        say(
-            f"1. Rendering parts: a machined disc with holes, a printed mark and a screw; {parts} good ones to learn from,"
-        )
-        say("   others to test with, some with one of seven kinds of defect.")
-        counts = Counts(good_train=parts, good_test=40, per_defect=8)
+        say(*_about_parts(places, counts))
         write_dataset(
-            out / "parts", PartConfig(), counts, seed=seed, progress=lambda done, total: bars("rendering", done, total)
+            places.parts, PartConfig(), counts, seed=seed, progress=lambda done, total: bars("rendering", done, total)
         )
-        dataset = open_dataset(out / "parts")
-        say(f"   {out / 'parts'}: {len(dataset.train)} for training, {len(dataset.test)} for testing\n")
-        say("2. Learning what good parts look like, from good pictures alone.")
-        trained = train(dataset, out / "part.sight", TrainConfig(max_overkill=_MAX_OVERKILL, seed=seed), bars)
-        _add_review_band(out / "part.sight")
-        inspector = load(out / "part.sight")
-        say("\n".join(f"   {line}" for line in _told(trained, inspector)))
-        say("3. Judging the test parts, whose truth is known, and writing a report.")
+        dataset = open_dataset(places.parts)
+        say("", "2. Learning what good parts look like, from the good pictures alone: no defect is shown to it.")
+        trained = train(dataset, places.model, TrainConfig(max_overkill=_MAX_OVERKILL, seed=seed), bars)
+        _add_review_band(places.model)
+        inspector = load(places.model)
+        say(*_about_model(trained, inspector))
+        say("", f"3. Judging {len(dataset.test)} other parts, of which the truth is known.")
         found = evaluate_model(inspector, dataset, bars)
-        _report(out / "report.html", found, dataset, inspector)
-        say("\n".join(f"   {line}" for line in summary(found)) + "\n")
-        say("4. Looking at a few parts closely: one good and one of each kind of defect.")
-        shown = [(sample, _show(inspector, sample, out / "overlays")) for sample in _one_of_each(dataset)]
-    for sample, inspection in shown:
-        say(f"   {sample.label:18} -> {inspection.verdict:6} score {inspection.score:.3g} / {inspection.threshold:.3g}")
+        _report(places.report, found, dataset, inspector)
+        say(*indented(outcome(found), 3))
+        say("", "4. Looking closely at one part of each kind, with a picture of where it deviates.")
+        shown = [(sample, _show(inspector, sample, places.overlays)) for sample in _one_of_each(dataset)]
+        say(*indented({sample.label: _verdict(inspection) for sample, inspection in shown}, 3))
     seconds = time.monotonic() - started
     if as_json:
-        evaluation = to_json(found) | {"judged": len(found.judged)}
-        document = {
-            "seconds": round(seconds, 1),
-            "model": str(out / "part.sight"),
-            "report": str(out / "report.html"),
-            "evaluation": evaluation,
-            "inspections": [asdict_without_map(inspection) for _, inspection in shown],
-        }
-        click.echo(json.dumps(document, indent=2))
-    say(f"\nDone in {seconds:.0f} s. Look at:")
-    say(f"  {out / 'report.html'}   how good the model is, with the worst mistakes; open it in a browser")
-    say(f"  {out / 'overlays'}/      where each part deviates and how badly")
-    say(f"  {out / 'part.sight'}    the model; `sightline inspect {out / 'part.sight'} PICTURES` judges with it")
-    say("Next, with your own parts: sightline train FOLDER_OF_GOOD_PICTURES -o my.sight")
+        click.echo(json.dumps(_document(places, seconds, found, shown), indent=2))
+    say("", *_what_next(places, seconds))
 
 
-def _prepare(out: Path) -> None:
-    if out.exists():
-        if not out.is_dir() or (any(out.iterdir()) and not (out / _MARK).exists()):
-            raise OptionError(f"{out}: exists and was not made by a demo. Give another place with --out.")
-        shutil.rmtree(out)
+def _prepare(places: _Places) -> None:
+    """An empty folder for the demo; of an older demo's folder, only what that made is removed."""
+    out = places.out
     try:
-        (out / "overlays").mkdir(parents=True)
+        if out.exists() and not (out.is_dir() and ((out / _MARK).exists() or not any(out.iterdir()))):
+            raise OptionError(f"{out}: exists and was not made by a demo. Give another place with --out.")
+        for folder in (places.parts, places.overlays):
+            if folder.exists():
+                shutil.rmtree(folder)
+        for file in (places.model, places.report):
+            file.unlink(missing_ok=True)
+        places.overlays.mkdir(parents=True)
     except OSError as error:
         raise StoreError(f"{out}: cannot be made ({error.strerror}). Give another place with --out.") from error
     write_bytes(out / _MARK, b"")
@@ -113,18 +141,29 @@ def _add_review_band(model: Path) -> None:
     limits = bundle.manifest.thresholds
     band = review_for_share(limits.reject, bundle.manifest.calibration.good_scores, _MAX_REVIEW)
     if band.value < limits.reject:
-        limits = replace(limits, review=band.value, promise=f"{limits.promise}; {band.promise}")
-        save(model, bundle.graph, replace(bundle.manifest, thresholds=limits))
+        save(model, bundle.graph, replace(bundle.manifest, thresholds=with_review(limits, band)))
 
 
-def _told(trained: Trained, inspector: Inspector) -> list[str]:
-    limits, size = inspector.manifest.thresholds, inspector.bundle.path.stat().st_size
+def _about_parts(places: _Places, counts: Counts) -> list[str]:
+    kinds = ", ".join(kind.value.replace("_", " ") for kind in DefectType)
     return [
-        f"{inspector.bundle.path}: {size / 1e6:.1f} MB, learnt from {trained.images} pictures; no defect was shown to it",
-        f"a part is rejected from a score of {limits.reject:.4g} on: at most {limits.max_overkill or 0:.2%} of good parts",
-        *(f"warning: {warning}" for warning in trained.warnings),
-        "",
+        "1. Rendering parts: a machined disc with holes, a printed mark and a screw.",
+        f"   {counts.good_train} good ones to learn from; to test with, {counts.good_test} good ones and "
+        f"{counts.per_defect} with each kind of defect:",
+        f"   {kinds}. They lie in {places.parts}",
     ]
+
+
+def _about_model(trained: Trained, inspector: Inspector) -> list[str]:
+    limits, size = inspector.manifest.thresholds, inspector.bundle.path.stat().st_size
+    rows = {
+        "model": f"{inspector.bundle.path}, {size / 1e6:.1f} MB, from {trained.images} pictures",
+        "REJECT": f"from a score of {limits.reject:.4g} on; the higher the score, the more unusual the part",
+        "promise": f"it rejects a good part with a probability of at most {100 * (limits.max_overkill or 0):.2g} %",
+    }
+    if limits.review is not None:
+        rows["REVIEW"] = f"from {limits.review:.4g} on: so close to the limit that a person should look"
+    return [*indented(rows, 3), *(f"   warning: {warning}" for warning in trained.warnings)]
 
 
 def _report(path: Path, found: Evaluation, dataset: Dataset, inspector: Inspector) -> None:
@@ -139,5 +178,37 @@ def _one_of_each(dataset: Dataset) -> list[Sample]:
 
 def _show(inspector: Inspector, sample: Sample, folder: Path) -> Inspection:
     inspection = inspector.inspect(sample.path)
-    write_overlay(folder / f"{sample.label}.png", inspection, _MEGAPIXELS)
+    name = sample.label.replace("_", " ")
+    write_overlay(folder / f"{sample.label}.png", inspection, _MEGAPIXELS, caption=f"the truth: {name}")
     return inspection
+
+
+def _verdict(inspection: Inspection) -> str:
+    return f"{inspection.verdict:6}  score {inspection.score:#.4g}, threshold {inspection.threshold:#.4g}"
+
+
+def _what_next(places: _Places, seconds: float) -> list[str]:
+    rows = {
+        str(places.report): "how good the model is, and its worst mistakes; open it in a browser",
+        str(places.overlays): "where each part of step 4 deviates, and how much",
+        str(places.model): "the model; judge with it: " + f"sightline inspect {places.model} PICTURES",
+    }
+    return [
+        f"Done in {seconds:.0f} s. Look at",
+        *indented(rows),
+        "",
+        "Next, with your own parts: sightline train FOLDER_OF_GOOD_PICTURES -o my.sight",
+    ]
+
+
+def _document(
+    places: _Places, seconds: float, found: Evaluation, shown: list[tuple[Sample, Inspection]]
+) -> dict[str, object]:
+    return {
+        "seconds": round(seconds, 1),
+        "model": str(places.model),
+        "report": str(places.report),
+        "overlays": str(places.overlays),
+        "evaluation": to_json(found),
+        "inspections": [asdict_without_map(inspection) for _, inspection in shown],
+    }

@@ -6,21 +6,32 @@ from pathlib import Path
 
 import click
 
-from sightline.cli.options import data_argument, json_option, megapixels_option, model_argument, quiet_option
+from sightline.cli.options import (
+    COST,
+    SHARE,
+    data_argument,
+    json_option,
+    megapixels_option,
+    model_argument,
+    quiet_option,
+)
 from sightline.cli.progress import Bars
 from sightline.datasets.dataset import Dataset, Sample
 from sightline.datasets.masks import read_mask
 from sightline.datasets.opening import open_dataset
+from sightline.errors import FrameError
 from sightline.evaluation.document import to_json
 from sightline.evaluation.report import write_report
 from sightline.evaluation.results import Evaluation, Exhibit, Judged, Rate
 from sightline.evaluation.run import evaluate, worst
+from sightline.files import refuse_unwritable
 from sightline.imaging.decode import read_frame
 from sightline.inspector import Inspector, load
 from sightline.models.features import Progress
 from sightline.records import Inspection
 
 _EXHIBITS = 12  # of each kind in the report
+_LISTED = 10  # pictures that could not be judged
 
 
 @click.command("evaluate")
@@ -28,11 +39,28 @@ _EXHIBITS = 12  # of each kind in the report
 @data_argument
 @click.option("--report", type=click.Path(path_type=Path), help="Write a report with pictures, one HTML file.")
 @click.option(
-    "--cost-escape", type=float, default=50.0, show_default=True, help="Of one defect passed, for the report."
+    "--cost-escape",
+    type=COST,
+    metavar="COST",
+    default=50.0,
+    show_default=True,
+    help="Of one defect passed, for the report's cost curve.",
 )
-@click.option("--cost-overkill", type=float, default=1.0, show_default=True, help="Of one good part rejected.")
 @click.option(
-    "--defect-rate", type=float, default=0.01, show_default=True, help="Share of defective parts on the line."
+    "--cost-overkill",
+    type=COST,
+    metavar="COST",
+    default=1.0,
+    show_default=True,
+    help="Of one good part rejected, in the same unit.",
+)
+@click.option(
+    "--defect-rate",
+    type=SHARE,
+    metavar="SHARE",
+    default=0.01,
+    show_default=True,
+    help="Share of defective parts on the line, for the cost curve.",
 )
 @megapixels_option
 @quiet_option
@@ -50,8 +78,11 @@ def evaluate_command(
 ) -> None:
     """Judge the test pictures of DATA with MODEL and compare with the truth.
 
-    Where DATA has no test split, all its pictures are judged. Intervals are exact (Clopper-Pearson) at 95 %.
+    Where DATA has no test split, all its pictures are judged. Intervals are exact (Clopper-Pearson) at 95 %. A picture
+    that cannot be judged is counted as FAULT; the exit status is then 1.
     """
+    if report is not None:
+        refuse_unwritable(report)
     inspector = load(model, max_megapixels=max_megapixels)
     dataset = open_dataset(data)
     with Bars(quiet=quiet) as bars:
@@ -71,13 +102,17 @@ def evaluate_command(
             notes=notes,
         )
     if as_json:
-        click.echo(json.dumps(to_json(found), indent=2))
-        return
-    click.echo("\n".join(summary(found)))
-    for caveat in caveats(dataset):
-        click.echo(f"warning: {caveat}")
-    if report is not None:
-        click.echo(f"report: {report}")
+        document = to_json(found) | {"warnings": caveats(dataset), "report": str(report) if report else None}
+        click.echo(json.dumps(document, indent=2))
+    else:
+        click.echo("\n".join(summary(found)))
+        for caveat in caveats(dataset):
+            click.echo(f"warning: {caveat}")
+        if report is not None:
+            click.echo(f"report: {report}")
+    if found.unjudged:
+        others = f", and {len(found.unjudged) - 1} more" if len(found.unjudged) > 1 else ""
+        raise FrameError(f"{found.unjudged[0].reason}{others}")
 
 
 def judged_samples(dataset: Dataset) -> Sequence[Sample]:
@@ -128,25 +163,37 @@ def exhibits(
 
 def summary(found: Evaluation) -> list[str]:
     """The figures that matter, in lines."""
-    lines = [
-        f"{found.dataset}: {len(found.judged)} pictures judged by {found.method} model {found.model_id}",
-        f"  defects caught     {_caught(found.escape)}",
-        f"  good parts rejected {_rate(found.overkill)}",
-    ]
-    if found.review_threshold is not None:
-        lines.append(f"  sent to a person   {_rate(found.review)}")
-    lines += [f"    {label:18} {_rate(rate)} caught" for label, rate in found.recall_by_type.items()]
-    image = found.image
-    lines.append(
-        f"  over pictures      AUROC {_figure(image.auroc)}, AP {_figure(image.average_precision)}, "
+    image, pixel = found.image, found.pixel
+    rows = {
+        "over pictures": f"AUROC {_figure(image.auroc)}, AP {_figure(image.average_precision)}, "
         f"best F1 {_figure(image.best_f1)}, recall at 1 % overkill {_figure(image.recall_at_1pct_overkill)}"
-    )
-    if found.pixel is not None:
-        lines.append(f"  over pixels        AUROC {_figure(found.pixel.auroc)}, AUPRO {_figure(found.pixel.aupro)}")
+    }
+    if pixel is not None:
+        rows["over pixels"] = f"AUROC {_figure(pixel.auroc)}, AUPRO {_figure(pixel.aupro)}"
+    judged = f"{found.dataset}: {len(found.judged)} pictures judged by {found.method} model {found.model_id}"
+    lines = [judged, *indented(outcome(found) | rows)]
     if found.unjudged:
-        lines.append(f"  not judged         {len(found.unjudged)}, counted as FAULT")
-        lines += [f"    {item.reason}" for item in found.unjudged[:10]]
+        lines.append(f"  not judged, counted as FAULT: {len(found.unjudged)}")
+        lines += [f"    {item.reason}" for item in found.unjudged[:_LISTED]]
+        if len(found.unjudged) > _LISTED:
+            lines.append(f"    and {len(found.unjudged) - _LISTED} more; --json lists all")
     return lines
+
+
+def outcome(found: Evaluation) -> dict[str, str]:
+    """What became of the parts, in words that need no statistics: name -> counts."""
+    rows = {"defects caught": _caught(found.escape)}
+    rows |= {f"  {label}": _rate(rate) for label, rate in found.recall_by_type.items()}
+    rows["good parts rejected"] = _rate(found.overkill)
+    if found.review_threshold is not None:
+        rows["sent to a person"] = _rate(found.review)
+    return rows
+
+
+def indented(rows: dict[str, str], by: int = 2) -> list[str]:
+    """Rows of name and text, in two columns."""
+    width = max(map(len, rows))
+    return [f"{'':{by}}{name:{width}}  {text}" for name, text in rows.items()]
 
 
 def _pairs(
@@ -161,15 +208,19 @@ def _pairs(
 
 def _caught(escape: Rate) -> str:
     if escape.value is None or escape.low is None or escape.high is None:
-        return "no defects among the pictures"
-    caught = escape.total - escape.count
-    return f"{caught} of {escape.total} ({1 - escape.value:.1%}; 95 % interval {1 - escape.high:.1%} to {1 - escape.low:.1%})"
+        return _rate(escape)
+    return _counted(escape.total - escape.count, escape.total, (1 - escape.value, 1 - escape.high, 1 - escape.low))
 
 
 def _rate(rate: Rate) -> str:
-    if rate.value is None:
-        return "none to count"
-    return f"{rate.count} of {rate.total} ({rate.value:.1%}; 95 % interval {rate.low:.1%} to {rate.high:.1%})"
+    if rate.value is None or rate.low is None or rate.high is None:
+        return "none among the pictures"
+    return _counted(rate.count, rate.total, (rate.value, rate.low, rate.high))
+
+
+def _counted(count: int, total: int, shares: tuple[float, float, float]) -> str:
+    value, low, high = (100 * share for share in shares)
+    return f"{count} of {total} ({value:.1f} %; 95 % interval {low:.1f} to {high:.1f} %)"
 
 
 def _figure(value: float | None) -> str:

@@ -1,8 +1,10 @@
 """`sightline inspect`: judge pictures with a model."""
 
 import json
+import sys
+from collections import Counter
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +13,7 @@ import click
 from sightline.cli.options import json_option, megapixels_option, model_argument, quiet_option, threads_option
 from sightline.cli.progress import Bars
 from sightline.datasets.pictures import pictures_in
-from sightline.errors import DatasetError, FrameError, StoreError
+from sightline.errors import DatasetError, FrameError, OptionError, StoreError
 from sightline.imaging.decode import read_frame
 from sightline.imaging.overlay import panel
 from sightline.imaging.writing import write_png
@@ -22,9 +24,18 @@ from sightline.records import Inspection, Verdict
 @click.command("inspect")
 @model_argument
 @click.argument("images", nargs=-1, required=True, type=click.Path(path_type=Path))
-@click.option("--overlay", type=click.Path(path_type=Path), help="Write pictures that show where and why to a folder.")
+@click.option(
+    "--overlay", type=click.Path(path_type=Path), help="Folder for pictures that show where and why; made if need be."
+)
 @click.option("--fail-on-reject", is_flag=True, help="Exit with status 3 when a part is rejected.")
-@click.option("--workers", type=click.IntRange(min=1), default=1, show_default=True, help="Pictures judged at once.")
+@click.option(
+    "--workers",
+    type=click.IntRange(1, 256),
+    metavar="NUMBER",
+    default=1,
+    show_default=True,
+    help="Pictures judged at once.",
+)
 @threads_option
 @megapixels_option
 @quiet_option
@@ -42,19 +53,23 @@ def inspect_command(
 ) -> int:
     """Judge IMAGES, files or folders, with MODEL.
 
-    Each gets a verdict (PASS, REJECT, REVIEW, or FAULT if it could not be judged), its raw score beside the
-    threshold, and p, the share of good parts that are at least as unusual. The others are judged when one fails; the
-    exit status is then 1.
+    \b
+    Each gets one line:
+      REJECT  1.037  / 0.4451  p 0.008   new/007.png  1 region
+    the verdict (PASS, REVIEW, REJECT, or FAULT if it could not be judged), the raw score / the threshold that it is
+    compared with, p, the share of good parts that look at least as unusual, and how many regions reach the threshold.
+
+    A picture that cannot be judged does not stop the others; the exit status is then 1.
     """
     inspector = load(model, threads=threads, max_megapixels=max_megapixels)
     paths = _listed(images)
-    if overlay is not None:
-        _make_folder(overlay)
+    overlays = None if overlay is None else _overlays(overlay, paths)
     inspections = []
-    with Bars(quiet=quiet) as bars:
+    # on one terminal the lines would run into a bar, and show the progress anyway
+    with Bars(quiet=quiet or (not as_json and sys.stdout.isatty())) as bars:
         for done, inspection in enumerate(inspector.inspect_all(paths, workers=workers)):
-            if overlay is not None and inspection.map is not None:
-                write_overlay(_overlay_path(overlay, done, paths), inspection, max_megapixels)
+            if overlays is not None and inspection.map is not None:
+                write_overlay(overlays[done], inspection, max_megapixels, caption=paths[done].name)
             if not as_json:
                 click.echo(_line(inspection))
             inspections.append(asdict_without_map(inspection))
@@ -74,7 +89,7 @@ def inspect_command(
 
 def asdict_without_map(inspection: Inspection) -> dict[str, Any]:
     """An inspection as JSON types; the map is left out for its size."""
-    document = asdict(inspection)
+    document = asdict(replace(inspection, map=None))  # first, as it would be copied
     del document["map"]
     return document | {"verdict": inspection.verdict.value, "defects": list(document["defects"])}
 
@@ -94,26 +109,41 @@ def _line(inspection: Inspection) -> str:
         return f"{inspection.verdict:6}  {inspection.fault}"
     defects = len(inspection.defects)
     regions = f"  {defects} region{'s' if defects > 1 else ''}" if defects else ""
-    p_value = f"  p {inspection.p_value:.3g}" if inspection.p_value is not None else ""
-    limit = f"{inspection.score:8.4g} / {inspection.threshold:.4g}"
+    p_value = f"  p {inspection.p_value:<6.2g}" if inspection.p_value is not None else ""
+    limit = f"{inspection.score:<#6.4g} / {inspection.threshold:#.4g}"
     return f"{inspection.verdict:6}  {limit}{p_value}  {inspection.source}{regions}"
 
 
-def _overlay_path(folder: Path, index: int, paths: Sequence[Path]) -> Path:
-    """Named like the picture, numbered where several pictures share a name."""
-    name = paths[index].stem
-    same = [position for position, path in enumerate(paths) if path.stem == name]
-    return folder / (f"{name}.png" if len(same) == 1 else f"{name}-{same.index(index) + 1}.png")
-
-
-def _make_folder(folder: Path) -> None:
+def _overlays(folder: Path, paths: Sequence[Path]) -> list[Path]:
+    """Where each picture's overlay belongs, in a folder that is made; none takes the place of a picture."""
+    overlays = [folder / f"{name}.png" for name in overlay_names(paths)]
+    pictures = {path.resolve() for path in paths}
+    if overwritten := next((path for path in overlays if path.resolve() in pictures), None):
+        raise OptionError(f"{overwritten}: is one of the pictures to judge. Choose another folder for --overlay.")
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise StoreError(f"{folder}: cannot be made ({error.strerror}). Choose another folder.") from error
+    return overlays
 
 
-def write_overlay(path: Path, inspection: Inspection, max_megapixels: float) -> None:
+def overlay_names(paths: Sequence[Path]) -> list[str]:
+    """A name per picture, without suffix: its own; where several share it, with their folder's; else numbered."""
+    shared = Counter(path.stem.casefold() for path in paths)
+    taken: set[str] = set()
+    names = []
+    for path in paths:
+        wanted = path.stem if shared[path.stem.casefold()] == 1 else f"{path.parent.name}-{path.stem}".lstrip("-")
+        name, number = wanted, 1
+        while name.casefold() in taken:
+            number += 1
+            name = f"{wanted}-{number}"
+        taken.add(name.casefold())
+        names.append(name)
+    return names
+
+
+def write_overlay(path: Path, inspection: Inspection, max_megapixels: float, *, caption: str) -> None:
     """Write the picture beside its heat map; the inspection has a map and its source is a file."""
     frame = read_frame(Path(inspection.source), max_megapixels=max_megapixels)
     assert inspection.map is not None, "the caller has seen the map"
@@ -125,6 +155,6 @@ def write_overlay(path: Path, inspection: Inspection, max_megapixels: float) -> 
         review_threshold=inspection.review_threshold,
         defects=inspection.defects,
         verdict=inspection.verdict,
-        caption=Path(inspection.source).name,
+        caption=caption,
     )
     write_png(path, picture)

@@ -1,50 +1,85 @@
-"""Options that several commands share, and how their values are read."""
+"""Options that several commands share, and how their values are read; a wrong one is wrong usage, exit status 2."""
 
+import math
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import click
 
-from sightline.errors import OptionError
+MAX_SIDE_PX = 65_535
 
 
 class Size(click.ParamType[tuple[int, int]]):
     """WIDTHxHEIGHT or one number for a square, in pixels; becomes (height, width)."""
 
-    name = "WIDTHxHEIGHT"
+    name = "size"
 
     def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> tuple[int, int]:
         if isinstance(value, tuple):
             return value
         parts = str(value).lower().split("x")
-        if len(parts) > 2 or not all(part.isdecimal() and 0 < int(part) < 65_536 for part in parts):
-            self.fail(f"{value!r} is not a size; write 256 or 512x1280.", param, ctx)
+        # the length first: Python refuses to read a number of thousands of digits
+        if len(parts) > 2 or not all(p.isdecimal() and len(p) <= 5 and 0 < int(p) <= MAX_SIDE_PX for p in parts):
+            self.fail(f"{value!r} is not a size; write 256 or 512x1280 (width x height, px).", param, ctx)
         width, height = int(parts[0]), int(parts[-1])
         return height, width
 
+
+class Number(click.FloatRange):
+    """A finite number in a range; "nan" would pass every comparison."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        number = float(super().convert(value, param, ctx))
+        if not math.isfinite(number):
+            self.fail(f"{value!r} is not a number to work with.", param, ctx)
+        return number
+
+
+class Recall(click.ParamType[tuple[str, float]]):
+    """TYPE=SHARE, or SHARE for all defects together; becomes (type, share) with "all" for the latter."""
+
+    name = "recall"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, float]:
+        if isinstance(value, tuple):
+            return value
+        name, _, text = str(value).rpartition("=")
+        try:
+            share = float(text)
+        except ValueError:
+            share = math.nan
+        if not 0 < share <= 1:
+            self.fail(f"{value!r} is not a recall; write 0.99 or crack=0.99, above 0 and at most 1.", param, ctx)
+        return name or "all", share
+
+
+SHARE = Number(min=0, min_open=True, max=1, max_open=True)
+COST = Number(min=0, min_open=True)
 
 model_argument = click.argument("model", type=click.Path(path_type=Path))
 data_argument = click.argument("data", type=click.Path(path_type=Path))
 json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON document to standard output.")
 quiet_option = click.option("--quiet", "-q", is_flag=True, help="Show no progress.")
 threads_option = click.option(
-    "--threads", type=click.IntRange(min=1), help="Threads that one graph run may use.  [default: every core]"
+    "--threads",
+    type=click.IntRange(1, 256),
+    metavar="NUMBER",
+    help="Threads that one graph run may use.  [default: every core]",
 )
 megapixels_option = click.option(
     "--max-megapixels",
-    type=click.FloatRange(min=0, min_open=True),
+    type=Number(min=0, min_open=True),
+    metavar="NUMBER",
     default=50.0,
     show_default=True,
     help="Refuse larger pictures before decoding them.",
 )
 
 
-def recalls(given: tuple[str, ...]) -> dict[str, float]:
-    """Read TYPE=SHARE or SHARE ("all" is meant) options; raises OptionError for anything else."""
-    wanted: dict[str, float] = {}
-    for text in given:
-        name, _, share = text.rpartition("=")
-        try:
-            wanted[name or "all"] = float(share)
-        except ValueError:
-            raise OptionError(f'recall "{text}" is not understood; write 0.99 or crack=0.99.') from None
+def by_type(option: str, given: Sequence[tuple[str, float]]) -> dict[str, float]:
+    """Defect type -> recall; UsageError where a type was given twice, as one of the two would be ignored."""
+    wanted = dict(given)
+    if len(wanted) < len(given):
+        raise click.UsageError(f"{option} names a defect type twice; give each once.")
     return wanted

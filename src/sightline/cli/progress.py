@@ -24,13 +24,16 @@ class Bars:
         self._close()
 
     def __call__(self, stage: str, done: int, total: int) -> None:
-        if stage != self._stage:
+        if self._disabled:
+            return
+        if self._bar is None or stage != self._stage:
             self._close()
             self._stage = stage
-            self._bar = tqdm(total=total, desc=stage, disable=self._disabled, file=sys.stderr, leave=False, unit="")
-        if self._bar is not None:
-            self._bar.total = total
-            self._bar.update(done - self._bar.n)
+            self._bar = tqdm(total=total, desc=stage, file=sys.stderr, leave=False, unit="", dynamic_ncols=True)
+        self._bar.total = total
+        self._bar.update(done - self._bar.n)
+        if done >= total:  # at once, so that what is printed next begins on a line of its own
+            self._close()
 
     def _close(self) -> None:
         if self._bar is not None:

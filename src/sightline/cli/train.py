@@ -7,7 +7,7 @@ from typing import Literal
 
 import click
 
-from sightline.cli.options import Size, data_argument, json_option, megapixels_option, quiet_option
+from sightline.cli.options import SHARE, Size, data_argument, json_option, megapixels_option, quiet_option
 from sightline.cli.progress import Bars
 from sightline.datasets.opening import open_dataset
 from sightline.training import METHODS, TrainConfig, Trained, train
@@ -23,15 +23,64 @@ from sightline.training import METHODS, TrainConfig, Trained, train
     show_default=True,
     help="patchcore: any part. padim: parts that always lie the same way.",
 )
-@click.option("--max-overkill", type=float, default=0.01, show_default=True, help="Share of good parts to reject.")
-@click.option("--size", type=Size(), help="Working resolution in px, such as 256 or 512x1280.  [default: automatic]")
-@click.option("--tile", type=click.IntRange(min=1), help="Look at squares of this side, px, one after another.")
-@click.option("--dimensions", type=click.IntRange(min=1), default=64, show_default=True, help="Of a patch feature.")
-@click.option("--bank", type=click.IntRange(min=1), help="Patches to keep.  [default: 1 %, from 1,000 to 8,000]")
-@click.option("--memory-mib", type=click.IntRange(min=64), default=2048, show_default=True, help="Limit for patches.")
-@click.option("--bit-depth", type=click.IntRange(9, 16), help="Significant bits of 16-bit pictures.")
-@click.option("--backbone", type=click.Path(path_type=Path), help="Another feature extractor, an ONNX file.")
-@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True)
+@click.option(
+    "--max-overkill",
+    type=SHARE,
+    metavar="SHARE",
+    default=0.01,
+    show_default=True,
+    help="Share of good parts that may be rejected.",
+)
+@click.option(
+    "--size",
+    type=Size(),
+    metavar="WxH",
+    help="Working resolution in px, such as 256 or 512x1280.  [default: automatic]",
+)
+@click.option(
+    "--tile", type=click.IntRange(min=1), metavar="PX", help="Look at squares of this side one after another."
+)
+@click.option(
+    "--dimensions",
+    type=click.IntRange(1, 4096),
+    metavar="NUMBER",
+    default=64,
+    show_default=True,
+    help="Length of a patch feature.",
+)
+@click.option(
+    "--bank",
+    type=click.IntRange(min=1),
+    metavar="NUMBER",
+    help="Patches that patchcore keeps.  [default: 1 %, from 1,000 to 8,000]",
+)
+@click.option(
+    "--memory-mib",
+    type=click.IntRange(min=64),
+    metavar="MIB",
+    default=2048,
+    show_default=True,
+    help="Limit for the patches held while learning.",
+)
+@click.option(
+    "--bit-depth",
+    type=click.IntRange(9, 16),
+    metavar="BITS",
+    help="Significant bits of 16-bit pictures.  [default: from the pictures]",
+)
+@click.option(
+    "--backbone",
+    type=click.Path(path_type=Path),
+    help="Another feature extractor, an ONNX file.  [default: the one that ships]",
+)
+@click.option(
+    "--seed",
+    type=click.IntRange(0, 2**63 - 1),
+    metavar="NUMBER",
+    default=0,
+    show_default=True,
+    help="Of everything that is drawn at random.",
+)
 @megapixels_option
 @quiet_option
 @json_option

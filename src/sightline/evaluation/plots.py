@@ -20,7 +20,7 @@ from sightline.records import Verdict
 _BINS = 44
 _MAX_ROWS = 30
 _REACH = 3.0  # times the way from the lowest score to the threshold: beyond it scores share the last bar
-_NAMES = 124  # where rows begin, to the right of their names
+_NAMES = 158  # where rows begin, to the right of their names
 
 
 def scores(evaluation: Evaluation) -> tuple[Scores, Scores]:
@@ -103,7 +103,7 @@ def confusion_matrix(confusion: Mapping[str, Mapping[str, int]]) -> str:
     for row, label in enumerate(labels):
         counts = [confusion[label].get(verdict.value, 0) for verdict in columns]
         top = 32 + 34 * row
-        axes.text(svg, _NAMES - 10, top + 20, axes.shortened(label, 16), "name", "end")
+        axes.text(svg, _NAMES - 10, top + 20, axes.shortened(label, 19), "name", "end")
         for column, (verdict, count) in enumerate(zip(columns, counts, strict=True)):
             at = (_NAMES + wide * column + 1, _NAMES + wide * (column + 1) - 1)
             axes.bar(svg, at, (top, top + 32), "cell")
@@ -179,7 +179,7 @@ def _rightness(label: str, verdict: Verdict) -> str:
 
 
 def _recall_row(svg: Svg, x: Axis, y: float, name: str, rate: Rate) -> None:
-    axes.text(svg, x.begin - 10, y + 4, axes.shortened(name, 16), "name", "end")
+    axes.text(svg, x.begin - 10, y + 4, axes.shortened(name, 19), "name", "end")
     if rate.value is None or rate.low is None or rate.high is None:
         axes.text(svg, x.begin + 6, y + 4, "none judged", "tick")
         return

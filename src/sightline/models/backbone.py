@@ -50,6 +50,8 @@ def load_backbone(path: Path | None = None) -> Backbone:
         model = onnx.load_model_from_string(data)
     except (OSError, DecodeError) as error:
         raise OptionError(f"{where}: cannot be read as an ONNX backbone ({error}). Give an ONNX file.") from error
+    if not model.graph.node:
+        raise OptionError(f"{where}: holds no network. Give an ONNX file.")
     if any(tensor.data_location == onnx.TensorProto.EXTERNAL for tensor in model.graph.initializer):
         raise OptionError(f"{where}: keeps its weights in another file. Save it as one ONNX file.")
     model = _at_our_opset(model, where)
@@ -69,13 +71,16 @@ def load_backbone(path: Path | None = None) -> Backbone:
 def _at_our_opset(model: onnx.ModelProto, where: Path) -> onnx.ModelProto:
     opsets = {entry.domain: entry.version for entry in model.opset_import}
     if set(opsets) != {""}:
-        raise OptionError(f"{where}: uses operators outside the ONNX standard ({', '.join(sorted(opsets))}).")
+        foreign = ", ".join(sorted(filter(None, opsets))) or "no operator set named"
+        raise OptionError(
+            f"{where}: uses operators outside the ONNX standard ({foreign}). Export it with ONNX's own only."
+        )
     if len(_inputs(model)) != 1:
         raise OptionError(f"{where}: has {len(_inputs(model))} inputs; a backbone has one, the image.")
     if opsets[""] != OPSET:
         try:
             model = version_converter.convert_version(model, OPSET)
-        except (RuntimeError, ValueError) as error:
+        except (version_converter.ConvertError, RuntimeError, ValueError) as error:
             raise OptionError(
                 f"{where}: opset {opsets['']} cannot be converted to {OPSET}. Export it again."
             ) from error
@@ -91,7 +96,10 @@ def _inputs(model: onnx.ModelProto) -> list[onnx.ValueInfoProto]:
 
 
 def _probe(model: onnx.ModelProto, where: Path) -> tuple[tuple[int, ...], tuple[int, ...], list[int]]:
-    session = open_session(model, threads=1)
+    try:
+        session = open_session(model, threads=1)
+    except OptionError as error:
+        raise OptionError(f"{where}: {error}") from error
     name = session.get_inputs()[0].name
     try:
         maps = session.run(None, {name: np.zeros((1, 3, _PROBE_PX, _PROBE_PX), np.float32)})

@@ -31,9 +31,7 @@ Indices = NDArray[np.int64]
 Exact = NDArray[np.float64]
 Rows = NDArray[np.floating[Any]]  # (n, D + 2): x, |x|^2, 1
 
-_CELL = (
-    512  # patches a cell holds at most: smaller cells prune more and cost more calls; tuned in benchmarks/coreset.py
-)
+_CELL = 1024  # patches a cell holds at most: smaller ones prune more but cost more calls; tuned on N = 400 000
 _AXES = 8  # principal directions along which cells are cut
 _WIDTH = 2048  # patches that compete in a round
 _WIDEST_BYTES = 16 << 20  # of float64 rows: as many compete where the farthest are all alike
@@ -327,6 +325,11 @@ def _room(count: int, d: int, memory_bytes: int) -> int:
             f"give {2 * count * _bytes_per_patch(d)} or more, or keep fewer patches."
         )
     return room
+
+
+def most_streamed(d: int, memory_bytes: int) -> int:
+    """The largest count that `streamed_coreset` takes for patches of d dimensions."""
+    return memory_bytes // _bytes_per_patch(d) // 2
 
 
 def _parts(batch: FloatArray, room: int) -> Iterator[FloatArray]:

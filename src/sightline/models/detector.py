@@ -37,8 +37,8 @@ class GraphDetector:
         self._config = FeatureConfig(bit_depth=bit_depth)
 
     def score(self, frame: Frame) -> AnomalyMap:
-        """Score one frame; raises FrameError when its bit depth is not the model's."""
-        score, values = run_image(self._session, frame, self._config)
+        """Score one frame; raises FrameError when its bit depth is not the model's or the graph fails on it."""
+        score, values = run_image(self._session, frame, self._config, ("score", "map"))
         return AnomalyMap(score=float(score), values=values)
 
 

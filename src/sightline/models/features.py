@@ -6,6 +6,7 @@ image (H, W, C) -> antialiased resize -> RGB in 0..1 -> backbone, tile by tile w
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Protocol
 
 import numpy as np
@@ -15,7 +16,7 @@ from onnx import TensorProto
 
 from sightline.errors import FrameError, OptionError
 from sightline.models.backbone import Backbone
-from sightline.models.graph import GraphBuilder, open_session
+from sightline.models.graph import RUNTIME_ERRORS, GraphBuilder, first_line, open_session
 from sightline.records import FloatArray, Frame
 
 Progress = Callable[[str, int, int], None]  # stage, done, total
@@ -103,19 +104,26 @@ def image_input(config: FeatureConfig) -> tuple[str, int, Sequence[str | int]]:
     return "image", kind, ("height", "width", "channels")
 
 
-def run_image(session: ort.InferenceSession, frame: Frame, config: FeatureConfig) -> list[FloatArray]:
-    """Run a graph that starts at `image`.
+def run_image(
+    session: ort.InferenceSession, frame: Frame, config: FeatureConfig, outputs: Sequence[str] | None = None
+) -> list[FloatArray]:
+    """Run a graph that starts at `image` for the outputs named; None: all, in the graph's order.
 
     Raises:
-        FrameError: the frame's depth is not the one that the graph scales by. 12 significant bits in a 16-bit file
-            are fine: files do not say how many of their bits the camera used.
+        FrameError: the frame's depth is not the one that the graph scales by, or the graph fails on it. 12 significant
+            bits in a 16-bit file are fine: files do not say how many of their bits the camera used.
     """
     if (frame.bit_depth == 8) != (config.bit_depth == 8) or frame.bit_depth < config.bit_depth:
         raise FrameError(
             f"{frame.source or 'frame'}: has {frame.bit_depth} bits per channel, the model was trained on "
             f"{config.bit_depth}. Give pictures as the camera made them at training."
         )
-    return list(session.run(None, {"image": frame.pixels}))
+    try:
+        return list(session.run(outputs, {"image": frame.pixels}))
+    except RUNTIME_ERRORS as error:  # out of memory, or a graph that only looks right
+        raise FrameError(
+            f"{frame.source or 'frame'}: the model cannot judge it ({first_line(error)}). Check its size and the model."
+        ) from error
 
 
 def fit_features(
@@ -157,8 +165,9 @@ def check_sizes(config: FeatureConfig, backbone: Backbone) -> None:
             raise OptionError(
                 f"{what} {value} px does not suit this backbone; use a multiple of {unit}, such as {near}."
             )
-    if config.tile and config.tile <= 2 * TILE_CONTEXT_PX:
-        raise OptionError(f"tile {config.tile} px is too small; use more than {2 * TILE_CONTEXT_PX}.")
+    least = 2 * _context(unit) + unit
+    if config.tile and config.tile < least:
+        raise OptionError(f"tile {config.tile} px is too small; use at least {least}.")
 
 
 def _principal_components(samples: list[FloatArray], dimensions: int) -> Projection:
@@ -281,15 +290,19 @@ def tile_spans(length: int, tile: int, multiple: int) -> list[Span]:
     """
     if tile >= length:
         return [Span(start=0, stop=length, core_start=0, core_stop=length)]
-    usable = tile - 2 * TILE_CONTEXT_PX - multiple  # less one multiple, because starts are rounded down to one
+    usable = tile - 2 * _context(multiple) - multiple  # less one multiple, because starts are rounded down to one
     count = max(2, 1 + -(-(length - tile) // max(usable, multiple)))
     starts = [(index * (length - tile) // (count - 1)) // multiple * multiple for index in range(count)]
     edges = [
         0,
-        *(((a + tile + b) // 2) // multiple * multiple for a, b in zip(starts, starts[1:], strict=False)),
+        *(((a + tile + b) // 2) // multiple * multiple for a, b in pairwise(starts)),
         length,
     ]
     return [
         Span(start=start, stop=start + tile, core_start=edges[i], core_stop=edges[i + 1])
         for i, start in enumerate(starts)
     ]
+
+
+def _context(multiple: int) -> int:
+    return -(-TILE_CONTEXT_PX // multiple) * multiple

@@ -127,9 +127,9 @@ def open_session(model: onnx.ModelProto | bytes, *, threads: int | None = None) 
     try:
         return ort.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
     except RUNTIME_ERRORS as error:
-        raise OptionError(f"ONNX Runtime {ort.__version__} cannot run this graph: {first_line(error)}") from error
+        raise OptionError(f"ONNX Runtime {ort.__version__} cannot run this graph: {first_line(error)}.") from error
 
 
 def first_line(error: BaseException) -> str:
-    """The beginning of a foreign error's text, fit for one line."""
-    return (str(error).strip().splitlines() or [type(error).__name__])[0][:300]
+    """The beginning of a foreign error's text, fit for one line, without a full stop."""
+    return (str(error).strip().splitlines() or [type(error).__name__])[0][:300].rstrip(". ")

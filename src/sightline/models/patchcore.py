@@ -14,7 +14,7 @@ import onnx
 
 from sightline.errors import OptionError
 from sightline.models.backbone import Backbone
-from sightline.models.coreset import greedy_coreset, streamed_coreset
+from sightline.models.coreset import greedy_coreset, most_streamed, streamed_coreset
 from sightline.models.detector import FittedDetector, append_map, build_graph, build_tail
 from sightline.models.features import FeatureConfig, Features, Frames, Progress, fit_features
 from sightline.models.folds import folds_of
@@ -123,8 +123,14 @@ def _reduced_patches(
     progress: Progress | None,
 ) -> tuple[list[FloatArray], PatchesOf]:
     """Too much for the memory: each fold is reduced as it streams by, and patches are computed again to be scored."""
-    share = config.memory_bytes // (_COPIES * len(folds) * features.config.dimensions * 4)
-    kept = max(count // (len(folds) - 1) + 1, min(share, _REDUCED_BANKS * count))
+    dimensions = features.config.dimensions
+    share = config.memory_bytes // (_COPIES * len(folds) * dimensions * 4)
+    kept = min(_REDUCED_BANKS * count, share, most_streamed(dimensions, config.memory_bytes // _COPIES))
+    if kept * (len(folds) - 1) < count:
+        raise OptionError(
+            f"memory {config.memory_bytes / 2**20:.0f} MiB is too little for a bank of {count} patches of {dimensions} "
+            "dimensions; give more, or keep fewer."
+        )
     pools = [
         streamed_coreset(
             features.extract(frames, members, progress),
