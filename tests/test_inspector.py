@@ -39,10 +39,10 @@ def graph_of(nodes: list[Node], *, bit_depth: int = 8, outputs: tuple[str, ...] 
         helper.make_node("Cast", ["image"], ["pixels"], to=FLOAT),
         helper.make_node("ReduceMax", ["pixels"], ["grey"], axes=[2], keepdims=0),
     ]
-    rest = [
-        helper.make_node(op, inputs, [output], **({"keepdims": 0} if op == "ReduceMax" else {}))
-        for op, inputs, output in nodes
-    ]
+    rest = [helper.make_node(op, inputs, [output]) for op, inputs, output in nodes]
+    for node in rest:
+        if node.op_type == "ReduceMax":
+            node.attribute.append(helper.make_attribute("keepdims", 0))
     kind = TensorProto.UINT8 if bit_depth == 8 else TensorProto.UINT16
     ports = {
         "score": helper.make_tensor_value_info("score", FLOAT, []),
@@ -169,12 +169,12 @@ def test_a_score_within_the_band_is_for_a_person(make: Make, review: float, reje
     ],
 )
 def test_what_is_not_a_finite_number_is_a_fault_and_never_passes(make: Make, nodes: list[Node]) -> None:
-    inspection = make(nodes, reject=1e6).inspect(grey([0, 100, 50]))
+    frame = Frame(pixels=grey([0, 100, 50])[:, :, None], source="cam 1")
+    inspection = make(nodes, reject=1e6).inspect(frame)
     assert inspection.verdict is Verdict.FAULT
     assert inspection.score is None
     assert inspection.p_value is None
-    assert inspection.fault is not None
-    assert "not a finite number" in inspection.fault
+    assert inspection.fault == "cam 1: the model's score is not a finite number. Check the model."
     assert (inspection.height, inspection.width) == (1, 3)
 
 

@@ -115,7 +115,8 @@ class Inspector:
     def _inspection(self, frame: Frame, anomaly: AnomalyMap, timings: Timings) -> Inspection:
         thresholds = self.manifest.thresholds
         if not (np.isfinite(anomaly.score) and np.isfinite(anomaly.values).all()):
-            return self._fault(frame.source, "the model's score is not a finite number", frame)
+            reason = f"{frame.source or 'picture'}: the model's score is not a finite number. Check the model."
+            return self._fault(frame.source, reason, frame)
         # written so that doubt rejects: a score that reaches a threshold is never below it
         verdict = Verdict.PASS if anomaly.score < thresholds.reject else Verdict.REJECT
         if thresholds.review is not None and thresholds.review <= anomaly.score < thresholds.reject:

