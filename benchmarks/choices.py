@@ -58,8 +58,9 @@ def measure(folder: Path, seed: int) -> list[dict[str, Cell]]:
     paths = [sample.path for sample in open_dataset(folder).train_good]
     chosen = [read_frame(paths[index]) for index in rng.permutation(len(paths))[: LEARNT + 2 * MOST]]
     learnt, rest = chosen[:LEARNT], chosen[LEARNT:]
-    plain = rest[: len(rest) // 2]
-    frames = [*learnt, *plain, *(marked(frame, rng) for frame in rest[len(rest) // 2 :])]
+    half = len(rest) // 2
+    plain = rest[:half]
+    frames = [*learnt, *plain, *(marked(frame, rng) for frame in rest[half:])]
     features = fit_features(learnt, load_backbone(), FeatureConfig(dimensions=max(COMPONENTS), seed=seed))
     grids = np.stack([p.reshape(*features.grid, -1) for p in features.extract(frames, range(len(frames)))])
     rows: list[dict[str, Cell]] = []
@@ -84,8 +85,12 @@ def measure(folder: Path, seed: int) -> list[dict[str, Cell]]:
 
 
 def _averaged(grid: FloatArray, side: int) -> FloatArray:
-    means = cv2.blur(grid, (side, side), borderType=cv2.BORDER_REFLECT_101) if side > 1 else grid
-    return np.ascontiguousarray(means, np.float32)
+    rows, columns = grid.shape[:2]
+    margin = side // 2
+    padded = np.pad(grid, ((margin, margin), (margin, margin), (0, 0)), mode="edge")
+    shifts = itertools.product(range(side), repeat=2)
+    means: FloatArray = np.mean([padded[y : y + rows, x : x + columns] for y, x in shifts], axis=0, dtype=np.float32)
+    return means
 
 
 def _distances(grid: FloatArray, bank: FloatArray) -> FloatArray:

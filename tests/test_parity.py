@@ -33,7 +33,8 @@ def scene(seed: int, height: int, width: int, channels: int = 1, white: int = 25
     ribs = 0.5 + 0.15 * np.sin(x / 9) * np.cos(y / 11)
     pixels = ribs[:, :, None] * np.linspace(1, 0.8, channels) + rng.normal(0, 0.02, (height, width, channels))
     pixels[height // 3 : height // 2, width // 3 : width // 3 + 50] += 0.1 * seed
-    return np.asarray((pixels.clip(0, 1) * white).round(), np.uint8 if white == 255 else np.uint16)
+    levels: NDArray[np.float64] = (pixels.clip(0, 1) * white).round()
+    return levels.astype(np.uint8) if white == 255 else levels.astype(np.uint16)
 
 
 def write(path: Path, pixels: Pixels) -> Path:
@@ -113,8 +114,8 @@ def test_large_pictures_of_any_shape_get_the_same_score_everywhere(eight_bit: Pa
     assert scores[1] == scores[2]  # whatever the file
     assert len(set(scores)) == 3
     assert by_bare_session(eight_bit, pictures, tmp_path / "bare.onnx") == scores
-    assert [inspection["score"] for inspection in by_command(eight_bit, pictures)] == scores
-    assert [i["score"] for i in by_command(eight_bit, pictures, "--workers", "3", "--threads", "1")] == scores
+    inspections = by_command(eight_bit, pictures, "--workers", "3", "--threads", "1")
+    assert [inspection["score"] for inspection in inspections] == scores
 
 
 def test_sixteen_bit_pictures_get_the_same_score_everywhere(

@@ -30,7 +30,7 @@ def test_each_picture_gets_a_line_in_columns_and_all_are_counted(
     assert (done.returncode, done.stderr) == (0, "")
     *lines, counts = done.stdout.splitlines()
     assert [line.split()[0] for line in lines] == ["PASS"] * 4 + ["REJECT"]
-    assert {line.index(str(parts)) for line in lines} == {35}
+    assert {line.index(str(parts)) for line in lines} == {37}
     assert lines[-1].endswith("000.png  1 region")
     assert counts == "4 PASS, 1 REJECT"
 
@@ -159,7 +159,9 @@ def test_an_empty_folder_is_told(refused: Refused, trained: Path, tmp_path: Path
     assert refused("inspect", trained, tmp_path).startswith(f"{tmp_path}: no pictures")
 
 
-@pytest.mark.parametrize("words", [["--workers", "0"], ["--threads", "0"], ["--workers", "many"]])
+@pytest.mark.parametrize(
+    "words", [[""], ["--overlay", ""], ["--workers", "0"], ["--threads", "0"], ["--workers", "many"]], ids=" ".join
+)
 def test_a_value_that_cannot_be_meant_is_wrong_usage(
     sightline: Sightline, trained: Path, good: Path, words: list[str]
 ) -> None:

@@ -89,7 +89,7 @@ def test_tiles_give_the_patches_of_the_whole_where_a_cell_sees_only_itself(
     tiled = with_config(whole, FeatureConfig(height=height, width=width, dimensions=8, tile=tile))
     patches = patches_of(tiled, parts[0])
     assert patches.shape == ((height // 8) * (width // 8), 8)
-    # the 3 x 3 mean and the resizing of the coarser map reach 32 px: just the context, so not even seams differ
+    # enlarging the coarser map reaches less far than the context, so not even the seams differ
     np.testing.assert_allclose(patches, patches_of(whole, parts[0]), atol=1e-5)
 
 
@@ -173,18 +173,18 @@ def test_dimensions_that_do_not_exist_are_zero(patchy: Backbone, parts: list[Fra
     assert not patches_of(features, parts[0])[:, 25:].any()
 
 
-def test_patches_are_neighbourhood_means_joined_and_projected(patchy: Backbone, parts: list[Frame]) -> None:
-    """The graph projects first and pools then; the paper's order, in numpy, gives the same."""
+def test_patches_are_the_maps_joined_on_the_finest_grid_and_projected(patchy: Backbone, parts: list[Frame]) -> None:
+    """The graph projects first and enlarges then; the other way round, in float64, gives the same."""
     features = fit_features(parts, patchy, SMALL)
     frame = Frame(pixels=np.random.default_rng(3).integers(0, 256, (64, 96, 3), dtype=np.uint8))  # nothing to resize
     image = (frame.pixels / np.float32(255)).transpose(2, 0, 1)[None].astype(np.float32)
     joined = np.zeros((8, 12, 8))
-    maps = open_session(patchy.model).run(None, {"x": image})
-    for values, basis in zip(maps, features.projection.bases, strict=True):
-        padded = np.pad(values[0].astype(np.float64), ((0, 0), (1, 1), (1, 1)), constant_values=np.nan)
-        windows = np.lib.stride_tricks.sliding_window_view(padded, (3, 3), axis=(1, 2))
-        pooled = np.nanmean(windows, axis=(3, 4)).transpose(1, 2, 0)
-        joined += cv2.resize(pooled @ basis.astype(np.float64), (12, 8), interpolation=cv2.INTER_LINEAR)
+    for values, basis in zip(
+        open_session(patchy.model).run(None, {"x": image}), features.projection.bases, strict=True
+    ):
+        cells = values[0].transpose(1, 2, 0).astype(np.float64)
+        channels = [cv2.resize(np.ascontiguousarray(cells[:, :, c]), (12, 8)) for c in range(cells.shape[2])]
+        joined += np.stack(channels, axis=2) @ basis.astype(np.float64)
     expected = (joined - features.projection.offset).reshape(-1, 8)
     np.testing.assert_allclose(patches_of(features, frame), expected, atol=2e-5)
 

@@ -11,7 +11,7 @@ import click
 import cv2
 import numpy as np
 
-from sightline.cli.options import Size, json_option, megapixels_option, model_argument, threads_option
+from sightline.cli.options import PLACE, Size, json_option, megapixels_option, model_argument, threads_option
 from sightline.imaging.decode import read_frame
 from sightline.inspector import Inspector, load
 from sightline.records import FloatArray
@@ -22,7 +22,7 @@ _MADE_UP_SIZE = 480, 640  # height, width, px
 
 @click.command("bench")
 @model_argument
-@click.option("--image", type=click.Path(path_type=Path), help="Picture to judge.  [default: a made-up one]")
+@click.option("--image", type=PLACE, help="Picture to judge.  [default: a made-up one]")
 @click.option("--size", type=Size(), metavar="WxH", help="Of the made-up picture, px.  [default: 640x480]")
 @click.option(
     "--runs",

@@ -9,6 +9,7 @@ import click
 from sightline.bundle import Bundle, load, save
 from sightline.cli.options import (
     COST,
+    PLACE,
     SHARE,
     Recall,
     by_type,
@@ -75,7 +76,7 @@ class _Wish:
 
 @click.command("calibrate")
 @model_argument
-@click.argument("data", required=False, type=click.Path(path_type=Path))
+@click.argument("data", required=False, type=PLACE)
 @click.option(
     "--max-overkill", type=SHARE, metavar="SHARE", help="Share of good parts that may be rejected; needs no DATA."
 )
@@ -108,7 +109,7 @@ class _Wish:
     metavar="[TYPE=]SHARE",
     help="REVIEW band: share of defects that are at least reviewed; may be repeated.",
 )
-@click.option("-o", "--output", type=click.Path(path_type=Path), help="Model file to write.  [default: MODEL itself]")
+@click.option("-o", "--output", type=PLACE, help="Model file to write.  [default: MODEL itself]")
 @megapixels_option
 @quiet_option
 @json_option

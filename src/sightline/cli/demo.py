@@ -13,7 +13,7 @@ from sightline.bundle import save
 from sightline.cli.calibrate import with_review
 from sightline.cli.evaluate import evaluate_model, exhibits, indented, outcome
 from sightline.cli.inspect import asdict_without_map, write_overlay
-from sightline.cli.options import json_option, quiet_option
+from sightline.cli.options import PLACE, json_option, quiet_option
 from sightline.cli.progress import Bars
 from sightline.datasets.dataset import Dataset, Sample
 from sightline.datasets.opening import open_dataset
@@ -59,9 +59,7 @@ class _Places:
 
 
 @click.command("demo")
-@click.option(
-    "--out", type=click.Path(path_type=Path), default=Path("demo"), show_default=True, help="Folder for what it makes."
-)
+@click.option("--out", type=PLACE, default=Path("demo"), show_default=True, help="Folder for what it makes.")
 @click.option(
     "--parts",
     type=click.IntRange(20, 10_000),

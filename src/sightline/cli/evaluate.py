@@ -8,6 +8,7 @@ import click
 
 from sightline.cli.options import (
     COST,
+    PLACE,
     SHARE,
     data_argument,
     json_option,
@@ -37,7 +38,7 @@ _LISTED = 10  # pictures that could not be judged
 @click.command("evaluate")
 @model_argument
 @data_argument
-@click.option("--report", type=click.Path(path_type=Path), help="Write a report with pictures, one HTML file.")
+@click.option("--report", type=PLACE, help="Write a report with pictures, one HTML file.")
 @click.option(
     "--cost-escape",
     type=COST,

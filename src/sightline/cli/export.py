@@ -5,13 +5,13 @@ from pathlib import Path
 import click
 
 from sightline.bundle import extract_graph, load
-from sightline.cli.options import model_argument
+from sightline.cli.options import PLACE, model_argument
 
 
 @click.command("export")
 @model_argument
 @click.option("--to", "kind", type=click.Choice(["onnx"]), required=True, help="onnx: the very graph, bare.")
-@click.option("-o", "--output", type=click.Path(path_type=Path), required=True, help="File to write.")
+@click.option("-o", "--output", type=PLACE, required=True, help="File to write.")
 def export_command(model: Path, kind: str, output: Path) -> None:
     """Write MODEL's graph for use without Sightline.
 

@@ -1,6 +1,7 @@
 """`sightline inspect`: judge pictures with a model."""
 
 import json
+import math
 import sys
 from collections import Counter
 from collections.abc import Sequence
@@ -10,7 +11,7 @@ from typing import Any
 
 import click
 
-from sightline.cli.options import json_option, megapixels_option, model_argument, quiet_option, threads_option
+from sightline.cli.options import PLACE, json_option, megapixels_option, model_argument, quiet_option, threads_option
 from sightline.cli.progress import Bars
 from sightline.datasets.pictures import pictures_in
 from sightline.errors import DatasetError, FrameError, OptionError, StoreError
@@ -23,10 +24,8 @@ from sightline.records import Inspection, Verdict
 
 @click.command("inspect")
 @model_argument
-@click.argument("images", nargs=-1, required=True, type=click.Path(path_type=Path))
-@click.option(
-    "--overlay", type=click.Path(path_type=Path), help="Folder for pictures that show where and why; made if need be."
-)
+@click.argument("images", nargs=-1, required=True, type=PLACE)
+@click.option("--overlay", type=PLACE, help="Folder for pictures that show where and why; made if need be.")
 @click.option("--fail-on-reject", is_flag=True, help="Exit with status 3 when a part is rejected.")
 @click.option(
     "--workers",
@@ -53,10 +52,12 @@ def inspect_command(
 ) -> int:
     """Judge IMAGES, files or folders, with MODEL.
 
-    \b
     Each gets one line:
-      REJECT  1.037  / 0.4451  p 0.008   new/007.png  1 region
-    the verdict (PASS, REVIEW, REJECT, or FAULT if it could not be judged), the raw score / the threshold that it is
+
+    \b
+      REJECT    1.0370 / 0.4451  p 0.008   new/007.png  1 region
+
+    The verdict (PASS, REVIEW, REJECT, or FAULT if it could not be judged), the raw score / the threshold that it is
     compared with, p, the share of good parts that look at least as unusual, and how many regions reach the threshold.
 
     A picture that cannot be judged does not stop the others; the exit status is then 1.
@@ -110,8 +111,14 @@ def _line(inspection: Inspection) -> str:
     defects = len(inspection.defects)
     regions = f"  {defects} region{'s' if defects > 1 else ''}" if defects else ""
     p_value = f"  p {inspection.p_value:<6.2g}" if inspection.p_value is not None else ""
-    limit = f"{inspection.score:<#6.4g} / {inspection.threshold:#.4g}"
+    places = _decimals(inspection.threshold)
+    limit = f"{inspection.score:8.{places}f} / {inspection.threshold:.{places}f}"
     return f"{inspection.verdict:6}  {limit}{p_value}  {inspection.source}{regions}"
+
+
+def _decimals(threshold: float) -> int:
+    """Places that give a threshold four significant digits; its scores are shown with as many."""
+    return min(8, max(0, 3 - math.floor(math.log10(abs(threshold))))) if threshold else 4
 
 
 def _overlays(folder: Path, paths: Sequence[Path]) -> list[Path]:

@@ -26,6 +26,18 @@ class Size(click.ParamType[tuple[int, int]]):
         return height, width
 
 
+class Place(click.Path):
+    """A path; an empty one would mean the folder one happens to be in."""
+
+    def __init__(self) -> None:
+        super().__init__(path_type=Path)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        if value == "":
+            self.fail("the name is empty; give a path, or '.' for the folder you are in.", param, ctx)
+        return super().convert(value, param, ctx)
+
+
 class Number(click.FloatRange):
     """A finite number in a range; "nan" would pass every comparison."""
 
@@ -54,11 +66,12 @@ class Recall(click.ParamType[tuple[str, float]]):
         return name or "all", share
 
 
+PLACE = Place()
 SHARE = Number(min=0, min_open=True, max=1, max_open=True)
 COST = Number(min=0, min_open=True)
 
-model_argument = click.argument("model", type=click.Path(path_type=Path))
-data_argument = click.argument("data", type=click.Path(path_type=Path))
+model_argument = click.argument("model", type=PLACE)
+data_argument = click.argument("data", type=PLACE)
 json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON document to standard output.")
 quiet_option = click.option("--quiet", "-q", is_flag=True, help="Show no progress.")
 threads_option = click.option(

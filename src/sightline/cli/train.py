@@ -7,7 +7,7 @@ from typing import Literal
 
 import click
 
-from sightline.cli.options import SHARE, Size, data_argument, json_option, megapixels_option, quiet_option
+from sightline.cli.options import PLACE, SHARE, Size, data_argument, json_option, megapixels_option, quiet_option
 from sightline.cli.progress import Bars
 from sightline.datasets.opening import open_dataset
 from sightline.training import METHODS, TrainConfig, Trained, train
@@ -15,7 +15,7 @@ from sightline.training import METHODS, TrainConfig, Trained, train
 
 @click.command("train")
 @data_argument
-@click.option("-o", "--output", type=click.Path(path_type=Path), required=True, help="Model file to write (.sight).")
+@click.option("-o", "--output", type=PLACE, required=True, help="Model file to write (.sight).")
 @click.option(
     "--method",
     type=click.Choice(METHODS),
@@ -42,7 +42,7 @@ from sightline.training import METHODS, TrainConfig, Trained, train
 )
 @click.option(
     "--dimensions",
-    type=click.IntRange(1, 4096),
+    type=click.IntRange(1, 1024),
     metavar="NUMBER",
     default=64,
     show_default=True,
@@ -70,7 +70,7 @@ from sightline.training import METHODS, TrainConfig, Trained, train
 )
 @click.option(
     "--backbone",
-    type=click.Path(path_type=Path),
+    type=PLACE,
     help="Another feature extractor, an ONNX file.  [default: the one that ships]",
 )
 @click.option(

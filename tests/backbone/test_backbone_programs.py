@@ -1,0 +1,124 @@
+"""The programs that train the shipped backbone, on a toy scale."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import onnx
+import onnxruntime as ort
+import pytest
+
+torch = pytest.importorskip("torch", reason="the backbone's programs need torch: pip install 'sightline[train]'")
+
+import crops  # noqa: E402 after the check for torch
+import export  # noqa: E402
+import student  # noqa: E402
+import targets  # noqa: E402
+import train  # noqa: E402
+
+SIDE, COUNT = 32, 24
+
+
+@pytest.fixture(scope="module")
+def pictures(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    folder = tmp_path_factory.mktemp("pictures")
+    rng = np.random.default_rng(0)
+    paths = [folder / f"{index}.png" for index in range(4)]
+    for path in paths:
+        cv2.imwrite(str(path), cv2.resize(rng.integers(0, 256, (9, 9, 3), np.uint8), (64, 64)))
+    return paths
+
+
+@pytest.fixture(scope="module")
+def cache(pictures: list[Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("cache")
+    crop_config = crops.CropConfig(count=COUNT, side_px=SIDE)
+    config = targets.TargetConfig(weights={"a": 0.7, "b": 0.3}, components={8: 6, 16: 8}, fit_crops=COUNT, batch=4)
+    teachers = {"a": _teacher(0, 5), "b": _teacher(1, 7)}
+    targets.build_cache(pictures, pictures, teachers, crop_config, config, folder, "cpu")
+    return folder
+
+
+def _teacher(seed: int, channels: int) -> targets.Teacher:
+    """A random network with maps at strides 8 and 16."""
+    torch.manual_seed(seed)
+    near, far = torch.nn.Conv2d(3, channels, 8, 8), torch.nn.Conv2d(3, 2 * channels, 16, 16)
+
+    @torch.inference_mode()  # type: ignore[untyped-decorator]
+    def teacher(images: Any) -> dict[int, Any]:
+        return {8: near(images), 16: far(images)}
+
+    return teacher
+
+
+def test_the_same_seed_gives_the_same_crops(pictures: list[Path]) -> None:
+    config = crops.CropConfig(count=12, side_px=SIDE, seed=3)
+    first, second = (list(crops.generate(pictures, pictures, config)) for _ in range(2))
+    assert [crop.shape for crop in first] == [(SIDE, SIDE, 3)] * 12
+    assert all(np.array_equal(a, b) for a, b in zip(first, second, strict=True))
+
+
+def test_targets_are_of_unit_size_and_the_cache_says_what_it_is(cache: Path) -> None:
+    about = json.loads((cache / "cache.json").read_text())
+    near = np.load(cache / "target_8.npy").astype(np.float32)
+    assert near.shape == (COUNT, SIDE // 8, SIDE // 8, 6)
+    assert np.square(near).sum(-1).mean() == pytest.approx(about["explained"]["8"], rel=0.3)
+
+
+def test_with_every_component_kept_targets_keep_the_teachers_distances() -> None:
+    rng = np.random.default_rng(0)
+    made = [rng.integers(0, 256, (SIDE, SIDE, 3), np.uint8) for _ in range(8)]
+    config = targets.TargetConfig(weights={"a": 1.0}, components={8: 5, 16: 10})
+    teachers = {"a": _teacher(0, 5)}
+    projection = targets.fit_projections(teachers, made, config, "cpu")[16]
+    features = targets.joined_features(teachers, made, "cpu")[16].reshape(-1, 10).numpy()
+    scaled = features / features.std(0, ddof=1)
+    projected = (features - projection.mean) @ projection.basis
+    ours, theirs = (np.linalg.norm(x[0] - x[1:], axis=1) for x in (projected, scaled))
+    assert projection.explained == pytest.approx(1)
+    np.testing.assert_allclose(ours / ours[0], theirs / theirs[0], rtol=5e-3)
+
+
+def test_training_learns_and_can_begin_where_another_ended(cache: Path) -> None:
+    config = student.StudentConfig(widths=(4, 8, 8, 8), bottlenecks=(4, 4, 4), depths=(1, 1, 1), outputs=(6, 8))
+    quick = train.TrainConfig(minutes=0.03, batch=4, held_out=4, average_decay=0.9)
+    train.train(train.Cache(cache), config, quick, cache, "cpu")
+    first = json.loads((cache / "training.json").read_text())
+    again = train.TrainConfig(minutes=0.001, batch=4, held_out=4, average_decay=0.9, start=str(cache / "student.pt"))
+    train.train(train.Cache(cache), config, again, cache, "cpu")
+    second = json.loads((cache / "training.json").read_text())
+    assert first["step"] > 5
+    assert np.isfinite(first["explained_variance_8_16"]).all()
+    assert second["train"]["start"] == str(cache / "student.pt")
+
+
+def test_an_unfinished_cache_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(SystemExit, match="no finished cache"):
+        train.Cache(tmp_path)
+
+
+def test_the_exported_file_computes_what_the_student_does() -> None:
+    torch.manual_seed(0)
+    network = student.Student(student.StudentConfig()).eval()
+    for module in network.modules():
+        if isinstance(module, torch.nn.BatchNorm2d):
+            torch.nn.init.uniform_(module.running_mean, -0.2, 0.2)
+            torch.nn.init.uniform_(module.running_var, 0.5, 1.5)
+    model = export.to_onnx(network)
+    images = torch.rand(2, 3, 64, 96)
+    session = ort.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
+    exported = session.run(None, {"image": images.numpy()})
+    with torch.inference_mode():
+        expected = [values.numpy() for values in network(images)]
+    for ours, theirs in zip(exported, expected, strict=True):
+        assert ours.shape == theirs.shape
+        assert np.abs(ours - theirs).max() < 5e-3 * np.abs(theirs).max()  # weights are stored in half precision
+
+
+def test_the_shipped_file_is_the_students_architecture() -> None:
+    shipped = onnx.load(str(Path(__file__).parents[2] / "src/sightline/models/backbone.onnx"))
+    fresh = export.to_onnx(student.Student(student.StudentConfig()).eval())
+    assert [node.op_type for node in shipped.graph.node] == [node.op_type for node in fresh.graph.node]
+    assert [tuple(w.dims) for w in shipped.graph.initializer] == [tuple(w.dims) for w in fresh.graph.initializer]
