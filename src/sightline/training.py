@@ -28,6 +28,10 @@ from sightline.models.patchcore import fit as fit_patchcore
 
 METHODS = ("patchcore", "padim")
 FEW_IMAGES = 50
+# PatchCore: more were hardly better on training pictures with drawn marks (benchmarks/choices.py); PaDiM: its file
+# grows with the square
+_DIMENSIONS = {"patchcore": 96, "padim": 64}
+_BIT_DEPTHS = (10, 12, 14, 16)  # of cameras; a dark scene uses fewer values than its camera has
 _SHORT_SIDE_PX, _LONG_SIDE_PX = 256, 1024  # of the automatic working size
 _SAME_SHAPE = 0.10  # pictures whose aspect ratios differ by less are the same view; others are squared
 
@@ -39,7 +43,7 @@ class TrainConfig:
     method: Literal["patchcore", "padim"] = "patchcore"
     size: tuple[int, int] | None = None  # height, width of the working resolution, px; None: from the pictures
     tile: int | None = None  # px; None: the backbone sees the working resolution at once
-    dimensions: int = 64
+    dimensions: int | None = None  # of a patch feature; None: 96 for PatchCore, 64 for PaDiM
     bank: int | None = None  # patches that PatchCore keeps; None: 1 % of all, 1,000 to 8,000
     max_overkill: float = 0.01
     memory_mib: int = 2048
@@ -98,11 +102,12 @@ def train(dataset: Dataset, output: Path, config: TrainConfig, progress: Progres
     backbone = load_backbone(config.backbone)
     look = _look_at(dataset, config, progress)
     height, width = config.size or working_size(look.shapes, backbone.multiple)
+    usual = min(_DIMENSIONS[config.method], sum(backbone.channels))
     features = FeatureConfig(
         height=height,
         width=width,
         tile=config.tile,
-        dimensions=config.dimensions,
+        dimensions=usual if config.dimensions is None else config.dimensions,
         bit_depth=look.bit_depth,
         seed=config.seed,
     )
@@ -170,7 +175,7 @@ def _look_at(dataset: Dataset, config: TrainConfig, progress: Progress | None) -
     warnings = [*_about_defects(dataset), *(f"left out: {reason}" for reason in unreadable)]
     if len(readable) < FEW_IMAGES:
         warnings.append(f"{len(readable)} good pictures are few; from {FEW_IMAGES} on the limits are more reliable.")
-    depth = 8 if 8 in depths else config.bit_depth or max(9, highest.bit_length())
+    depth = 8 if 8 in depths else config.bit_depth or next(bits for bits in _BIT_DEPTHS if highest < 1 << bits)
     if highest >= 1 << depth:
         raise OptionError(
             f"{dataset.root}: pictures have values up to {highest}, which {depth} bits cannot hold; "
@@ -219,7 +224,7 @@ def _manifest(
     thresholds: Thresholds,
 ) -> Manifest:
     settings: dict[str, JsonScalar] = {
-        "dimensions": config.dimensions,
+        "dimensions": fitted.features.dimensions,
         "max_overkill": config.max_overkill,
         **fitted.settings,
     }

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner, Result
 
-from sightline.cli.data import data
+from sightline.cli.main import cli
 from sightline.datasets.csv_file import read
 from sightline.errors import DatasetError, OptionError
 
@@ -34,7 +34,7 @@ def category(tmp_path: Path) -> Path:
 
 
 def run(*arguments: object) -> Result:
-    return CliRunner().invoke(data, [str(argument) for argument in arguments])
+    return CliRunner().invoke(cli, ["data", *map(str, arguments)])
 
 
 def test_check_prints_a_table_and_that_all_is_well(category: Path) -> None:

@@ -5,13 +5,14 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 
+from sightline.datasets.dataset import GOOD
 from sightline.errors import OptionError
 from sightline.evaluation.axes import Axis, ticks
 from sightline.evaluation.curves import Costs, cost_per_part, precision_recall, roc
 from sightline.evaluation.intervals import rate
 from sightline.evaluation.metrics import image_metrics
 from sightline.evaluation.plots import confusion_matrix, recall_by_type, score_histogram
-from sightline.evaluation.results import GOOD, Evaluation, Judged
+from sightline.evaluation.results import Evaluation, Judged
 from sightline.records import Verdict
 
 COSTS = Costs(escape=50, overkill=1, defect_rate=0.01)

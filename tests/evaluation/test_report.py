@@ -6,11 +6,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from sightline.datasets.dataset import GOOD
 from sightline.errors import OptionError, StoreError
 from sightline.evaluation.intervals import rate
 from sightline.evaluation.metrics import image_metrics
 from sightline.evaluation.report import MAX_EXHIBITS, percent, write_report
-from sightline.evaluation.results import GOOD, Evaluation, Exhibit, Judged, PixelMetrics, Unjudged
+from sightline.evaluation.results import Evaluation, Exhibit, Judged, PixelMetrics, Unjudged
 from sightline.records import Verdict
 
 NASTY = "/data/\"><img src=x onerror=alert(1)>&amp;'{{ 7 * 7 }}\x07\udcff.png"
@@ -202,7 +203,7 @@ def test_costs_that_cannot_be_are_refused_and_nothing_is_written(tmp_path: Path)
 
 
 def test_a_missing_folder_is_a_store_error(tmp_path: Path) -> None:
-    with pytest.raises(StoreError, match="Make the folder"):
+    with pytest.raises(StoreError, match="make it first"):
         write_report(tmp_path / "gone" / "r.html", made(), [], [], title="t")
 
 

@@ -44,9 +44,7 @@ from sightline.training import METHODS, TrainConfig, Trained, train
     "--dimensions",
     type=click.IntRange(1, 1024),
     metavar="NUMBER",
-    default=64,
-    show_default=True,
-    help="Length of a patch feature.",
+    help="Length of a patch feature.  [default: 96 for patchcore, 64 for padim]",
 )
 @click.option(
     "--bank",
@@ -91,7 +89,7 @@ def train_command(
     max_overkill: float,
     size: tuple[int, int] | None,
     tile: int | None,
-    dimensions: int,
+    dimensions: int | None,
     bank: int | None,
     memory_mib: int,
     bit_depth: int | None,

@@ -33,7 +33,9 @@ class Frames(Protocol):
     def __getitem__(self, index: int, /) -> Frame: ...
 
 
-TILE_CONTEXT_PX = 32  # seen by a tile beyond the part it answers for, so that seams do not show
+# Seen by a tile beyond the part it answers for. Less than the backbone's receptive field, which would cost several
+# times the work: features beside a seam differ a little from those without tiles, alike in training and in inspection.
+TILE_CONTEXT_PX = 32
 _FIT_PATCHES = 40_000
 _FIT_FRAMES = 200
 
@@ -45,7 +47,7 @@ class FeatureConfig:
     height: int = 256  # working size, px; the whole frame is resized to it
     width: int = 256
     tile: int | None = None  # side of the squares the backbone sees, px; None: the whole working size at once
-    dimensions: int = 64  # of a patch feature after projection
+    dimensions: int = 96  # of a patch feature after projection
     bit_depth: int = 8  # of the frames
     seed: int = 0
 
@@ -288,7 +290,7 @@ def tile_spans(length: int, tile: int, multiple: int) -> list[Span]:
     """
     if tile >= length:
         return [Span(start=0, stop=length, core_start=0, core_stop=length)]
-    usable = tile - 2 * _context(multiple) - multiple  # less one multiple, because starts are rounded down to one
+    usable = tile - 2 * _context(multiple)
     count = max(2, 1 + -(-(length - tile) // max(usable, multiple)))
     starts = [(index * (length - tile) // (count - 1)) // multiple * multiple for index in range(count)]
     edges = [

@@ -25,7 +25,7 @@ _RIDGE = 0.01  # eps, as in the paper, here times the mean variance of a feature
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class _Gaussians:
-    """Per position: mean, and the inverse of A + (n - 2) eps I."""
+    """Per position: mean mu and scatter matrix A."""
 
     count: int
     mean: DoubleArray  # (P, D)
@@ -38,7 +38,7 @@ def fit(
 ) -> FittedDetector:
     """Learn from good frames; each also calibrates, scored by the Gaussians without it, exactly and in closed form.
 
-    Memory does not grow with the number of frames: 8 D^2 bytes per position, twice.
+    Memory does not grow with the number of frames: some 32 D^2 bytes per position at the peak.
 
     Raises:
         OptionError: too few frames, or options that cannot work.
