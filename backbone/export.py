@@ -34,7 +34,8 @@ class _Writer:
         node = helper.make_node(op, inputs, [f"x{len(self.nodes)}"])
         node.attribute.extend(helper.make_attribute(name, value) for name, value in (attributes or {}).items())
         self.nodes.append(node)
-        return node.output[0]
+        output: str = node.output[0]
+        return output
 
     def convolution(self, source: str, conv: nn.Conv2d, norm: nn.BatchNorm2d | None) -> str:
         weight, bias = _folded(conv, norm)

@@ -13,6 +13,7 @@ import time
 from pathlib import Path
 from typing import Literal, cast
 
+from shared import shared_folder
 from sightline.cli.evaluate import evaluate_model
 from sightline.datasets.dataset import Dataset
 from sightline.datasets.opening import open_dataset
@@ -20,7 +21,6 @@ from sightline.errors import DatasetError
 from sightline.inspector import load
 from sightline.training import METHODS, TrainConfig, train
 from tables import RESULTS, Cell, write_table
-from teachers import shared_folder
 
 
 def found(folder: Path) -> list[Dataset]:

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
+from shared import shared_folder
 from sightline.datasets.frames import FrameFiles
 from sightline.datasets.opening import open_dataset
 from sightline.evaluation.metrics import image_metrics
@@ -22,7 +23,7 @@ from sightline.models.coreset import greedy_coreset
 from sightline.models.features import FeatureConfig, Features, fit_features
 from sightline.records import FloatArray
 from tables import RESULTS, Cell, write_table
-from teachers import NAMES, export_teacher, shared_folder
+from teachers import NAMES, export_teacher
 
 DIMENSIONS, POOL, BANK = 160, 60_000, 4_000
 DATASETS = ("kolektor_commutator", "magnetic_tile")

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
+from shared import shared_folder
 from sightline.datasets.opening import open_dataset
 from sightline.evaluation.intervals import beta_cdf
 from sightline.evaluation.thresholds import Threshold, for_overkill
@@ -25,7 +26,6 @@ from sightline.models.patchcore import PatchCoreConfig
 from sightline.models.patchcore import fit as fit_patchcore
 from sightline.records import Frame
 from tables import RESULTS, Cell, write_table
-from teachers import shared_folder
 
 
 def fit(method: str, frames: list[Frame], seed: int) -> FittedDetector:

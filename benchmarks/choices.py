@@ -14,6 +14,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from shared import shared_folder
 from sightline.datasets.opening import open_dataset
 from sightline.evaluation.metrics import image_metrics
 from sightline.imaging.decode import read_frame
@@ -22,7 +23,6 @@ from sightline.models.coreset import greedy_coreset
 from sightline.models.features import FeatureConfig, fit_features
 from sightline.records import FloatArray, Frame, Pixels
 from tables import RESULTS, Cell, write_table
-from teachers import shared_folder
 
 DATASETS = ("kolektor_commutator", "magnetic_tile")
 LEARNT, MOST, BANK = 60, 100, 1_500

@@ -1,6 +1,6 @@
 """How long the choice of a PatchCore bank takes, beside the one matrix product it cannot do without.
 
-    python benchmarks/coreset.py [--patches 780000 --dimensions 64 --picks 7800] [--features FILE.npy]
+    python benchmarks/coreset.py [--patches 780000 --dimensions 64 --picks 7800] [--dataset FOLDER]
 
 For each kind of data, in one run: the plain product patches x picks, blockwise and with nothing done to it (median of
 three), `greedy_coreset`, and their ratio. Then, on fewer patches, the one-at-a-time algorithm in float32 for the
@@ -9,23 +9,25 @@ Set OMP_NUM_THREADS or OPENBLAS_NUM_THREADS to choose the number of BLAS threads
 """
 
 import argparse
-import csv
 import os
-import platform
 import statistics
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from shared import shared_folder
+from sightline.datasets.frames import FrameFiles
+from sightline.datasets.opening import open_dataset
+from sightline.models.backbone import load_backbone
 from sightline.models.coreset import greedy_coreset
+from sightline.models.features import FeatureConfig, fit_features
 from sightline.records import FloatArray
-
-RESULTS = Path(__file__).parent / "results"
+from tables import RESULTS, write_table
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,46 +125,19 @@ def measure(name: str, patches: FloatArray, picks: int, check: int) -> Row:
     )
 
 
-def cpu() -> str:
-    info = Path("/proc/cpuinfo")
-    names = (
-        [line.split(":")[1] for line in info.read_text().splitlines() if "model name" in line] if info.exists() else []
-    )
-    return " ".join((names[0] if names else platform.processor() or platform.machine()).split())
+def tile_patches(folder: Path, dimensions: int) -> FloatArray:
+    """Every patch of a data set's good training pictures, at 256 x 256 with our backbone."""
+    paths = [sample.path for sample in open_dataset(folder).train_good]
+    frames = FrameFiles(paths=paths)
+    features = fit_features(frames, load_backbone(), FeatureConfig(dimensions=dimensions))
+    return np.concatenate(list(features.extract(frames, range(len(frames)))))
 
 
-def threads() -> str:
-    return os.environ.get("OPENBLAS_NUM_THREADS") or os.environ.get("OMP_NUM_THREADS") or str(os.cpu_count())
-
-
-def surroundings() -> dict[str, str]:
+def blas() -> str:
     config: dict[str, Any] = np.show_config(mode="dicts")  # type: ignore[assignment]
-    blas = config["Build Dependencies"]["blas"]
-    load = f"{os.getloadavg()[0]:.1f}" if hasattr(os, "getloadavg") else "unknown"
-    return {
-        "CPU": f"{cpu()}, {os.cpu_count()} cores",
-        "BLAS": f"{blas['name']} {blas['version']}, threads: {threads()}",
-        "NumPy": np.__version__,
-        "Python": platform.python_version(),
-        "load average at the start": load,
-    }
-
-
-def write(rows: list[Row], facts: dict[str, str], folder: Path) -> Path:
-    stem = f"coreset-{cpu()}-{threads()}threads-numpy{np.__version__}".lower().replace(" ", "-")
-    folder.mkdir(parents=True, exist_ok=True)
-    names = [field.name for field in fields(Row)]
-    table = folder / f"{stem}.csv"
-    with table.open("w", newline="") as file:
-        writer = csv.DictWriter(file, [*names, *facts])
-        writer.writeheader()
-        writer.writerows({**asdict(row), **facts} for row in rows)
-    lines = ["# Greedy coreset", "", *(f"- {key}: {value}" for key, value in facts.items()), ""]
-    lines += [f"| {' | '.join(names)} |", "|---" * len(names) + "|"]
-    lines += [f"| {' | '.join(str(value) for value in asdict(row).values())} |" for row in rows]
-    page = table.with_suffix(".md")
-    page.write_text("\n".join(lines) + "\n", encoding="utf-8")
-    return page
+    library = config["Build Dependencies"]["blas"]
+    threads = os.environ.get("OPENBLAS_NUM_THREADS") or os.environ.get("OMP_NUM_THREADS") or os.cpu_count()
+    return f"{library['name']} {library['version']}, {threads} threads"
 
 
 def main() -> int:
@@ -171,22 +146,25 @@ def main() -> int:
     parser.add_argument("--dimensions", type=int, default=64)
     parser.add_argument("--picks", type=int, default=7_800)
     parser.add_argument("--check", type=int, default=60_000, help="patches for the comparison with one at a time")
-    parser.add_argument("--features", type=Path, help="(N, D) float32 .npy: real patches, instead of made ones")
+    parser.add_argument("--dataset", type=Path, help="whose patches are real  [default: ../shared/data/magnetic_tile]")
     parser.add_argument("--out", type=Path, default=RESULTS)
     options = parser.parse_args()
-    facts = surroundings()
-    if options.features:
-        rows = [
-            measure(options.features.stem, np.load(options.features, allow_pickle=False), options.picks, options.check)
-        ]
-    else:
-        made = {"clustered": clustered, "gaussian": gaussian}
-        rows = [
-            measure(name, make(options.patches, options.dimensions), options.picks, options.check)
-            for name, make in made.items()
-        ]
-    page = write(rows, facts, options.out)
-    print(page.read_text(encoding="utf-8") + f"\n{page}")
+    made: dict[str, Callable[[], FloatArray]] = {
+        "clustered": lambda: clustered(options.patches, options.dimensions),
+        "gaussian": lambda: gaussian(options.patches, options.dimensions),
+    }
+    real = options.dataset or shared_folder(None) / "data" / "magnetic_tile"
+    made[real.name] = lambda: tile_patches(real, options.dimensions)[: options.patches]
+    rows = [asdict(measure(name, make(), options.picks, options.check)) for name, make in made.items()]
+    notes = [
+        f"BLAS: {blas()}. Seconds; `ratio` is coreset / product in wall time, `cpu_ratio` in processor time. "
+        "`same_picks` compares with float64, one at a time, on `checked` patches / picks; `naive_s` and `speed_up` are "
+        "for those, in float32."
+    ]
+    page = write_table(
+        options.out, "coreset", rows, title="Greedy coreset", command="python benchmarks/coreset.py", notes=notes
+    )
+    print(page.read_text(encoding="utf-8"))
     return 0
 
 

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
+from shared import shared_folder
 from sightline.models.backbone import SHIPPED, load_backbone
 from sightline.models.features import FeatureConfig
 from sightline.models.graph import open_session
@@ -21,7 +22,7 @@ from sightline.models.patchcore import PatchCoreConfig
 from sightline.models.patchcore import fit as fit_patchcore
 from sightline.records import Frame
 from tables import RESULTS, Cell, write_table
-from teachers import export_teacher, shared_folder
+from teachers import export_teacher
 
 TEACHER = "resnet18 teacher to stride 16"
 TARGET = 0.6  # of the teacher's time, for 256 x 256 with 4,000 vectors

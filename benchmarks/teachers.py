@@ -1,7 +1,6 @@
 """The pretrained teachers as ONNX backbones, for like-for-like measurements; needs torch and the shared folder."""
 
 import importlib.util
-import os
 import warnings
 from pathlib import Path
 from types import ModuleType
@@ -11,15 +10,6 @@ import torch
 from torch import Tensor, nn
 
 NAMES = ("mobilenetv2", "resnet18", "resnet50")
-
-
-def shared_folder(given: Path | None) -> Path:
-    """The folder with data/ and teachers/: as given, or SIGHTLINE_SHARED, or beside the project."""
-    beside = Path(__file__).resolve().parents[2] / "shared"
-    folder = given or Path(os.environ.get("SIGHTLINE_SHARED", beside))
-    if not (folder / "data").is_dir():
-        raise SystemExit(f"{folder}: no data/ here. Point --shared or SIGHTLINE_SHARED at the folder that holds it.")
-    return folder
 
 
 def export_teacher(shared: Path, name: str, folder: Path, *, untrained: bool = False) -> Path:
