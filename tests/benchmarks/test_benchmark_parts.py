@@ -5,16 +5,19 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
 from calibration import inside
 from choices import marked
-from tables import write_table
-
 from sightline.evaluation.thresholds import for_overkill
 from sightline.records import Frame
+from tables import Cell, write_table
 
 
 def test_a_table_is_written_to_read_and_to_compute_with(tmp_path: Path) -> None:
-    rows = [{"what": "ours", "ratio": 0.25, "note": None}, {"what": "theirs", "ratio": 1.0, "note": "slow"}]
+    rows: list[dict[str, Cell]] = [
+        {"what": "ours", "ratio": 0.25, "note": None},
+        {"what": "theirs", "ratio": 1.0, "note": "slow"},
+    ]
     page = write_table(tmp_path / "new", "speed", rows, title="Speed", command="python speed.py", notes=["Why."])
     text = page.read_text(encoding="utf-8")
     assert "| ours | 0.2500 | - |" in text
@@ -28,7 +31,7 @@ def test_a_table_is_written_to_read_and_to_compute_with(tmp_path: Path) -> None:
     ("rejected", "kept"), [(0, False), (1, True), (8, True), (17, True), (18, False), (150, False)]
 )
 def test_a_count_is_held_against_the_beta_binomial_distribution(rejected: int, kept: bool) -> None:
-    # scipy.stats.betabinom(150, 5, 95): cdf(0) 0.0090, cdf(1) 0.0353, cdf(16) 0.9663, cdf(17) 0.9770
+    # scipy.stats.betabinom(150, 5, 95): cdf 0.0093 at 0, 0.0380 at 1, 0.9673 at 16, 0.9771 at 17
     threshold = for_overkill(np.arange(99.0), 0.05)
     assert inside(rejected, 150, threshold) is kept
 
