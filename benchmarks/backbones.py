@@ -1,8 +1,8 @@
 """PatchCore with our backbone, with each teacher and with an untrained network, like for like.
 
-For every data set: 256 x 256 whatever the aspect, features at strides 8 and 16, PCA to 160, a greedy coreset of 4,000
-out of 60,000 patches drawn from all good training pictures; a picture's score is the largest distance of its patches
-to the nearest of the coreset, nothing smoothed. The share of the test split is only measured, nothing is chosen on it.
+For every data set: 256 x 256 whatever the aspect, features at strides 8 and 16, 3 x 3 means, standardised channels,
+PCA to 160, a greedy coreset of 4,000 out of 60,000 patches drawn from all good training pictures; a picture's score is
+the largest distance of its patches to the nearest of the coreset, nothing smoothed.
 
     python benchmarks/backbones.py [--shared FOLDER] [--only NAME ...]
 """

@@ -151,11 +151,11 @@ def test_good_patches_have_zero_mean_and_descending_uncorrelated_components(
     features = fit_features(parts, patchy, SMALL)
     patches = np.concatenate(list(features.extract(parts, range(len(parts))))).astype(np.float64)
     covariance = np.cov(patches, rowvar=False)
-    assert np.abs(patches.mean(axis=0)).max() < 1e-5
+    assert np.abs(patches.mean(axis=0)).max() < 1e-4
     assert (np.diff(covariance.diagonal()) <= 0).all()
-    assert np.abs(covariance - np.diag(covariance.diagonal())).max() < 1e-5
-    # both maps are scaled to a variance of one, so together they have two
-    assert features.projection.explained == pytest.approx(covariance.trace() / 2, abs=1e-3)
+    assert np.abs(covariance - np.diag(covariance.diagonal())).max() < 1e-4
+    # each of the 12 + 13 channels is scaled to a variance of one
+    assert features.projection.explained == pytest.approx(covariance.trace() / 25, abs=1e-3)
 
 
 def test_more_components_explain_more_and_all_explain_everything(patchy: Backbone, parts: list[Frame]) -> None:
@@ -183,7 +183,8 @@ def test_patches_are_the_maps_joined_on_the_finest_grid_and_projected(patchy: Ba
         open_session(patchy.model).run(None, {"x": image}), features.projection.bases, strict=True
     ):
         cells = values[0].transpose(1, 2, 0).astype(np.float64)
-        channels = [cv2.resize(np.ascontiguousarray(cells[:, :, c]), (12, 8)) for c in range(cells.shape[2])]
+        means = [cv2.blur(cells[:, :, c].copy(), (3, 3), borderType=cv2.BORDER_CONSTANT) for c in range(cells.shape[2])]
+        channels = [cv2.resize(channel, (12, 8)) for channel in means]
         joined += np.stack(channels, axis=2) @ basis.astype(np.float64)
     expected = (joined - features.projection.offset).reshape(-1, 8)
     np.testing.assert_allclose(patches_of(features, frame), expected, atol=2e-5)

@@ -1,10 +1,7 @@
 """From a frame to patch features: the first part of every anomaly model's graph.
 
-image (H, W, C) -> antialiased resize -> RGB in 0..1 -> backbone, tile by tile where asked -> projection on the leading
-principal components, the maps joined -> one feature vector per cell of the finest map.
-
-Features are not averaged over neighbouring cells, as PatchCore does (Roth et al. 2022, section 3.1): on training
-pictures with drawn marks the plain ones were better with our backbone (benchmarks/choices.py).
+image (H, W, C) -> antialiased resize -> RGB in 0..1 -> backbone, tile by tile where asked -> 3 x 3 neighbourhood means
+-> projection on the leading principal components, the maps joined -> one feature vector per cell of the finest map.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -15,6 +12,7 @@ from typing import Protocol
 import numpy as np
 import onnx
 import onnxruntime as ort
+from numpy.typing import NDArray
 from onnx import TensorProto
 
 from sightline.errors import FrameError, OptionError
@@ -38,6 +36,7 @@ class Frames(Protocol):
 TILE_CONTEXT_PX = 32
 _FIT_PATCHES = 40_000
 _FIT_FRAMES = 200
+_LEAST_SPREAD = 0.01  # of the median channel's
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,11 +57,11 @@ class FeatureConfig:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Projection:
-    """Principal components of the joined feature maps."""
+    """Principal components of the joined, neighbourhood-averaged feature maps."""
 
     offset: FloatArray  # (D,) subtracted after projection, so that features have zero mean over the good patches
-    bases: tuple[FloatArray, ...]  # per stride (C, D), the maps' balancing scale included
-    explained: float  # fraction of the balanced variance that the D components hold
+    bases: tuple[FloatArray, ...]  # per stride (C, D), the channels' scale to unit variance included
+    explained: float  # fraction of the channels' variance that the D components hold
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -134,7 +133,7 @@ def run_image(
 def fit_features(
     frames: Frames, backbone: Backbone, config: FeatureConfig, progress: Progress | None = None
 ) -> Features:
-    """Choose the projection from the good frames: PCA of a seeded sample of patches, maps balanced to equal variance.
+    """Choose the projection from the good frames: PCA of a seeded sample of patches, channels at unit variance.
 
     Raises:
         OptionError: the working size does not suit the backbone.
@@ -176,7 +175,7 @@ def check_sizes(config: FeatureConfig, backbone: Backbone) -> None:
 
 
 def _principal_components(samples: list[FloatArray], dimensions: int) -> Projection:
-    scales = [1 / np.sqrt(max(float(s.var(axis=0, dtype=np.float64).sum()), 1e-12)) for s in samples]
+    scales = [_equalised(s) for s in samples]
     joined = np.concatenate([s.astype(np.float64) * scale for s, scale in zip(samples, scales, strict=True)], axis=1)
     mean = joined.mean(axis=0)
     values, vectors = np.linalg.eigh(np.cov(joined - mean, rowvar=False, bias=True))
@@ -187,12 +186,19 @@ def _principal_components(samples: list[FloatArray], dimensions: int) -> Project
     basis = np.zeros((joined.shape[1], dimensions))
     basis[:, :keep] = leading
     edges = np.cumsum([s.shape[1] for s in samples])[:-1]
-    bases = [part * scale for part, scale in zip(np.split(basis, edges), scales, strict=True)]
+    bases = [part * scale[:, None] for part, scale in zip(np.split(basis, edges), scales, strict=True)]
     return Projection(
         offset=(mean @ basis).astype(np.float32),
         bases=tuple(part.astype(np.float32) for part in bases),
         explained=float(values[::-1][:keep].sum() / max(values.sum(), 1e-12)),
     )
+
+
+def _equalised(sample: FloatArray) -> NDArray[np.float64]:
+    """Per channel, what brings it to unit variance; a channel that hardly varies is not blown up to noise."""
+    spread: NDArray[np.float64] = sample.std(axis=0, dtype=np.float64)
+    least = max(_LEAST_SPREAD * float(np.median(spread)), 1e-6)
+    return np.asarray(1 / np.maximum(spread, least), np.float64)
 
 
 def _raw_model(backbone: Backbone, config: FeatureConfig) -> onnx.ModelProto:
@@ -202,7 +208,7 @@ def _raw_model(backbone: Backbone, config: FeatureConfig) -> onnx.ModelProto:
     rows, columns = config.height // backbone.stride, config.width // backbone.stride
     outputs = []
     for index, (features, channels) in enumerate(zip(maps, backbone.channels, strict=True)):
-        grid = _append_to_grid(builder, features, rows, columns)
+        grid = _append_to_grid(builder, _append_neighbourhood(builder, features), rows, columns)
         cells = builder.node("Transpose", [grid], {"perm": [0, 2, 3, 1]})
         builder.rename(builder.node("Reshape", [cells, builder.int64(-1, channels)]), f"raw{index}")
         outputs.append((f"raw{index}", (rows * columns, channels)))
@@ -226,6 +232,17 @@ def _append_resize(builder: GraphBuilder, image: str, config: FeatureConfig) -> 
     return builder.node("Expand", [scaled, builder.int64(1, 3, config.height, config.width)])
 
 
+def _append_neighbourhood(builder: GraphBuilder, features: str) -> str:
+    """Mean over 3 x 3 cells (Roth et al. 2022, arXiv 2106.08265, section 3.1, p = 3), zeros beyond the edge.
+
+    The zeros draw the noisy features at the edge towards one another; without them the edges of good parts raise
+    false alarms.
+    """
+    return builder.node(
+        "AveragePool", [features], {"kernel_shape": [3, 3], "pads": [1, 1, 1, 1], "count_include_pad": 1}
+    )
+
+
 def _append_to_grid(builder: GraphBuilder, features: str, rows: int, columns: int) -> str:
     return builder.node(
         "Resize",
@@ -241,14 +258,13 @@ def _append_projected(builder: GraphBuilder, rgb: str, features: Features, heigh
     for level, (raw, basis) in enumerate(
         zip(builder.splice(features.backbone.model, rgb), projection.bases, strict=True)
     ):
-        # projecting before resizing is the same, as both are linear, and there are fewer channels to move
+        # projecting before averaging and resizing is the same, as all are linear, and there are fewer channels to move
         weight = builder.constant(np.ascontiguousarray(basis.T[:, :, None, None]))
-        bias = builder.constant(-projection.offset if level == 0 else np.zeros_like(projection.offset))
-        projected = builder.node("Conv", [raw, weight, bias])
+        projected = _append_neighbourhood(builder, builder.node("Conv", [raw, weight]))
         if level:
             projected = _append_to_grid(builder, projected, height // stride, width // stride)
         total = builder.node("Add", [total, projected]) if total else projected
-    return total
+    return builder.node("Sub", [total, builder.constant(projection.offset[None, :, None, None])])
 
 
 def _append_tiled(builder: GraphBuilder, rgb: str, features: Features) -> str:

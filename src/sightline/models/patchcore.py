@@ -1,9 +1,8 @@
 """PatchCore: the distance from each patch to the nearest patch of a bank of good ones.
 
 Roth et al. 2022, "Towards Total Recall in Industrial Anomaly Detection", arXiv 2106.08265. Differences: our backbone,
-features that are not averaged over neighbours (section 3.1), principal components for the random projection of section
-3.2, no re-weighting of the image score (section 3.3, eq. 7), and the score is the maximum of the smoothed map, so that
-the two agree.
+principal components of standardised channels for the random projection of section 3.2, no re-weighting of the image
+score (section 3.3, eq. 7), and the score is the maximum of the smoothed map, so that the two agree.
 """
 
 from collections.abc import Callable, Iterator, Sequence
