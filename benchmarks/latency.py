@@ -1,8 +1,8 @@
 """The graph's latency beside the resnet18 teacher's forward pass to stride 16, in one run, same runtime and threads.
 
-Each round runs every graph once, in turn, so that all see the same machine; ratios are of medians over rounds.
+Each round runs every graph in turn, so that all see the same machine; ratios are of medians over all rounds.
 
-    python benchmarks/latency.py [--shared FOLDER] [--rounds 60] [--threads 2]
+    python benchmarks/latency.py [--shared FOLDER] [--rounds 20] [--threads 2]
 """
 
 import argparse
@@ -25,6 +25,7 @@ from tables import RESULTS, Cell, write_table
 from teachers import export_teacher
 
 TEACHER = "resnet18 teacher to stride 16"
+DROPPED, KEPT = 3, 5  # runs of each turn
 TARGET = 0.6  # of the teacher's time, for 256 x 256 with 4,000 vectors
 
 
@@ -47,20 +48,27 @@ def network(path: Path, threads: int) -> Callable[[], object]:
 
 
 def interleaved(runs: dict[str, Callable[[], object]], rounds: int) -> dict[str, np.ndarray]:
-    """Milliseconds per run, (rounds,) for each name."""
+    """Milliseconds per run, (rounds * KEPT,) for each name.
+
+    Each turn is a burst whose first runs do not count: the runtime's threads spin for a while after a run, and those
+    of the graph before would take the processor from this one.
+    """
     times: dict[str, list[float]] = {name: [] for name in runs}
-    for _ in range(rounds + 3):
+    for _ in range(rounds):
         for name, run in runs.items():
-            started = time.perf_counter()
-            run()
-            times[name].append((time.perf_counter() - started) * 1e3)
-    return {name: np.array(values[3:]) for name, values in times.items()}
+            for _ in range(DROPPED):
+                run()
+            for _ in range(KEPT):
+                started = time.perf_counter()
+                run()
+                times[name].append((time.perf_counter() - started) * 1e3)
+    return {name: np.array(values) for name, values in times.items()}
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--shared", type=Path, help="folder with data/ and teachers/  [default: ../shared]")
-    parser.add_argument("--rounds", type=int, default=60)
+    parser.add_argument("--rounds", type=int, default=20)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--out", type=Path, default=RESULTS)
     options = parser.parse_args()

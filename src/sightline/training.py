@@ -28,9 +28,7 @@ from sightline.models.patchcore import fit as fit_patchcore
 
 METHODS = ("patchcore", "padim")
 FEW_IMAGES = 50
-# PatchCore: more were hardly better on training pictures with drawn marks (benchmarks/choices.py); PaDiM: its file
-# grows with the square
-_DIMENSIONS = {"patchcore": 96, "padim": 64}
+_DIMENSIONS = 64  # a graph with a bank of 4,000 then takes 0.6 of resnet18 (benchmarks/latency.py)
 _BIT_DEPTHS = (10, 12, 14, 16)  # of cameras; a dark scene uses fewer values than its camera has
 _SHORT_SIDE_PX, _LONG_SIDE_PX = 256, 1024  # of the automatic working size
 _SAME_SHAPE = 0.10  # pictures whose aspect ratios differ by less are the same view; others are squared
@@ -43,7 +41,7 @@ class TrainConfig:
     method: Literal["patchcore", "padim"] = "patchcore"
     size: tuple[int, int] | None = None  # height, width of the working resolution, px; None: from the pictures
     tile: int | None = None  # px; None: the backbone sees the working resolution at once
-    dimensions: int | None = None  # of a patch feature; None: 96 for PatchCore, 64 for PaDiM
+    dimensions: int | None = None  # of a patch feature; None: 64, or as many as the backbone has
     bank: int | None = None  # patches that PatchCore keeps; None: 1 % of all, 1,000 to 8,000
     max_overkill: float = 0.01
     memory_mib: int = 2048
@@ -102,7 +100,7 @@ def train(dataset: Dataset, output: Path, config: TrainConfig, progress: Progres
     backbone = load_backbone(config.backbone)
     look = _look_at(dataset, config, progress)
     height, width = config.size or working_size(look.shapes, backbone.multiple)
-    usual = min(_DIMENSIONS[config.method], sum(backbone.channels))
+    usual = min(_DIMENSIONS, sum(backbone.channels))
     features = FeatureConfig(
         height=height,
         width=width,

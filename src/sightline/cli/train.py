@@ -44,7 +44,7 @@ from sightline.training import METHODS, TrainConfig, Trained, train
     "--dimensions",
     type=click.IntRange(1, 1024),
     metavar="NUMBER",
-    help="Length of a patch feature.  [default: 96 for patchcore, 64 for padim]",
+    help="Length of a patch feature.  [default: 64]",
 )
 @click.option(
     "--bank",

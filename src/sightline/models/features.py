@@ -46,7 +46,7 @@ class FeatureConfig:
     height: int = 256  # working size, px; the whole frame is resized to it
     width: int = 256
     tile: int | None = None  # side of the squares the backbone sees, px; None: the whole working size at once
-    dimensions: int = 96  # of a patch feature after projection
+    dimensions: int = 64  # of a patch feature after projection
     bit_depth: int = 8  # of the frames
     seed: int = 0
 
