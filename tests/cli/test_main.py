@@ -150,7 +150,12 @@ def on_a_terminal(words: list[object], until: bytes) -> tuple[subprocess.Popen[b
     """Start a command whose standard error is a terminal, and wait until that shows something."""
     ours, theirs = pty.openpty()
     termios.tcsetwinsize(theirs, (24, 80))
-    process = subprocess.Popen([COMMAND, *map(str, words)], stdout=subprocess.PIPE, stderr=theirs)
+    # a test run in the background is deaf to Ctrl-C, and so would its children be
+    heard = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        process = subprocess.Popen([COMMAND, *map(str, words)], stdout=subprocess.PIPE, stderr=theirs)
+    finally:
+        signal.signal(signal.SIGINT, heard)
     os.close(theirs)
     seen = b""
     while until not in seen:
