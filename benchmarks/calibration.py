@@ -91,7 +91,7 @@ def main() -> int:
     options = parser.parse_args()
     folder = options.data or shared_folder(None) / "data"
     rows = [measure(folder / name, method, options) for name in options.datasets for method in options.methods]
-    command = "python benchmarks/calibration.py"
+    command = " ".join(["python benchmarks/calibration.py", *sys.argv[1:]])
     page = write_table(options.out, "calibration", rows, title="Is the promised overkill kept?", command=command)
     print(page.read_text(encoding="utf-8"))
     return 0

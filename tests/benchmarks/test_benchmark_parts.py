@@ -7,9 +7,7 @@ import numpy as np
 import pytest
 
 from calibration import inside
-from choices import marked
 from sightline.evaluation.thresholds import for_overkill
-from sightline.records import Frame
 from tables import Cell, write_table
 
 
@@ -34,11 +32,3 @@ def test_a_count_is_held_against_the_beta_binomial_distribution(rejected: int, k
     # scipy.stats.betabinom(150, 5, 95): cdf 0.0093 at 0, 0.0380 at 1, 0.9673 at 16, 0.9771 at 17
     threshold = for_overkill(np.arange(99.0), 0.05)
     assert inside(rejected, 150, threshold) is kept
-
-
-def test_a_mark_changes_the_picture_in_one_place_and_not_the_original() -> None:
-    frame = Frame(pixels=np.full((300, 400, 1), 128, np.uint8))
-    spoilt = marked(frame, np.random.default_rng(0))
-    changed = np.abs(spoilt.pixels.astype(int) - 128).max(axis=2) > 10
-    assert 0 < changed.mean() < 0.2
-    assert (frame.pixels == 128).all()
