@@ -13,7 +13,7 @@ from sightline.bundle import save
 from sightline.cli.calibrate import with_review
 from sightline.cli.evaluate import evaluate_model, exhibits, indented, outcome
 from sightline.cli.inspect import asdict_without_map, write_overlay
-from sightline.cli.options import PLACE, json_option, quiet_option
+from sightline.cli.options import PLACE, json_option, quiet_option, seed_option
 from sightline.cli.progress import Bars
 from sightline.datasets.dataset import Dataset, Sample
 from sightline.datasets.opening import open_dataset
@@ -68,14 +68,7 @@ class _Places:
     show_default=True,
     help="Good parts to learn from, at least 20; the parts to test with grow with them.",
 )
-@click.option(
-    "--seed",
-    type=click.IntRange(0, 2**63 - 1),
-    metavar="NUMBER",
-    default=0,
-    show_default=True,
-    help="Another number gives other parts.",
-)
+@seed_option("Another number gives other parts.")
 @quiet_option
 @json_option
 def demo_command(out: Path, parts: int, seed: int, quiet: bool, as_json: bool) -> None:

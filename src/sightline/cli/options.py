@@ -1,13 +1,14 @@
 """Options that several commands share, and how their values are read; a wrong one is wrong usage, exit status 2."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import click
 
 MAX_SIDE_PX = 65_535
+Command = TypeVar("Command", bound=Callable[..., Any])
 
 
 class Size(click.ParamType[tuple[int, int]]):
@@ -88,6 +89,13 @@ megapixels_option = click.option(
     show_default=True,
     help="Refuse larger pictures before decoding them.",
 )
+
+
+def seed_option(says: str) -> Callable[[Command], Command]:
+    """`--seed`, a whole number that every generator of random numbers takes; `says` is its help."""
+    return click.option(
+        "--seed", type=click.IntRange(0, 2**63 - 1), metavar="NUMBER", default=0, show_default=True, help=says
+    )
 
 
 def by_type(option: str, given: Sequence[tuple[str, float]]) -> dict[str, float]:

@@ -7,7 +7,16 @@ from typing import Literal
 
 import click
 
-from sightline.cli.options import PLACE, SHARE, Size, data_argument, json_option, megapixels_option, quiet_option
+from sightline.cli.options import (
+    PLACE,
+    SHARE,
+    Size,
+    data_argument,
+    json_option,
+    megapixels_option,
+    quiet_option,
+    seed_option,
+)
 from sightline.cli.progress import Bars
 from sightline.datasets.opening import open_dataset
 from sightline.training import METHODS, TrainConfig, Trained, train
@@ -71,14 +80,7 @@ from sightline.training import METHODS, TrainConfig, Trained, train
     type=PLACE,
     help="Another feature extractor, an ONNX file.  [default: the one that ships]",
 )
-@click.option(
-    "--seed",
-    type=click.IntRange(0, 2**63 - 1),
-    metavar="NUMBER",
-    default=0,
-    show_default=True,
-    help="Of everything that is drawn at random.",
-)
+@seed_option("Of everything that is drawn at random.")
 @megapixels_option
 @quiet_option
 @json_option
