@@ -36,16 +36,20 @@ def processor() -> str:
     return next((line.split(":")[1].strip() for line in lines if line.startswith("model name")), platform.machine())
 
 
+def stem(name: str) -> str:
+    """What the files of a table are called, without suffix: NAME-hardware-versions."""
+    hardware = f"{processor()}-{os.cpu_count()}cores-onnxruntime{version('onnxruntime')}"
+    return f"{name}-{hardware}".lower().replace(" ", "-").replace("/", "-")
+
+
 def write_table(
     folder: Path, name: str, rows: Sequence[Mapping[str, Cell]], *, title: str, command: str, notes: Sequence[str] = ()
 ) -> Path:
     """Write `rows` (the first one's keys are the columns) as NAME-hardware-versions.md and .csv; return the page."""
     facts = machine()
     folder.mkdir(parents=True, exist_ok=True)
-    hardware = f"{processor()}-{os.cpu_count()}cores-onnxruntime{version('onnxruntime')}"
-    stem = f"{name}-{hardware}".lower().replace(" ", "-").replace("/", "-")
     columns = list(rows[0])
-    with (folder / f"{stem}.csv").open("w", newline="", encoding="utf-8") as file:
+    with (folder / f"{stem(name)}.csv").open("w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, columns)
         writer.writeheader()
         writer.writerows(rows)
@@ -53,7 +57,7 @@ def write_table(
     lines += [f"| {' | '.join(columns)} |", "|---" * len(columns) + "|"]
     lines += [f"| {' | '.join(_shown(row[column]) for column in columns)} |" for row in rows]
     lines += ["", *notes] if notes else []
-    page = folder / f"{stem}.md"
+    page = folder / f"{stem(name)}.md"
     page.write_text("\n".join(lines) + "\n", encoding="utf-8")
     return page
 

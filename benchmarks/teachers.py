@@ -1,6 +1,13 @@
-"""The pretrained teachers as ONNX backbones, for like-for-like measurements; needs torch and the shared folder."""
+"""The pretrained teachers as ONNX backbones, for like-for-like measurements; needs torch and the shared folder.
 
+    python benchmarks/teachers.py resnet18 --to FOLDER [--shared FOLDER]
+
+This way a program has the file without the memory that torch takes.
+"""
+
+import argparse
 import importlib.util
+import sys
 import warnings
 from pathlib import Path
 from types import ModuleType
@@ -8,6 +15,8 @@ from types import ModuleType
 import numpy as np
 import torch
 from torch import Tensor, nn
+
+from shared import shared_folder
 
 NAMES = ("mobilenetv2", "resnet18", "resnet50")
 
@@ -57,3 +66,17 @@ def _load(path: Path) -> ModuleType:
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("name", choices=NAMES)
+    parser.add_argument("--to", type=Path, required=True, help="folder for NAME.onnx")
+    parser.add_argument("--shared", type=Path, help="folder with teachers/  [default: ../shared]")
+    options = parser.parse_args()
+    print(export_teacher(shared_folder(options.shared), options.name, options.to))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
