@@ -6,6 +6,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -61,7 +62,7 @@ def peak_bytes() -> int:
 
 def graph_ms(detector: Detector, frames: Sequence[Frame]) -> float:
     """Median over bursts on decoded frames, in which nothing else runs and the first runs do not count."""
-    times = [burst(lambda: detector.score(frames[turn % len(frames)])) for turn in range(_BURSTS)]
+    times = [burst(partial(detector.score, frames[turn % len(frames)])) for turn in range(_BURSTS)]
     return float(np.median(np.concatenate(times)))
 
 

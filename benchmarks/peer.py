@@ -22,8 +22,9 @@ import onnx
 from onnx import TensorProto
 
 from sightline.models.coreset import greedy_coreset
-from sightline.models.graph import GraphBuilder, open_session
-from sightline.records import FloatArray, Frame
+from sightline.models.features import Frames
+from sightline.models.graph import Attribute, GraphBuilder, open_session
+from sightline.records import FloatArray
 
 SIDE_PX, STRIDE = 256, 8
 CELLS = (SIDE_PX // STRIDE) ** 2
@@ -31,7 +32,7 @@ SELECTION_DIMENSIONS = 128
 SIGMA_PX = 4.0
 
 
-def fit(frames: Sequence[Frame], teacher: Path, fraction: float = 0.01, seed: int = 0) -> onnx.ModelProto:
+def fit(frames: Frames, teacher: Path, fraction: float = 0.01, seed: int = 0) -> onnx.ModelProto:
     """Learn from good frames, which are read twice; return the graph from `image` to `score` and `map`.
 
     Args:
@@ -59,6 +60,13 @@ def graph(network: onnx.ModelProto, bank: FloatArray, white: int = 255) -> onnx.
     return builder.build([_image(white)], [("score", ()), ("map", (SIDE_PX, SIDE_PX))])
 
 
+def patch_graph(network: onnx.ModelProto, white: int = 255) -> onnx.ModelProto:
+    """Its first part alone: pixels to `patches` (1024, C)."""
+    builder = GraphBuilder()
+    builder.rename(_append_patches(builder, network, white), "patches")
+    return builder.build([_image(white)], [("patches", (CELLS, "channels"))])
+
+
 def answers(distances: FloatArray) -> tuple[float, FloatArray]:
     """Score and (256, 256) map of (32, 32) distances, by the very nodes of the graph."""
     builder = GraphBuilder()
@@ -69,7 +77,7 @@ def answers(distances: FloatArray) -> tuple[float, FloatArray]:
     return float(score), values
 
 
-def _chosen(frames: Sequence[Frame], network: onnx.ModelProto, white: int, fraction: float, seed: int) -> np.ndarray:
+def _chosen(frames: Frames, network: onnx.ModelProto, white: int, fraction: float, seed: int) -> np.ndarray:
     """Indices of the coreset over all patches of all frames, chosen in the random projection."""
     rng = np.random.default_rng(seed)
     projected = np.empty((len(frames) * CELLS, SELECTION_DIMENSIONS), np.float32)
@@ -83,16 +91,14 @@ def _chosen(frames: Sequence[Frame], network: onnx.ModelProto, white: int, fract
     return greedy_coreset(projected, count, seed=seed).indices
 
 
-def _patches(frames: Sequence[Frame], network: onnx.ModelProto, white: int) -> Iterator[FloatArray]:
+def _patches(frames: Frames, network: onnx.ModelProto, white: int) -> Iterator[FloatArray]:
     """(1024, C) of each frame."""
-    builder = GraphBuilder()
-    builder.rename(_append_patches(builder, network, white), "patches")
-    session = open_session(builder.build([_image(white)], [("patches", (CELLS, "channels"))]))
+    session = open_session(patch_graph(network, white))
     for index in range(len(frames)):
         yield session.run(["patches"], {"image": frames[index].pixels})[0]
 
 
-def _white(frames: Sequence[Frame]) -> int:
+def _white(frames: Frames) -> int:
     """255, or for deeper frames the highest value of as many bits as these frames use."""
     if frames[0].pixels.dtype == np.uint8:
         return 255
@@ -110,7 +116,7 @@ def _append_patches(builder: GraphBuilder, network: onnx.ModelProto, white: int)
     small = _append_resize(builder, real, SIDE_PX, antialias=True)
     scaled = builder.node("Mul", [small, builder.constant(np.float32(1 / white))])
     rgb = builder.node("Expand", [scaled, builder.int64(1, 3, SIDE_PX, SIDE_PX)])
-    mean = {"kernel_shape": [3, 3], "pads": [1, 1, 1, 1], "count_include_pad": 1}
+    mean: dict[str, Attribute] = {"kernel_shape": [3, 3], "pads": [1, 1, 1, 1], "count_include_pad": 1}
     fine, coarse = (builder.node("AveragePool", [features], mean) for features in builder.splice(network, rgb))
     joined = builder.node("Concat", [fine, _append_resize(builder, coarse, SIDE_PX // STRIDE)], {"axis": 1})
     return builder.node(
@@ -119,8 +125,13 @@ def _append_patches(builder: GraphBuilder, network: onnx.ModelProto, white: int)
 
 
 def _append_resize(builder: GraphBuilder, source: str, side: int, *, antialias: bool = False) -> str:
-    settings = {"mode": "linear", "axes": [2, 3], "coordinate_transformation_mode": "half_pixel"}
-    return builder.node("Resize", [source, "", "", builder.int64(side, side)], settings | {"antialias": int(antialias)})
+    settings: dict[str, Attribute] = {
+        "mode": "linear",
+        "axes": [2, 3],
+        "coordinate_transformation_mode": "half_pixel",
+        "antialias": int(antialias),
+    }
+    return builder.node("Resize", [source, "", "", builder.int64(side, side)], settings)
 
 
 def _append_nearest(builder: GraphBuilder, patches: str, bank: FloatArray) -> str:
