@@ -86,9 +86,9 @@ def main() -> int:
     times = interleaved(works(shared_folder(options.shared), options.threads, peer=options.peer), options.rounds)
     notes = [
         f"256 x 256 px, {options.threads} threads, {options.rounds} rounds; {blas()}. The graph is everything from "
-        f"pixels to score and map. Goals: default, learnt from {LINE_IMAGES} pictures, within {TEACHER_TARGET} of the teacher "
-        f"and {PEER_TARGET} times faster than the peer, which keeps {PEER_BANK:,} vectors of {PEER_DIMENSIONS:,} and "
-        "counts with the faster of its two variants."
+        f"pixels to score and map. Goals: the default, learnt from {LINE_IMAGES} pictures, within {TEACHER_TARGET} of "
+        f"the teacher and {PEER_TARGET} times faster than the peer, which keeps {PEER_BANK:,} vectors of "
+        f"{PEER_DIMENSIONS:,} dimensions and counts with the faster of its two variants."
     ]
     command = " ".join(["python benchmarks/latency.py", *sys.argv[1:]])
     page = write_table(
