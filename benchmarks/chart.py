@@ -67,7 +67,7 @@ def write_chart(path: Path, panels: Sequence[Panel]) -> None:
 
 
 def log_ticks(low: float, high: float) -> list[float]:
-    """Round values from `low` to `high`, both above 0: powers of two where they are sizes, else 1, 2, 5 of each ten."""
+    """1, 2 and 5 times the powers of ten from `low` to `high`, both above 0."""
     powers = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
     values = [factor * 10.0**power for power in powers for factor in (1, 2, 5)]
     return [value for value in values if low * 0.999 <= value <= high * 1.001]
