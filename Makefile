@@ -21,15 +21,18 @@ check: ## format, lint, strict types, layers, sizes
 	@scripts/setup dev
 	@scripts/check
 
-bench: ## latency, coreset and backbone tables into benchmarks/results
+bench: ## speed, coreset and backbone tables into benchmarks/results, plots into docs/images
 	@scripts/setup dev
+	$(PYTHON) benchmarks/machine.py --out $(RESULTS)
 	$(PYTHON) benchmarks/latency.py --out $(RESULTS)
+	$(PYTHON) benchmarks/scaling.py --out $(RESULTS)
+	$(PYTHON) benchmarks/streams.py --out $(RESULTS)
 	$(PYTHON) benchmarks/coreset.py --out $(RESULTS)
 	$(PYTHON) benchmarks/backbones.py --out $(RESULTS)
 
-bench-accuracy: ## accuracy on the real data sets beside the project (../shared) into benchmarks/results
+bench-accuracy: ## accuracy on every data set in DATA=folder (../shared/data) into benchmarks/results; hours; ARGS=--resume goes on
 	@scripts/setup dev
-	$(PYTHON) benchmarks/accuracy.py --out $(RESULTS)
+	$(PYTHON) benchmarks/accuracy.py $(if $(DATA),--data "$(DATA)") --out $(RESULTS) $(ARGS)
 
 wheel: ## build the wheel into dist/
 	@scripts/setup dev
