@@ -3,6 +3,7 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -11,7 +12,8 @@ from sightline.evaluation.axes import BOTTOM, HEIGHT, LEFT, RIGHT, TOP, WIDTH, A
 from sightline.files import write_bytes
 
 IMAGES = Path(__file__).resolve().parents[1] / "docs" / "images"
-COLOURS = ("#0072b2", "#cf5200", "#00785a", "#a03c82", "#59636e", "#8a6d00", "#14191f")
+COLOURS = ("#0072b2", "#cf5200", "#00785a", "#a03c82", "#8a6d00")
+BLACK, GREY = "#14191f", "#7d8791"
 _STYLE = """
 svg { font: 12px system-ui, "Segoe UI", Roboto, "Helvetica Neue", Arial, "Liberation Sans", sans-serif; }
 text { fill: #14191f; }
@@ -19,12 +21,14 @@ text { fill: #14191f; }
 .name { font-size: 12.5px; }
 .title { font-size: 13.5px; font-weight: 600; }
 .note { font-size: 11px; stroke: #fff; stroke-width: 3px; paint-order: stroke; }
-.grid { stroke: #dfe4e9; } .axis { stroke: #59636e; } .leader { stroke: #b4bdc6; stroke-width: .8; }
+.grid { stroke: #dfe4e9; } .axis { stroke: #59636e; }
 .curve { fill: none; stroke-width: 2; stroke-linejoin: round; }
 circle { stroke: #fff; stroke-width: 1.5; }
 """
 _TITLE_HEIGHT = 24
 _LINE = 13  # height of a label
+_LETTER = 6.1  # about the width of one
+Spot = tuple[float, float]  # x, y on the paper
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,6 +39,23 @@ class Series:
     points: Sequence[tuple[float, float]]  # x, y
     line: bool = True
     at_point: bool = False  # the name stands beside its first point, and not in the key
+    colour: str | None = None  # None: the next of COLOURS
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Box:
+    """What a label of one line covers."""
+
+    left: float
+    right: float
+    middle: float
+
+    def meets(self, other: "Box") -> bool:
+        apart = self.left > other.right or other.left > self.right
+        return not apart and abs(self.middle - other.middle) < _LINE
+
+    def covers(self, spot: Spot) -> bool:
+        return self.left - 3 < spot[0] < self.right + 3 and abs(self.middle - spot[1]) < _LINE / 2 + 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,19 +94,30 @@ def log_ticks(low: float, high: float) -> list[float]:
     return [value for value in values if low * 0.999 <= value <= high * 1.001]
 
 
-def spread_out(wanted: Sequence[float], gap: float, low: float, high: float) -> list[float]:
-    """Places at least `gap` apart and near those wanted, in their order, within low..high if there is room."""
-    order = sorted(range(len(wanted)), key=lambda index: wanted[index])
-    placed = list(wanted)
-    edge = low
-    for index in order:
-        placed[index] = edge = max(wanted[index], edge)
-        edge += gap
-    edge = high
-    for index in reversed(order):
-        placed[index] = min(placed[index], edge)
-        edge = placed[index] - gap
-    return placed
+def label_place(spot: Spot, width: float, crowd: Sequence[Spot], taken: Sequence[Box]) -> Box:
+    """Where a label of this width goes: beside, above or below its point, on as little as possible.
+
+    Args:
+        crowd: points that should stay visible.
+        taken: places of other labels, to be avoided above all.
+    """
+    x, y = spot
+    lefts: tuple[tuple[float, float], ...] = (
+        (x + 8, 0),
+        (x - 8 - width, 0),
+        (x - width / 2, -14),
+        (x - width / 2, 14),
+        (x + 6, -12),
+        (x + 6, 12),
+    )
+    lefts += ((x - 6 - width, -12), (x - 6 - width, 12), (x + 8, -24), (x + 8, 24), (x - 8 - width, -24))
+    boxes = [Box(left=left, right=left + width, middle=y + down) for left, down in lefts]
+
+    def trouble(box: Box) -> int:
+        outside = box.left < LEFT or box.right > RIGHT + 8 or not TOP - 6 < box.middle < HEIGHT - BOTTOM - 6
+        return 100 * outside + 20 * sum(map(box.meets, taken)) + sum(map(box.covers, crowd))
+
+    return min(boxes, key=trouble)  # the first among equals
 
 
 def _draw(svg: Svg, panel: Panel) -> None:
@@ -93,24 +125,31 @@ def _draw(svg: Svg, panel: Panel) -> None:
     heights = [point[1] for series in panel.series for point in series.points]
     y = _log_axis(heights, HEIGHT - BOTTOM, TOP) if panel.log_y else _plain_axis(heights)
     _frame(svg, x, y, panel)
+    drawn = []
     for index, series in enumerate(panel.series):
-        colour = COLOURS[index % len(COLOURS)]
         spots = [(x.at(math.log10(a)), y.at(math.log10(b) if panel.log_y else b)) for a, b in series.points]
         if series.line and len(spots) > 1:
-            axes.curve(svg, spots, "curve").set("stroke", colour)
+            axes.curve(svg, spots, "curve").set("stroke", _colour(index, series))
+        drawn.append(spots)
+    for index, (series, spots) in enumerate(zip(panel.series, drawn, strict=True)):  # over all lines
         for spot in spots:
-            axes.dot(svg, *spot, "point").attrib.update({"fill": colour, "r": "3.5" if series.line else "5"})
-    _name_points(svg, x, y, panel)
+            dot = axes.dot(svg, *spot, "point")
+            dot.attrib.update({"fill": _colour(index, series), "r": "3.5" if series.line else "5.5"})
+    _name_points(svg, panel, drawn)
     _key(svg, panel)
+
+
+def _colour(index: int, series: Series) -> str:
+    return series.colour or COLOURS[index % len(COLOURS)]
 
 
 def _frame(svg: Svg, x: Axis, y: Axis, panel: Panel) -> None:
     for value in log_ticks(10**x.low, 10**x.high):
         at = x.at(math.log10(value))
         axes.line(svg, (at, y.begin), (at, y.end), "grid")
-        axes.text(svg, at, y.begin + 16, f"{value:,.4g}", "tick", "middle")
+        axes.text(svg, at, y.begin + 16, f"{value:,.6g}", "tick", "middle")
     steps = (
-        [(math.log10(value), f"{value:,.4g}") for value in log_ticks(10**y.low, 10**y.high)]
+        [(math.log10(value), f"{value:,.6g}") for value in log_ticks(10**y.low, 10**y.high)]
         if panel.log_y
         else axes.ticks(y)
     )
@@ -121,18 +160,22 @@ def _frame(svg: Svg, x: Axis, y: Axis, panel: Panel) -> None:
     axes.name_axes(svg, x, y, panel.labels)
 
 
-def _name_points(svg: Svg, x: Axis, y: Axis, panel: Panel) -> None:
-    """Names beside their points, to the right or, in the right half, to the left, moved apart where they collide."""
-    named = [series for series in panel.series if series.at_point and series.points]
-    for left in (False, True):
-        side = [series for series in named if (x.at(math.log10(series.points[0][0])) > (LEFT + RIGHT) / 2) == left]
-        spots = [(x.at(math.log10(a)), y.at(b)) for a, b in (series.points[0] for series in side)]
-        places = spread_out([spot[1] for spot in spots], _LINE, TOP, HEIGHT - BOTTOM - 4)
-        for series, (across, up), place in zip(side, spots, places, strict=True):
-            at = across - 10 if left else across + 10
-            if abs(place - up) > 2:
-                axes.line(svg, (across, up), (at, place), "leader")
-            axes.text(svg, at, place + 4, series.name, "note", "end" if left else "start")
+def _name_points(svg: Svg, panel: Panel, drawn: Sequence[Sequence[Spot]]) -> None:
+    crowd = [spot for spots in drawn for spot in (*spots, *_between(spots))]
+    taken: list[Box] = []
+    for series, spots in zip(panel.series, drawn, strict=True):
+        if series.at_point and spots:
+            taken.append(label_place(spots[0], _LETTER * len(series.name), crowd, taken))
+            axes.text(svg, taken[-1].left, taken[-1].middle + 4, series.name, "note")
+
+
+def _between(spots: Sequence[Spot], steps: int = 8) -> list[Spot]:
+    """Points along a line, which a label should not hide either."""
+    return [
+        (a[0] + (b[0] - a[0]) * step / steps, a[1] + (b[1] - a[1]) * step / steps)
+        for a, b in pairwise(spots)
+        for step in range(1, steps)
+    ]
 
 
 def _key(svg: Svg, panel: Panel) -> None:
@@ -140,7 +183,7 @@ def _key(svg: Svg, panel: Panel) -> None:
     right = panel.key == "lower right"
     top = HEIGHT - BOTTOM - 8 - 16 * len(named) if right else TOP + 4
     for row, (index, series) in enumerate(named):
-        y, colour = top + 16 * row + 8, COLOURS[index % len(COLOURS)]
+        y, colour = top + 16 * row + 8, _colour(index, series)
         dot = axes.dot(svg, RIGHT - 8 if right else LEFT + 12, y - 4, "point")
         dot.attrib.update({"fill": colour, "r": "4"})
         axes.text(svg, RIGHT - 18 if right else LEFT + 22, y, series.name, "note", "end" if right else "start")

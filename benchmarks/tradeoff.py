@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from accuracy import measure_all
-from chart import IMAGES, Panel, Series, write_chart
+from chart import BLACK, GREY, IMAGES, Panel, Series, write_chart
 from collection import Found, content, find_datasets
 from runs import Run, read_rows
 from shared import shared_folder
@@ -66,11 +66,10 @@ def panels(grid: Sequence[dict[str, Cell]], others: Sequence[dict[str, Cell]]) -
             Series(name=f"bank {int(bank):,}", points=sorted(points))
             for bank, points in sorted(lines.items(), key=lambda line: int(line[0]))
         ]
-        series += [
-            Series(name=str(row["method"]).replace(PEER, "peer: "), points=[point], line=False, at_point=True)
-            for row in others
-            if row["data set"] == name and row["setting"] == "default" and (point := _point(row))
-        ]
+        for row in others:
+            if row["data set"] == name and row["setting"] == "default" and (point := _point(row)):
+                colour = GREY if str(row["method"]).startswith(PEER) else BLACK
+                series.append(Series(name=str(row["method"]), points=[point], line=False, at_point=True, colour=colour))
         labels = ("latency of the graph, ms", "image AUROC")
         found.append(Panel(title=name, labels=labels, series=series, key="lower right"))
     return found

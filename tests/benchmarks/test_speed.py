@@ -8,7 +8,7 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from bursts import DROPPED, KEPT, burst, interleaved
-from chart import Panel, Series, log_ticks, spread_out, write_chart
+from chart import Box, Panel, Series, label_place, log_ticks, write_chart
 from operations import multiply_adds
 from sightline.models.graph import IR_VERSION, OPSET
 
@@ -60,7 +60,11 @@ def test_a_product_of_dequantised_values_counts_as_one_of_integers() -> None:
         helper.make_node("DequantizeLinear", ["w", "scale", "zero"], ["e"]),
         helper.make_node("MatMul", ["d", "e"], ["y"]),
     ]
-    constants = {"scale": np.array(0.1, np.float32), "zero": np.array(0, np.uint8), "w": np.ones((4, 6), np.uint8)}
+    constants: dict[str, np.ndarray] = {
+        "scale": np.array(0.1, np.float32),
+        "zero": np.array(0, np.uint8),
+        "w": np.ones((4, 6), np.uint8),
+    }
     counted = multiply_adds(model(nodes, constants, [5, 4]), {"x": floats(5, 4)})
     assert (counted.integers, counted.floats) == (5 * 4 * 6, 0)
 
@@ -82,12 +86,24 @@ def test_ticks_are_round_values_in_the_range() -> None:
     assert log_ticks(3, 60) == [5, 10, 20, 50]
 
 
+def test_a_label_stands_right_of_its_point_where_there_is_room() -> None:
+    assert label_place((200, 100), 40, [], []) == Box(left=208, right=248, middle=100)
+
+
 @pytest.mark.parametrize(
-    ("wanted", "placed"),
-    [([10, 50], [10, 50]), ([10, 12, 11], [10, 36, 23]), ([98, 99], [87, 100]), ([0, -5], [13, 0])],
+    ("spot", "crowd", "taken"),
+    [
+        pytest.param((200, 100), [(220, 102)], [], id="a point is in the way"),
+        pytest.param((200, 100), [], [Box(left=230, right=300, middle=95)], id="another label is in the way"),
+        pytest.param((450, 100), [], [], id="at the edge"),
+    ],
 )
-def test_labels_are_moved_apart_in_their_order(wanted: list[float], placed: list[float]) -> None:
-    assert spread_out(wanted, 13, 0, 100) == pytest.approx(placed)
+def test_else_it_goes_where_nothing_is(
+    spot: tuple[float, float], crowd: list[tuple[float, float]], taken: list[Box]
+) -> None:
+    place = label_place(spot, 40, crowd, taken)
+    assert place.right < spot[0]
+    assert not any(place.meets(box) for box in taken)
 
 
 def test_a_chart_holds_every_name(tmp_path: Path) -> None:
