@@ -19,7 +19,8 @@ def summarise(rows: Iterable[Row]) -> list[dict[str, Cell]]:
     groups: dict[tuple[str, str, str], list[Row]] = {}
     for row in rows:
         groups.setdefault((row["data set"], row["method"], row["setting"]), []).append(row)
-    return [_summary(key, members) for key, members in sorted(groups.items())]
+    ordered = sorted(groups.items(), key=lambda group: group[0][:2])  # settings in the order they were measured in
+    return [_summary(key, members) for key, members in ordered]
 
 
 def lead_over_peers(summary: Sequence[dict[str, Cell]], figure: str = "image AUROC") -> list[str]:
