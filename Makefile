@@ -30,7 +30,7 @@ bench: ## speed, coreset and backbone tables into benchmarks/results, plots into
 	$(PYTHON) benchmarks/coreset.py --out $(RESULTS)
 	$(PYTHON) benchmarks/backbones.py --out $(RESULTS)
 
-bench-accuracy: ## accuracy on every data set in DATA=folder (../shared/data) into benchmarks/results; hours; ARGS=--resume goes on
+bench-accuracy: ## accuracy on every data set in DATA=folder (../shared/data), for hours; ARGS=--resume goes on
 	@scripts/setup dev
 	$(PYTHON) benchmarks/accuracy.py $(if $(DATA),--data "$(DATA)") --out $(RESULTS) $(ARGS)
 
