@@ -88,10 +88,14 @@ def write_chart(path: Path, panels: Sequence[Panel]) -> None:
 
 
 def log_ticks(low: float, high: float) -> list[float]:
-    """1, 2 and 5 times the powers of ten from `low` to `high`, both above 0."""
+    """1, 2 and 5 times the powers of ten from `low` to `high`, both above 0; all round values where those are few."""
     powers = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
-    values = [factor * 10.0**power for power in powers for factor in (1, 2, 5)]
-    return [value for value in values if low * 0.999 <= value <= high * 1.001]
+    for factors in ((1, 2, 5), range(1, 10)):
+        values = [factor * 10.0**power for power in powers for factor in factors]
+        inside = [value for value in values if low * 0.999 <= value <= high * 1.001]
+        if len(inside) >= 3:
+            break
+    return inside
 
 
 def label_place(spot: Spot, width: float, crowd: Sequence[Spot], taken: Sequence[Box]) -> Box:

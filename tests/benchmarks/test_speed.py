@@ -84,6 +84,7 @@ def test_all_take_turns() -> None:
 
 def test_ticks_are_round_values_in_the_range() -> None:
     assert log_ticks(3, 60) == [5, 10, 20, 50]
+    assert log_ticks(280, 740) == [300, 400, 500, 600, 700]
 
 
 def test_a_label_stands_right_of_its_point_where_there_is_room() -> None:
