@@ -8,12 +8,13 @@ that the same fusion has nothing else to go by. Recall is at the threshold that 
 
 import argparse
 import sys
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
-from sightline.evaluation.metrics import auroc, recall_at_overkill
+from sightline.evaluation.metrics import image_metrics
 from sightline.models.backbone import load_backbone
 from sightline.models.depth import fit as fit_with_depth
 from sightline.models.features import FeatureConfig
@@ -47,9 +48,16 @@ def without_picture(frame: Frame) -> Frame:
     return replace(frame, pixels=np.full((frame.height, frame.width, 1), 128, np.uint8))
 
 
+def whole(frame: Frame) -> Frame:
+    return frame
+
+
+WAYS: dict[str, Callable[[Frame], Frame]] = {"picture": without_depth, "depth": without_picture, "both": whole}
+
+
 def scores(way: str, good: list[Frame], judged: dict[str, list[Frame]], seed: int) -> Scores:
     """Learn from `good` and judge, by one of the ways of looking."""
-    seen = {"picture": without_depth, "depth": without_picture, "both": lambda frame: frame}[way]
+    seen = WAYS[way]
     fit = fit_patchcore if way == "picture" else fit_with_depth
     frames = [seen(frame) for frame in good]
     detector = fit(frames, load_backbone(), FeatureConfig(seed=seed), PatchCoreConfig(seed=seed)).detector()
@@ -62,10 +70,9 @@ def row(label: str, found: dict[str, Scores]) -> dict[str, Cell]:
     for way, by_label in found.items():
         good = by_label["good"]
         bad = by_label[label] if label in by_label else np.concatenate([by_label[kind] for kind in KINDS])
-        values = np.concatenate([good, bad])
-        truth = np.repeat([False, True], [len(good), len(bad)])
-        cells[f"AUROC, {way}"] = auroc(values, truth)
-        cells[f"recall, {way}"] = recall_at_overkill(values, truth, 0.01)
+        figures = image_metrics(good, bad)
+        cells[f"AUROC, {way}"] = figures.auroc
+        cells[f"recall, {way}"] = figures.recall_at_1pct_overkill
     return cells
 
 
@@ -81,7 +88,7 @@ def main() -> int:
     judged = {"good": parts(options.good, (options.seed, 1))}
     for stream, kind in enumerate(KINDS, start=2):
         judged[kind] = parts(options.per_defect, (options.seed, stream), kind)
-    found = {way: scores(way, learnt, judged, options.seed) for way in ("picture", "depth", "both")}
+    found = {way: scores(way, learnt, judged, options.seed) for way in WAYS}
     rows = [row(label, found) for label in (*(kind.value for kind in KINDS), "all")]
     page = write_table(
         options.out,

@@ -29,7 +29,8 @@ from sightline.models.patchcore import PatchCoreConfig
 from sightline.models.patchcore import fit as fit_patchcore
 from sightline.records import FloatArray, Frame
 
-TYPICAL_SLOPE = 0.25  # of the median point of good parts, once scaled; benchmarks/depth.py
+_LEVEL_QUANTILE = 0.25  # of the slopes of a good part: what noise and finish make of its smoothest places
+LEVEL_SLOPE = 0.3  # what that becomes once scaled; of 0.08, 0.15, 0.3 and 0.6 the best on rendered parts
 _GAIN_FRAMES = 50
 _UPPER = 0.9  # quantile that, with the median, measures how good scores spread
 _GUMBEL_SPAN = 1.884  # between those two quantiles, in units of a Gumbel distribution's scale
@@ -116,24 +117,26 @@ def fit(
 
 
 def typical_gain(frames: Frames, height: int, width: int, *, seed: int = 0, progress: Progress | None = None) -> float:
-    """What brings the median slope of good parts to TYPICAL_SLOPE, so that neither unit nor pitch need be known.
+    """What brings the slopes of good parts' smoothest places to LEVEL_SLOPE: neither unit nor pitch need be known.
 
     Raises:
         OptionError: the depth maps are flat. FrameError: a frame has no depth map.
     """
     session = open_session(slopes_model(height, width))
     chosen = np.sort(np.random.default_rng(seed).permutation(len(frames))[:_GAIN_FRAMES])
-    medians = []
+    levels = []
     for done, index in enumerate(chosen):
         x, y, support = _run(session, frames[int(index)], ["slope_x", "slope_y", "support"])
         steep = np.hypot(x, y)[support >= _HOLE]
-        medians.append(float(np.median(steep)) if steep.size else 0.0)
+        levels.append(float(np.quantile(steep, _LEVEL_QUANTILE)) if steep.size else 0.0)
         if progress:
             progress("relief", done + 1, len(chosen))
-    typical = float(np.median(medians)) if medians else 0.0
+    typical = float(np.median(levels)) if levels else 0.0
     if not typical > 0:
-        raise OptionError("the depth maps are flat: most points have the height of their neighbours. Check the export.")
-    return TYPICAL_SLOPE / typical
+        raise OptionError(
+            "the depth maps are flat: too many points have the height of their neighbours. Check the export."
+        )
+    return LEVEL_SLOPE / typical
 
 
 def scale_of(scores: FloatArray, least: float | None = None) -> Scale:

@@ -34,7 +34,7 @@ def depth_input() -> tuple[str, int, tuple[str, str]]:
 
 
 def append_relief(builder: GraphBuilder, depth: str, height: int, width: int) -> Relief:
-    """Add the nodes from `depth` (H, W) uint16 to its slopes."""
+    """Add the nodes from `depth` (H, W) uint16 to its slopes; where points are missing, those of a smooth filling."""
     counts = builder.node("Cast", [depth], {"to": TensorProto.FLOAT})
     counts = builder.node("Unsqueeze", [counts, builder.int64(0, 1)])
     measured = builder.node("Min", [counts, builder.constant(np.float32(1))])  # 0 or 1, as counts are whole
@@ -43,7 +43,11 @@ def append_relief(builder: GraphBuilder, depth: str, height: int, width: int) ->
     share = _append_resize(builder, measured, height, width, antialias=True)
     known = builder.node("Div", [total, builder.node("Max", [share, builder.constant(np.float32(_SMALLEST))])])
     weight = _append_weight(builder, share)
-    filled = _append_filled(builder, known, weight, height, width)
+    guess = _append_filled(builder, known, weight, height, width)
+    # once more with the guess where points are missing: the mean of what is left on one side of a slope is off
+    present = builder.node("Greater", [counts, builder.constant(np.float32(0))])
+    fine = _append_enlarged(builder, guess, depth)
+    filled = _append_resize(builder, builder.node("Where", [present, counts, fine]), height, width, antialias=True)
     columns, rows = (_append_step(builder, depth, axis, size) for axis, size in ((1, width), (0, height)))
     around = builder.node(
         "AveragePool",
@@ -120,6 +124,16 @@ def _append_resize(builder: GraphBuilder, source: str, height: int, width: int, 
     )
 
 
+def _append_enlarged(builder: GraphBuilder, source: str, depth: str) -> str:
+    """(1, 1, h, w) at the size of the depth map."""
+    size = builder.node("Shape", [depth])
+    return builder.node(
+        "Resize",
+        [source, "", "", size],
+        {"mode": "linear", "axes": [2, 3], "coordinate_transformation_mode": "half_pixel"},
+    )
+
+
 def _append_weight(builder: GraphBuilder, share: str) -> str:
     more = builder.node("Mul", [share, builder.constant(np.float32(_TRUSTED))])
     return builder.node("Min", [more, builder.constant(np.float32(1))])
@@ -133,13 +147,18 @@ def _append_filled(builder: GraphBuilder, known: str, weight: str, height: int, 
     if height == width == 1:
         return known
     coarse = (-(-height // 2), -(-width // 2))
-    total = _append_resize(builder, builder.node("Mul", [known, weight]), *coarse, antialias=True)
-    share = _append_resize(builder, weight, *coarse, antialias=True)
+    total, share = (_append_halved(builder, name) for name in (builder.node("Mul", [known, weight]), weight))
     mean = builder.node("Div", [total, builder.node("Max", [share, builder.constant(np.float32(_SMALLEST))])])
     below = _append_filled(builder, mean, _append_weight(builder, share), *coarse)
     guess = _append_resize(builder, below, height, width)
     surplus = builder.node("Mul", [builder.node("Sub", [known, guess]), weight])
     return builder.node("Add", [guess, surplus])
+
+
+def _append_halved(builder: GraphBuilder, source: str) -> str:
+    return builder.node(
+        "AveragePool", [source], {"kernel_shape": [2, 2], "strides": [2, 2], "ceil_mode": 1, "count_include_pad": 0}
+    )
 
 
 def _append_step(builder: GraphBuilder, depth: str, axis: int, size: int) -> str:

@@ -210,7 +210,7 @@ def _photograph(config: PartConfig, shot: _Shot, flaw: _Flaw | None = None) -> _
     surface = machine(assembly, samples, FIELD_MM / samples, shot.lights[0], shot.seed)
     if flaw and isinstance(flaw.defect, ShapeDefect):
         SHAPE_FAULTS[flaw.defect](surface, assembly, flaw.rng, flaw.severity)
-    elif flaw and flaw.defect in SURFACE_FAULTS:
+    elif flaw and isinstance(flaw.defect, DefectType) and flaw.defect in SURFACE_FAULTS:
         SURFACE_FAULTS[flaw.defect](surface, assembly, flaw.rng, flaw.severity)
     linear = project(shade(surface, shot.lights, shot.ambient), shot.camera, config.size)
     return _View(assembly=assembly, surface=surface, linear=linear)

@@ -55,7 +55,7 @@ class Profiler:
 
 def relief_of(surface: Surface, assembly: Assembly) -> FloatArray:
     """The height of everything in view, (H, W) mm above the disc's face, holes and belt at their real depth."""
-    height = surface.height + surface.grain
+    height = surface.height.copy()  # the brushing is finer than a 3D camera resolves
     whole = surface.window(assembly.x_mm, assembly.y_mm, surface.pitch_mm * len(height))
     beside = 1 - surface.inside(whole.radius, DISC_MM)
     height[whole.at] -= beside * np.float32(THICKNESS_MM)
@@ -72,7 +72,7 @@ def measure(profiler: Profiler, height: FloatArray, pitch_mm: float, size: int, 
     lit = _lit(height, pitch_mm, profiler.angle_deg).astype(np.float32)
     # a point is the mean of what its pixel sees, if the pattern reaches half of that
     seen = _shrunk(lit, size)
-    level = _shrunk(height * lit, size) / np.maximum(seen, np.float32(1e-6))
+    level = np.asarray(_shrunk(height * lit, size) / np.maximum(seen, 1e-6), np.float32)
     axis = (np.arange(size, dtype=np.float32) - np.float32(size / 2)) * np.float32(pitch_mm * len(height) / size)
     lean = math.tan(math.radians(profiler.tilt_deg))
     plane = axis * np.float32(lean * lean_x) + axis[:, None] * np.float32(lean * lean_y)
