@@ -3,7 +3,7 @@
 Each is a model with default settings, learnt from the same good parts. For the depth alone all pictures are blank, so
 that the same fusion has nothing else to go by. Recall is at the threshold that rejects 1 % of the good test parts.
 
-    python benchmarks/depth.py [--learn 80] [--good 100] [--per-defect 16] [--seed 0]
+    python benchmarks/depth.py [--learn 60] [--good 100] [--per-defect 12] [--seed 0]
 """
 
 import argparse
@@ -78,9 +78,9 @@ def row(label: str, found: dict[str, Scores]) -> dict[str, Cell]:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--learn", type=int, default=80)
+    parser.add_argument("--learn", type=int, default=60)
     parser.add_argument("--good", type=int, default=100)
-    parser.add_argument("--per-defect", type=int, default=16)
+    parser.add_argument("--per-defect", type=int, default=12)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--out", type=Path, default=RESULTS)
     options = parser.parse_args()

@@ -44,7 +44,7 @@ def test_heights_are_those_of_the_drawing() -> None:
     um = heights(made())
     assert um[64, 30] == pytest.approx(0, abs=20)  # 17 mm left of the centre, the plain face
     assert um[64, 64 + 15] == pytest.approx(550, abs=20)  # the boss, 0.55 mm
-    assert um[64, 64] == pytest.approx(-3000, abs=20)  # through the bore
+    assert um[64, 64] == pytest.approx(-3150, abs=20)  # through the bore: the boss less its chamfer, less 3 mm
     assert um[2, 2] == pytest.approx(-3700, abs=60)  # the belt
     assert um.max() == pytest.approx(1500, abs=100)  # the screw's head
 

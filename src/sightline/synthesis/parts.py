@@ -203,6 +203,7 @@ def _draw_shot(config: PartConfig, seed: int) -> _Shot:
 
 
 def _photograph(config: PartConfig, shot: _Shot, flaw: _Flaw | None = None) -> _View:
+    """The part, with its flaw, and the noise-free picture of it."""
     assembly = shot.assembly
     if flaw and isinstance(flaw.defect, DefectType) and flaw.defect in ASSEMBLY_FAULTS:
         assembly = ASSEMBLY_FAULTS[flaw.defect](assembly, flaw.rng, flaw.severity)
