@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from subprocess import CompletedProcess
 from typing import Any
@@ -10,8 +11,9 @@ import cv2
 import numpy as np
 import pytest
 
+from sightline.bundle import save
 from sightline.cli.main import run
-from sightline.errors import FrameError
+from sightline.errors import BundleError, FrameError
 from sightline.inspector import load
 from sightline.records import Verdict
 
@@ -126,6 +128,13 @@ def test_python_takes_a_depth_map_as_path_bytes_or_array_and_gives_one_score(dee
     assert inspector.inspect(path.read_bytes(), depth=beside.read_bytes()).score == expected.score
     assert inspector.inspect(path, depth=np.asarray(pixels, np.uint16)).score == expected.score
     assert expected.verdict is Verdict.REJECT
+
+
+def test_a_file_whose_manifest_denies_the_graphs_depth_is_refused(deep_model: Path, tmp_path: Path) -> None:
+    bundle = load(deep_model).bundle
+    flat = replace(bundle.manifest, input=replace(bundle.manifest.input, depth=False))
+    with pytest.raises(BundleError, match=r"has the inputs .*depth"):
+        save(tmp_path / "flat.sight", bundle.graph, flat)
 
 
 def test_python_refuses_none_another_size_and_one_too_many(deep_model: Path, trained: Path, stock: Path) -> None:
