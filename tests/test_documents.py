@@ -251,6 +251,8 @@ def messy(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     mask = mvtec / "ground_truth/scratch/0_mask.png"
     mask.parent.mkdir(parents=True)
     cv2.imwrite(str(mask), np.zeros((48, 64), np.uint8))
+    for name in ("train/good/3.depth.png", "train/good/gone.depth.png"):  # 8 bits, and without a picture
+        cv2.imwrite(str(mvtec / name), np.zeros((48, 64), np.uint8))
     write_picture(apart / "test/good/0.png", 0)
     write_picture(folder / "monday/0.png", 0)
     return [mvtec, apart, folder]

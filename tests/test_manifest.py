@@ -129,7 +129,7 @@ MANIFESTS: dict[str, tuple[Callable[[], bytes], str]] = {
     "overflow": (rewritten(b'"reject":3.0', b'"reject":1e999'), "'thresholds.reject' is inf; it must be finite"),
     "overflow-in-scores": (rewritten(b"[0.1", b"[-1e999,0.1"), "'calibration.good_scores' is -inf"),
     "overflow-in-config": (rewritten(b'"kept":0.1', b'"kept":1e999'), "'provenance.config.kept' is inf"),
-    "newer": (edited("format_version", to=2), "made by a newer Sightline ('0.1.0', format 2; this one reads"),
+    "newer": (edited("format_version", to=3), "made by a newer Sightline ('0.1.0', format 3; this one reads"),
     "newer-and-larger": (lambda: b'{"format_version": 9, "new": 1}', "upgrade Sightline"),
     "older": (edited("format_version", to=0), "made by an older Sightline"),
     "version-is-true": (edited("format_version", to=True), "'format_version' is true or false; it must be a whole"),
@@ -193,3 +193,23 @@ def test_a_number_that_json_cannot_hold_is_refused_when_saved() -> None:
 def test_a_threshold_that_is_not_finite_cannot_be_made(value: float) -> None:
     with pytest.raises(BundleError, match=r"'thresholds.reject' is .*; it must be finite"):
         Thresholds(reject=value, review=None, rule="", promise="", max_overkill=None)
+
+
+def test_a_file_of_format_1_is_read_and_keeps_its_digest_and_id() -> None:
+    older = replace(small_manifest(), format_version=1)
+    document = json.loads(to_json(older))
+    assert "depth" not in document["input"]
+    # as the Sightline that knew only format 1 computed them
+    assert document["digest"] == "9a4d48b8cb3b43e65254256f0da48c6db85efa975c098ac2f03ddc4305f80278"
+    assert model_id(older) == "fd42960db073"
+    assert from_json(to_json(older)) == older
+    assert not from_json(to_json(older)).input.depth
+
+
+def test_format_1_with_a_key_of_format_2_is_refused() -> None:
+    document = json.loads(to_json(replace(small_manifest(), format_version=1)))
+    document["input"]["depth"] = False
+    with pytest.raises(BundleError, match=r"'input\.depth' is unknown"):
+        from_json(sealed(document))
+    with pytest.raises(BundleError, match=r"'input\.depth' is not known to format 1"):
+        replace(small_manifest(), format_version=1, input=InputSpec(dtype="uint8", bit_depth=8, depth=True))

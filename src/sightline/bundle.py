@@ -77,7 +77,9 @@ class Bundle:
     """A `.sight` file that passed every check."""
 
     manifest: Manifest
-    graph: bytes = field(repr=False)  # ONNX: `image` (H, W, C) to `score` () and `map` (h, w), both float32
+    graph: bytes = field(
+        repr=False
+    )  # ONNX: `image` (H, W, C), with it `depth` (H, W), to float32 `score` (), `map` (h, w)
     model_id: str  # 12 hex digits; changes with the graph and with the thresholds
     path: Path
 
@@ -342,6 +344,8 @@ def _check_ports(graph: onnx.GraphProto, spec: InputSpec) -> None:
         "input": {"image": (_PIXEL_TYPES[spec.dtype], 3)},
         "output": {"score": (onnx.TensorProto.FLOAT, 0), "map": (onnx.TensorProto.FLOAT, 2)},
     }
+    if spec.depth:
+        expected["input"]["depth"] = (onnx.TensorProto.UINT16, 2)
     for side, ports in (("input", graph.input), ("output", graph.output)):
         found = {port.name: _port(port) for port in ports}
         if found != expected[side] or len(ports) != len(found):

@@ -7,6 +7,7 @@ import time
 from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
@@ -20,10 +21,12 @@ from sightline.bundle import load as load_bundle
 from sightline.errors import BundleError, FrameError, OptionError
 from sightline.evaluation.thresholds import p_value
 from sightline.imaging.decode import decode, read_frame
+from sightline.imaging.depth import DepthMap, decode_depth, depth_beside, read_depth
 from sightline.models.detector import GraphDetector
 from sightline.records import AnomalyMap, Box, Defect, FloatArray, Frame, Inspection, Pixels, Timings, Verdict
 
 Picture = str | os.PathLike[str] | bytes | Pixels | Frame
+Depth = str | os.PathLike[str] | bytes | DepthMap
 MOST_DEFECTS = 100  # reported per picture, the most anomalous ones; a picture beyond that is bad all over
 
 
@@ -53,21 +56,24 @@ class Inspector:
         """The graph's raw answer; raises FrameError when the frame's depth is not the model's."""
         return self._detector.score(frame)
 
-    def inspect(self, picture: Picture) -> Inspection:
-        """Judge one picture.
+    def inspect(self, picture: Picture, *, depth: Depth | None = None) -> Inspection:
+        """Judge one picture, with its depth map if the model was trained with depth maps.
 
         Args:
             picture: a path, an encoded picture, a Frame, or pixels: (H, W), (H, W, 1) grey or (H, W, 3) RGB, uint8
                 or uint16.
+            depth: its depth map, a path, an encoded picture or (H, W) uint16, 0 where there is no point. None: that of
+                the Frame, or for a path the file beside it, NAME.depth.png; a model without depth looks for none.
 
         Returns:
             The inspection; its verdict is FAULT when the model gave no finite score.
 
         Raises:
-            FrameError: the picture cannot be decoded or does not fit the model.
+            FrameError: the picture cannot be decoded or does not fit the model; a depth map is missing, does not fit
+                the picture, or was given to a model without depth.
         """
         started = time.perf_counter()
-        frame = self._frame(picture)
+        frame = self.frame(picture, depth=depth)
         decoded = time.perf_counter()
         anomaly = self._detector.score(frame)
         judged = time.perf_counter()
@@ -102,7 +108,21 @@ class Inspector:
         except FrameError as error:
             return self._fault(_source(picture), str(error))
 
-    def _frame(self, picture: Picture) -> Frame:
+    def frame(self, picture: Picture, *, depth: Depth | None = None) -> Frame:
+        """What `inspect` judges: the picture decoded, with its depth map; same arguments, same errors."""
+        frame = self._decoded(picture)
+        if depth is None and self.manifest.input.depth and isinstance(picture, str | os.PathLike):
+            depth = depth_beside(Path(picture))
+        return frame if depth is None else replace(frame, depth=self._depth(depth))
+
+    def _depth(self, depth: Depth) -> DepthMap:
+        if isinstance(depth, np.ndarray):
+            return depth
+        if isinstance(depth, bytes):
+            return decode_depth(depth, max_megapixels=self._max_megapixels)
+        return read_depth(Path(depth), max_megapixels=self._max_megapixels)
+
+    def _decoded(self, picture: Picture) -> Frame:
         if isinstance(picture, Frame):
             return picture
         if isinstance(picture, np.ndarray):

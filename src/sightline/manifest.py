@@ -9,6 +9,7 @@ import hashlib
 import json
 import math
 import re
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field, fields, is_dataclass
 from itertools import pairwise
 from types import NoneType, UnionType
@@ -16,11 +17,14 @@ from typing import Any, NoReturn, TypeVar, get_args, get_origin, get_type_hints
 
 from sightline.errors import BundleError
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2  # of new files; older ones are read as well
 MAX_SIDE_PX = 65_536  # of a working size or a tile
 AGAIN = "copy it again from where it was made, or train again"  # the cure for what is damaged or altered
 
 JsonScalar = str | int | float | bool | None
+_ADDED: dict[str, tuple[int, JsonScalar]] = {  # key -> the version that brought it, and what files without it mean
+    "input.depth": (2, False),
+}
 Record = TypeVar("Record")
 
 _KIND_NAMES = {str: "text", int: "a whole number", float: "a number", bool: "true or false", NoneType: "null"}
@@ -36,6 +40,7 @@ class InputSpec:
 
     dtype: str  # "uint8" or "uint16"
     bit_depth: int  # significant bits: 8 for uint8, 9..16 for uint16
+    depth: bool = False  # whether it takes a depth map, (H, W) uint16, beside the picture
 
     def __post_init__(self) -> None:
         if self.dtype not in ("uint8", "uint16"):
@@ -119,8 +124,10 @@ class Manifest:
     provenance: Provenance
 
     def __post_init__(self) -> None:
-        if self.format_version != FORMAT_VERSION:
+        if not 1 <= self.format_version <= FORMAT_VERSION:
             _refuse("format_version", f"is {self.format_version}; this Sightline writes {FORMAT_VERSION}")
+        if self.input.depth and self.format_version < 2:
+            _refuse("input.depth", "is not known to format 1")
         if not _METHOD.fullmatch(self.method):
             _refuse("method", f"is {quoted(self.method)}; it must be one lower-case word")
         _require_sha256("graph_sha256", self.graph_sha256)
@@ -171,7 +178,8 @@ def from_json(text: bytes) -> Manifest:
 def _verified(document: dict[str, Any]) -> Manifest:
     if "digest" not in document:
         _refuse("digest", "is missing")
-    manifest = _record(Manifest, {key: value for key, value in document.items() if key != "digest"}, "")
+    content = _completed({key: value for key, value in document.items() if key != "digest"})
+    manifest = _record(Manifest, content, "")
     if document["digest"] != digest(manifest):
         _refuse("digest", "does not fit the rest, so the manifest was altered or damaged")
     return manifest
@@ -195,7 +203,28 @@ def one_line(error: Exception) -> str:
 
 def _content(manifest: Manifest) -> dict[str, Any]:
     # through the reader, so that what it would refuse is never written, and 1 and 1.0 give one digest
-    return asdict(_record(Manifest, asdict(manifest), ""))
+    content = asdict(_record(Manifest, asdict(manifest), ""))
+    for parent, key in _later_keys(content):
+        del parent[key.rpartition(".")[2]]
+    return content
+
+
+def _completed(content: dict[str, Any]) -> dict[str, Any]:
+    """The content of an older file with the keys that it does not know, at what their absence means."""
+    for parent, key in _later_keys(content):
+        if (name := key.rpartition(".")[2]) in parent:
+            _refuse(key, "is unknown")
+        parent[name] = _ADDED[key][1]
+    return content
+
+
+def _later_keys(content: dict[str, Any]) -> Iterator[tuple[dict[str, Any], str]]:
+    """Each key that is newer than the content's version, after the object it belongs to."""
+    for key, (version, _) in _ADDED.items():
+        record = key.rpartition(".")[0]
+        parent = content.get(record) if record else content
+        if content["format_version"] < version and isinstance(parent, dict):
+            yield parent, key
 
 
 def _canonical(content: dict[str, Any]) -> bytes:
@@ -232,9 +261,9 @@ def _other_version(document: dict[str, Any]) -> str:
     if "format_version" not in document:
         _refuse("format_version", "is missing")
     version = _scalar((int,), document["format_version"], "format_version")
-    if version == FORMAT_VERSION:
+    if 1 <= version <= FORMAT_VERSION:
         return ""
-    found = f"{quoted(document.get('sightline_version'))}, format {version}; this one reads format {FORMAT_VERSION}"
+    found = f"{quoted(document.get('sightline_version'))}, format {version}; this one reads up to {FORMAT_VERSION}"
     if version > FORMAT_VERSION:
         return f"was made by a newer Sightline ({found}): upgrade Sightline"
     return f"was made by an older Sightline ({found}): train again with this one"

@@ -31,6 +31,7 @@ class Frame:
     pixels: Pixels  # (H, W, C) uint8 or uint16; C is 1 (grey) or 3 (RGB)
     bit_depth: int = 8  # significant bits: 8 for uint8, 10..16 for uint16; white is 2**bit_depth - 1
     source: str = ""  # file or camera it came from, for messages and records
+    depth: NDArray[np.uint16] | None = None  # (H, W) height or distance of each pixel, 0: no point; None: not measured
 
     def __post_init__(self) -> None:
         shape, dtype = self.pixels.shape, self.pixels.dtype
@@ -42,6 +43,21 @@ class Frame:
             raise FrameError(f"{self.source or 'frame'}: pixels are {dtype}; give uint8 or uint16.")
         if not (self.bit_depth == 8 if dtype == np.uint8 else 8 < self.bit_depth <= 16):
             raise FrameError(f"{self.source or 'frame'}: {self.bit_depth} significant bits do not fit {dtype} pixels.")
+        if self.depth is not None:
+            self._check_depth(self.depth)
+
+    def _check_depth(self, depth: NDArray[np.uint16]) -> None:
+        name = self.source or "frame"
+        if depth.dtype != np.uint16:
+            raise FrameError(f"{name}: the depth map is {depth.dtype}; give uint16, 0 where there is no point.")
+        if depth.shape != self.pixels.shape[:2]:
+            found = " x ".join(str(side) for side in reversed(depth.shape))
+            raise FrameError(
+                f"{name}: the depth map is {found}, the picture {self.width} x {self.height} pixels; "
+                "export both from the same view."
+            )
+        if not depth.any():
+            raise FrameError(f"{name}: the depth map has no point. Check the 3D camera.")
 
     @property
     def height(self) -> int:

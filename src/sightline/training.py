@@ -17,9 +17,10 @@ from sightline.errors import DatasetError, FrameError, OptionError
 from sightline.evaluation.intervals import between_0_and_1
 from sightline.evaluation.thresholds import for_overkill
 from sightline.files import refuse_unwritable
-from sightline.imaging.decode import read_frame
+from sightline.imaging.depth import depth_files
 from sightline.manifest import Calibration, InputSpec, JsonScalar, Manifest, Provenance, Thresholds, printable
 from sightline.models.backbone import Backbone, load_backbone
+from sightline.models.depth import fit as fit_with_depth
 from sightline.models.detector import FittedDetector
 from sightline.models.features import FeatureConfig, Progress
 from sightline.models.padim import fit as fit_padim
@@ -49,8 +50,11 @@ class TrainConfig:
     max_megapixels: float = 50.0
     backbone: Path | None = None  # None: the one that ships
     seed: int = 0
+    depth: bool = False  # also learn from the depth map beside each picture; patchcore only
 
     def __post_init__(self) -> None:
+        if self.depth and self.method != "patchcore":
+            raise OptionError(f"{self.method} has no use for depth maps; take patchcore, or leave the depth out.")
         if self.method not in METHODS:
             raise OptionError(f"method {self.method!r} is not known; use one of {', '.join(METHODS)}.")
         between_0_and_1(self.max_overkill, "the overkill rate")  # here, as it is used only at the end
@@ -109,7 +113,7 @@ def train(dataset: Dataset, output: Path, config: TrainConfig, progress: Progres
         bit_depth=look.bit_depth,
         seed=config.seed,
     )
-    frames = FrameFiles(paths=look.paths, max_megapixels=config.max_megapixels)
+    frames = FrameFiles(paths=look.paths, max_megapixels=config.max_megapixels, depth=config.depth)
     fitted = _fit(frames, backbone, features, config, progress)
     if not np.isfinite(fitted.good_scores).all():
         raise DatasetError(f"{dataset.root}: the model gives no finite scores on these pictures. Check them.")
@@ -150,9 +154,12 @@ def _look_at(dataset: Dataset, config: TrainConfig, progress: Progress | None) -
     depths: dict[int, Path] = {}
     unreadable: list[str] = []
     highest, digest = 0, hashlib.sha256()
+    frames = FrameFiles(
+        paths=[sample.path for sample in samples], max_megapixels=config.max_megapixels, depth=config.depth
+    )
     for done, sample in enumerate(samples):
         try:
-            frame = read_frame(sample.path, max_megapixels=config.max_megapixels)
+            frame = frames[done]
         except FrameError as error:
             unreadable.append(str(error))
             continue
@@ -161,6 +168,8 @@ def _look_at(dataset: Dataset, config: TrainConfig, progress: Progress | None) -
         depths.setdefault(frame.pixels.dtype.itemsize * 8, sample.path)
         highest = max(highest, int(frame.pixels.max()))
         digest.update(hashlib.sha256(frame.pixels.tobytes()).digest())
+        if frame.depth is not None:
+            digest.update(hashlib.sha256(frame.depth.tobytes()).digest())
         if progress:
             progress("reading", done + 1, len(samples))
     if not readable:
@@ -170,7 +179,11 @@ def _look_at(dataset: Dataset, config: TrainConfig, progress: Progress | None) -
             f"{depths[16]}: has 16 bits per channel, {depths[8]} has 8. Give pictures of one depth, as the camera "
             "makes them."
         )
-    warnings = [*_about_defects(dataset), *(f"left out: {reason}" for reason in unreadable)]
+    warnings = [
+        *_about_defects(dataset),
+        *_about_depth(readable, config),
+        *(f"left out: {reason}" for reason in unreadable),
+    ]
     if len(readable) < FEW_IMAGES:
         warnings.append(f"{len(readable)} good pictures are few; from {FEW_IMAGES} on the limits are more reliable.")
     depth = 8 if 8 in depths else config.bit_depth or next(bits for bits in _BIT_DEPTHS if highest < 1 << bits)
@@ -187,6 +200,12 @@ def _about_defects(dataset: Dataset) -> list[str]:
     if not ignored:
         return []
     return [f"{_count(len(ignored))} of defects among the training pictures not learnt from: {_labels(ignored)}."]
+
+
+def _about_depth(paths: Sequence[Path], config: TrainConfig) -> list[str]:
+    if config.depth or not all(depth_files(path) for path in paths):
+        return []
+    return ["depth maps lie beside the pictures and were not learnt from; --depth takes them in."]
 
 
 def _where_good_belongs(dataset: Dataset) -> str:
@@ -209,7 +228,8 @@ def _fit(
         return fit_padim(frames, backbone, features, progress)
     limits = PatchCoreConfig().bank_limits if config.bank is None else (config.bank, config.bank)
     settings = PatchCoreConfig(bank_limits=limits, memory_bytes=config.memory_mib * 2**20, seed=config.seed)
-    return fit_patchcore(frames, backbone, features, settings, progress)
+    fit = fit_with_depth if config.depth else fit_patchcore
+    return fit(frames, backbone, features, settings, progress)
 
 
 def _manifest(
@@ -230,7 +250,9 @@ def _manifest(
         sightline_version=version("sightline"),
         method=fitted.method,
         graph_sha256=hashlib.sha256(graph).hexdigest(),
-        input=InputSpec(dtype="uint8" if look.bit_depth == 8 else "uint16", bit_depth=look.bit_depth),
+        input=InputSpec(
+            dtype="uint8" if look.bit_depth == 8 else "uint16", bit_depth=look.bit_depth, depth=config.depth
+        ),
         working_size=(fitted.features.height, fitted.features.width),
         tile=fitted.features.tile,
         labels=(GOOD, "anomaly"),

@@ -34,7 +34,18 @@ def test_it_says_what_it_made_from_what_and_what_it_promises(sightline: Sightlin
 def test_the_json_has_these_keys(document: Document, good: Path, tmp_path: Path) -> None:
     found = document("train", good, "-o", tmp_path / "part.sight", *SMALL)
     assert list(found) == [
-        *("model", "model_id", "method", "images", "working_size", "threshold", "rule", "promise", "max_overkill"),
+        *(
+            "model",
+            "model_id",
+            "method",
+            "images",
+            "depth",
+            "working_size",
+            "threshold",
+            "rule",
+            "promise",
+            "max_overkill",
+        ),
         *("seconds", "unusual", "warnings"),
     ]
     assert found["working_size"] == {"height": 64, "width": 64}

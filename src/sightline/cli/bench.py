@@ -12,9 +12,11 @@ import cv2
 import numpy as np
 
 from sightline.cli.options import PLACE, Size, json_option, megapixels_option, model_argument, threads_option
+from sightline.errors import FrameError
 from sightline.imaging.decode import read_frame
+from sightline.imaging.depth import depth_beside
 from sightline.inspector import Inspector, load
-from sightline.records import FloatArray
+from sightline.records import FloatArray, Timings
 
 Figures = dict[str, float | int | str]
 _MADE_UP_SIZE = 480, 640  # height, width, px
@@ -65,7 +67,8 @@ def bench_command(
         raise click.UsageError(f"a picture of {width} x {height} px is over the limit of --max-megapixels.")
     inspector = load(model, threads=threads, max_megapixels=max_megapixels)
     picture = _read(image, max_megapixels) if image else _made_up(height, width, inspector.manifest.input.bit_depth)
-    figures = measure(inspector, picture, runs, streams)
+    depth = _depth_for(image, height, width) if inspector.manifest.input.depth else None
+    figures = measure(inspector, picture, runs, streams, depth)
     figures["file_mb"] = round(model.stat().st_size / 1e6, 3)
     if as_json:
         click.echo(json.dumps({"model": str(model), "model_id": inspector.model_id, **figures}, indent=2))
@@ -77,11 +80,15 @@ def bench_command(
     click.echo(f"file           {figures['file_mb']:9.2f} MB")
 
 
-def measure(inspector: Inspector, picture: bytes, runs: int, streams: int) -> Figures:
+def measure(inspector: Inspector, picture: bytes, runs: int, streams: int, depth: bytes | None = None) -> Figures:
     """Latency in ms (p50, p99), throughput and peak resident memory in MB of judging one encoded picture again."""
-    for _ in range(3):
-        inspector.inspect(picture)
-    timings = [inspector.inspect(picture).timings for _ in range(runs)]
+
+    def judge(_: int) -> Timings | None:
+        return inspector.inspect(picture, depth=depth).timings
+
+    for run in range(3):
+        judge(run)
+    timings = [judge(run) for run in range(runs)]
     figures: Figures = {"runs": runs, "streams": streams}
     for part in ("decode", "graph", "total"):
         values: FloatArray = np.array([getattr(timing, f"{part}_ms") for timing in timings], np.float32)
@@ -89,7 +96,7 @@ def measure(inspector: Inspector, picture: bytes, runs: int, streams: int) -> Fi
         figures[f"{part}_ms_p99"] = round(float(np.quantile(values, 0.99)), 3)
     started = time.perf_counter()
     with ThreadPoolExecutor(streams) as pool:
-        list(pool.map(inspector.inspect, [picture] * runs))
+        list(pool.map(judge, range(runs)))
     figures["pictures_per_second"] = round(runs / (time.perf_counter() - started), 2)
     unit = 1 if sys.platform == "darwin" else 1024
     figures["peak_memory_mb"] = round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e6, 1)
@@ -100,6 +107,16 @@ def _read(image: Path, max_megapixels: float) -> bytes:
     """The file of a picture, which can be decoded."""
     read_frame(image, max_megapixels=max_megapixels)
     return image.read_bytes()
+
+
+def _depth_for(image: Path | None, height: int, width: int) -> bytes:
+    """The depth map beside a picture, or a made-up one of the made-up picture's size."""
+    if image is None:
+        return _made_up(height, width, 16)
+    beside = depth_beside(image)
+    if beside is None:
+        raise FrameError(f"{image}: has no depth map, which this model needs. Put it beside the picture.")
+    return beside.read_bytes()
 
 
 def _made_up(height: int, width: int, bit_depth: int) -> bytes:

@@ -155,7 +155,7 @@ def exhibits(
             judged=judged,
             pixels=frame.pixels,
             bit_depth=frame.bit_depth,
-            map=inspector.score(frame).values,
+            map=inspector.score(inspector.frame(judged.source)).values,
             mask=read_mask(mask, frame.height, frame.width) if mask and judged.is_defect else None,
         )
 

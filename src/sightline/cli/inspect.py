@@ -16,6 +16,7 @@ from sightline.cli.progress import Bars
 from sightline.datasets.pictures import pictures_in
 from sightline.errors import DatasetError, FrameError, OptionError, StoreError
 from sightline.imaging.decode import read_frame
+from sightline.imaging.depth import is_depth_name
 from sightline.imaging.overlay import panel
 from sightline.imaging.writing import write_png
 from sightline.inspector import load
@@ -102,7 +103,11 @@ def _listed(images: Sequence[Path]) -> list[Path]:
         if not found:
             raise DatasetError(f"{given}: no pictures; put PNG, JPEG, BMP, TIFF or WebP files there.")
         paths += found
-    return paths
+    # a shell's *.png names the depth maps beside the pictures as well
+    pictures = [path for path in paths if not is_depth_name(path)]
+    if not pictures:
+        raise DatasetError(f"{paths[0]}: is a depth map; give its picture, beside which it is found.")
+    return pictures
 
 
 def _line(inspection: Inspection) -> str:

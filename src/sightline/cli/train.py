@@ -80,6 +80,7 @@ from sightline.training import METHODS, TrainConfig, Trained, train
     type=PLACE,
     help="Another feature extractor, an ONNX file.  [default: the one that ships]",
 )
+@click.option("--depth", is_flag=True, help="Learn from the depth map beside each picture, NAME.depth.png, as well.")
 @seed_option("Of everything that is drawn at random.")
 @megapixels_option
 @quiet_option
@@ -96,6 +97,7 @@ def train_command(
     memory_mib: int,
     bit_depth: int | None,
     backbone: Path | None,
+    depth: bool,
     seed: int,
     max_megapixels: float,
     quiet: bool,
@@ -120,6 +122,7 @@ def train_command(
         max_megapixels=max_megapixels,
         backbone=backbone,
         seed=seed,
+        depth=depth,
     )
     started = time.monotonic()
     dataset = open_dataset(data)
@@ -136,6 +139,7 @@ def _document(trained: Trained, seconds: float) -> dict[str, object]:
         "model_id": trained.bundle.model_id,
         "method": manifest.method,
         "images": trained.images,
+        "depth": manifest.input.depth,
         "working_size": {"height": manifest.working_size[0], "width": manifest.working_size[1]},
         "threshold": thresholds.reject,
         "rule": thresholds.rule,
@@ -153,7 +157,9 @@ def _lines(trained: Trained, seconds: float) -> list[str]:
     lines = [
         f"{trained.bundle.path}: model {trained.bundle.model_id} ({manifest.method}) from {trained.images} good "
         f"pictures in {seconds:.1f} s",
-        f"  looks at   {width} x {height} px" + (f" in tiles of {manifest.tile}" if manifest.tile else ""),
+        f"  looks at   {width} x {height} px"
+        + (f" in tiles of {manifest.tile}" if manifest.tile else "")
+        + (", picture and depth map" if manifest.input.depth else ""),
         f"  calibrated {manifest.calibration.source}",
         f"  rule       {thresholds.rule}",
         f"  promise    {thresholds.promise}",

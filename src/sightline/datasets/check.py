@@ -4,10 +4,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sightline.datasets.dataset import Dataset
+from sightline.datasets.depth_maps import depth_maps
 from sightline.datasets.duplicates import Duplicates, duplicates
 from sightline.datasets.findings import (
     Finding,
     Severity,
+    about_depth,
     about_duplicates,
     about_files,
     about_labels,
@@ -52,6 +54,7 @@ def check(dataset: Dataset, max_megapixels: float = 50.0, *, progress: bool | No
         *about_duplicates(dataset, repeated),
         *about_files(seen.unreadable, figures),
         *about_masks(dataset, faults, missing),
+        *about_depth(dataset, depth_maps(dataset, max_megapixels=max_megapixels)),
         *about_labels(dataset),
     ]
     order = list(Severity)

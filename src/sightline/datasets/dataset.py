@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sightline.errors import DatasetError
+from sightline.imaging.depth import is_depth_name
 
 GOOD = "good"  # the label of a defect-free picture
 SPLITS = ("train", "validation", "test")
@@ -29,6 +30,8 @@ class Sample:
     def __post_init__(self) -> None:
         if not self.label:
             raise DatasetError(f'{self.path}: the label is empty; write "{GOOD}" or the name of the defect.')
+        if is_depth_name(self.path):
+            raise DatasetError(f"{self.path}: is a depth map, found by its name; list its picture instead.")
         if self.split not in SPLITS:
             raise DatasetError(f'{self.path}: split "{self.split}" is not known; use one of {", ".join(SPLITS)}.')
 

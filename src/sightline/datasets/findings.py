@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 
 from sightline.datasets.dataset import GOOD, Dataset
+from sightline.datasets.depth_maps import DepthMaps
 from sightline.datasets.duplicates import Duplicates, Likeness
 from sightline.datasets.survey import Statistics, Unreadable
 
@@ -73,6 +74,20 @@ def about_masks(dataset: Dataset, faults: tuple[str, ...], missing: tuple[Path, 
         what = f"{_count(len(missing), 'defect picture')} without a mask, while others have one"
         cure = "draw them, or correct their names: NNN_mask.png belongs to NNN.png"
         yield _warning(what=what, cure=cure, details=tuple(_short(dataset, path) for path in missing))
+
+
+def about_depth(dataset: Dataset, maps: DepthMaps) -> Iterator[Finding]:
+    if maps.faults:
+        what = f"{_count(len(maps.faults), 'depth map')} not fit for use"
+        yield _error(what=what, cure="correct what is said of each, or train without --depth", details=maps.faults)
+    if maps.missing:
+        what = f"{_count(len(maps.missing), 'picture')} without a depth map, while others have one"
+        cure = "add them, or correct their names: NNN.depth.png belongs to NNN.png"
+        yield _warning(what=what, cure=cure, details=tuple(_short(dataset, path) for path in maps.missing))
+    if maps.without_picture:
+        what = f"{_count(len(maps.without_picture), 'depth map')} without a picture"
+        cure = "add the picture, or rename what is a picture: NAME.depth.png is taken for the depth map of NAME"
+        yield _warning(what=what, cure=cure, details=tuple(_short(dataset, path) for path in maps.without_picture))
 
 
 def about_labels(dataset: Dataset) -> Iterator[Finding]:

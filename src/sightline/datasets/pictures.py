@@ -4,13 +4,15 @@ import os
 from pathlib import Path
 
 from sightline.errors import DatasetError
+from sightline.imaging.depth import is_depth_name
 
 PICTURE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp"})
 
 
 def is_picture(path: Path) -> bool:
-    """Whether the name is one of a picture; the content is not looked at."""
-    return path.suffix.lower() in PICTURE_SUFFIXES and not path.name.startswith(".")
+    """Whether the name is one of a picture, which a depth map is not; the content is not looked at."""
+    hidden = path.name.startswith(".")
+    return path.suffix.lower() in PICTURE_SUFFIXES and not hidden and not is_depth_name(path)
 
 
 def is_file(path: Path) -> bool:

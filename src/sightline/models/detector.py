@@ -7,7 +7,8 @@ import numpy as np
 import onnx
 from onnx import TensorProto
 
-from sightline.models.features import FeatureConfig, Features, image_input, run_image
+from sightline.errors import FrameError
+from sightline.models.features import FeatureConfig, Features, image_input, run_image, takes_depth
 from sightline.models.graph import GraphBuilder, open_session
 from sightline.records import AnomalyMap, FloatArray, Frame
 
@@ -20,7 +21,7 @@ class FittedDetector:
 
     method: Literal["patchcore", "padim"]
     features: FeatureConfig
-    graph: onnx.ModelProto  # image -> score, map
+    graph: onnx.ModelProto  # image, and depth where it was learnt from -> score, map
     good_scores: FloatArray  # (n,) one per training frame, in order, each scored without its own patches
     calibration: str  # how those were made, in words
     settings: dict[str, int | float | str | None]  # what the fit was asked for and chose, for the record
@@ -35,9 +36,20 @@ class GraphDetector:
     def __init__(self, graph: bytes, bit_depth: int, threads: int | None = None) -> None:
         self._session = open_session(graph, threads=threads)
         self._config = FeatureConfig(bit_depth=bit_depth)
+        self.takes_depth = takes_depth(self._session)
 
     def score(self, frame: Frame) -> AnomalyMap:
-        """Score one frame; raises FrameError when its bit depth is not the model's or the graph fails on it."""
+        """Score one frame.
+
+        Raises:
+            FrameError: its bit depth is not the model's, it lacks a depth map or has one that the model has no use
+                for, or the graph fails on it.
+        """
+        if frame.depth is not None and not self.takes_depth:
+            raise FrameError(
+                f"{frame.source or 'frame'}: has a depth map, but the model learned from pictures alone. "
+                "Leave it out, or train with --depth."
+            )
         score, values = run_image(self._session, frame, self._config, ("score", "map"))
         return AnomalyMap(score=float(score), values=values)
 

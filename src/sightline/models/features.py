@@ -122,12 +122,22 @@ def run_image(
             f"{frame.source or 'frame'}: has {frame.bit_depth} bits per channel, the model was trained on "
             f"{config.bit_depth}. Give pictures as the camera made them at training."
         )
+    feeds = {"image": frame.pixels}
+    if takes_depth(session):
+        if frame.depth is None:
+            raise FrameError(f"{frame.source or 'frame'}: the model needs a depth map with the picture. Give both.")
+        feeds["depth"] = frame.depth
     try:
-        return list(session.run(outputs, {"image": frame.pixels}))
+        return list(session.run(outputs, feeds))
     except RUNTIME_ERRORS as error:  # out of memory, or a graph that only looks right
         raise FrameError(
             f"{frame.source or 'frame'}: the model cannot judge it ({first_line(error)}). Check its size and the model."
         ) from error
+
+
+def takes_depth(session: ort.InferenceSession) -> bool:
+    """Whether the graph judges a depth map beside the picture."""
+    return any(port.name == "depth" for port in session.get_inputs())
 
 
 def fit_features(

@@ -2,7 +2,7 @@
 
 import os
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,8 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sightline.errors import DatasetError, OptionError, StoreError
+from sightline.imaging.depth import DEPTH_MARK
 from sightline.synthesis.defects import DefectType
 from sightline.synthesis.parts import PartConfig, render
+from sightline.synthesis.profiler import Profiler
+from sightline.synthesis.relief import ShapeDefect
 
 MOST_PICTURES = 100_000  # of one kind; also what keeps their seeds apart
 
@@ -35,7 +38,7 @@ class Counts:
 
     @property
     def total(self) -> int:
-        """Pictures in all, masks not counted."""
+        """Pictures in all, masks and depth maps not counted, defects of shape neither."""
         return self.good_train + self.good_test + self.per_defect * len(DefectType)
 
 
@@ -44,7 +47,7 @@ class _Item:
     folder: str
     index: int
     stream: int  # one number per kind of picture, so that no count changes another kind's pictures
-    defect: DefectType | None = None
+    defect: DefectType | ShapeDefect | None = None
 
 
 def write_dataset(
@@ -53,6 +56,7 @@ def write_dataset(
     counts: Counts,
     *,
     seed: int = 0,
+    profiler: Profiler | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> None:
     """Render `train/good`, `test/good`, `test/<defect>` and `ground_truth/<defect>/NNN_mask.png` into `folder`.
@@ -65,6 +69,8 @@ def write_dataset(
         config: how the parts look.
         counts: how many of each.
         seed: 0 or more.
+        profiler: a 3D camera, whose depth map is written beside each picture as NNN.depth.png, and for which defects
+            of shape (`ShapeDefect`) are made as well; the pictures are the same without.
         progress: is called after each picture with how many are done and how many there will be.
 
     Raises:
@@ -79,10 +85,11 @@ def write_dataset(
         folder.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix=f".{folder.name}.", dir=folder.parent) as workshop:
             built = Path(workshop) / "built"  # a plain mkdir's permissions; the temporary folder's are the owner's only
-            for done, item in enumerate(_items(counts), start=1):
-                _write_item(built, item, config, seed)
+            items = list(_items(counts, [*DefectType, *(ShapeDefect if profiler else ())]))
+            for done, item in enumerate(items, start=1):
+                _write_item(built, item, config, seed, profiler)
                 if progress:
-                    progress(done, counts.total)
+                    progress(done, len(items))
             _move_into_place(built, folder)
     except OSError as error:
         raise StoreError(f"{folder}: cannot be written ({error.strerror or error}); choose another place.") from error
@@ -96,18 +103,21 @@ def _refuse_occupied(folder: Path) -> None:
         raise DatasetError(f"{folder}: is there already and is not a folder; give a new folder.")
 
 
-def _items(counts: Counts) -> Iterator[_Item]:
+def _items(counts: Counts, defects: Sequence[DefectType | ShapeDefect]) -> Iterator[_Item]:
     yield from (_Item(folder="train/good", index=i, stream=0) for i in range(counts.good_train))
     yield from (_Item(folder="test/good", index=i, stream=1) for i in range(counts.good_test))
-    for stream, defect in enumerate(DefectType, start=2):
+    for stream, defect in enumerate(defects, start=2):
         for index in range(counts.per_defect):
             yield _Item(folder=f"test/{defect}", index=index, stream=stream, defect=defect)
 
 
-def _write_item(root: Path, item: _Item, config: PartConfig, seed: int) -> None:
-    part = render(config, np.random.default_rng((seed, item.stream, item.index)), defect=item.defect)
+def _write_item(root: Path, item: _Item, config: PartConfig, seed: int, profiler: Profiler | None) -> None:
+    rng = np.random.default_rng((seed, item.stream, item.index))
+    part = render(config, rng, defect=item.defect, profiler=profiler)
     name = f"{item.index:03d}"
     _write_png(root / item.folder / f"{name}.png", part.pixels[..., ::-1])  # OpenCV's order is BGR
+    if part.depth is not None:
+        _write_png(root / item.folder / f"{name}{DEPTH_MARK}.png", part.depth)
     if item.defect:
         mask = part.mask.astype(np.uint8) * 255
         _write_png(root / "ground_truth" / item.defect / f"{name}_mask.png", mask)

@@ -7,17 +7,21 @@ import cv2
 import numpy as np
 
 from sightline.errors import OptionError
+from sightline.imaging.depth import DepthMap
 from sightline.records import BoolArray, FloatArray, Pixels
 from sightline.synthesis.assembly import Assembly, Drive, Placement, machine
 from sightline.synthesis.camera import Camera, develop, expose, project
 from sightline.synthesis.defects import ASSEMBLY_FAULTS, SURFACE_FAULTS, DefectType
-from sightline.synthesis.surface import Light, shade
+from sightline.synthesis.profiler import Profiler, measure, relief_of
+from sightline.synthesis.relief import SHAPE_FAULTS, ShapeDefect
+from sightline.synthesis.surface import Light, Surface, shade
 
 FIELD_MM = 64.0  # what the picture shows, side to side
 COARSE_PX = 1024  # pictures smaller than this are sampled twice per pixel side; in larger ones the lens smooths edges
 VISIBLE = 3.0 / 255  # a change of display value that shows above the noise
 ATTEMPTS = 12  # draws of a defect before giving up on seeing it
-SHOT_STREAM, NOISE_STREAM, DEFECT_STREAM = 6, 7, 8  # of a part's seed; `machine` has those from 0 on
+MEASURABLE_MM = 0.012  # a change of height that shows above a 3D camera's noise
+SHOT_STREAM, NOISE_STREAM, DEFECT_STREAM, PROFILE_STREAM = 6, 7, 8, 9  # of a part's seed; `machine` has those from 0 on
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,6 +68,7 @@ class RenderedPart:
     mask: BoolArray  # (H, W); outside it the pixels are those of the same part without the defect
     label: str  # "good", or the defect's name
     severity: float | None = None  # 0 barely visible .. 1 obvious; None for a good part
+    depth: DepthMap | None = None  # (H, W) height in micrometres above a plane below, 0: no point; None: not asked for
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,13 +86,27 @@ class _Shot:
 class _Flaw:
     """One draw of a defect."""
 
-    defect: DefectType
+    defect: DefectType | ShapeDefect
     severity: float
     rng: np.random.Generator
 
 
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _View:
+    """One part as it lies there, and the noise-free picture of it."""
+
+    assembly: Assembly
+    surface: Surface
+    linear: FloatArray
+
+
 def render(
-    config: PartConfig, rng: np.random.Generator, *, defect: DefectType | None = None, severity: float | None = None
+    config: PartConfig,
+    rng: np.random.Generator,
+    *,
+    defect: DefectType | ShapeDefect | None = None,
+    severity: float | None = None,
+    profiler: Profiler | None = None,
 ) -> RenderedPart:
     """Photograph one part.
 
@@ -98,6 +117,7 @@ def render(
         defect: what is wrong with it; None for a good part.
         severity: 0 barely visible .. 1 obvious; None draws one. A draw that cannot be seen is drawn again, a little
             more severe each time, and the severity that was used is reported.
+        profiler: a 3D camera that measures the same part; the picture is the same without.
 
     Raises:
         OptionError: severity is out of range, or the defect cannot be seen at this size.
@@ -107,17 +127,43 @@ def render(
     shot = _draw_shot(config, int(rng.integers(2**63)))
     good = _photograph(config, shot)
     if defect is None:
-        return RenderedPart(pixels=_expose(config, shot, good), mask=np.zeros(good.shape[:2], np.bool_), label="good")
+        return _rendered(config, shot, good, good, np.zeros(good.linear.shape[:2], np.bool_), None, profiler)
     for attempt in range(ATTEMPTS):
         draw = np.random.default_rng((shot.seed, DEFECT_STREAM, attempt))
         drawn = float(draw.uniform())
         used = min(1.0, (drawn if severity is None else severity) + 0.08 * attempt)
-        bad = _photograph(config, shot, _Flaw(defect=defect, severity=used, rng=draw))
-        mask = _visible_change(good, bad, config.size)
+        flaw = _Flaw(defect=defect, severity=used, rng=draw)
+        bad = _photograph(config, shot, flaw)
+        if isinstance(defect, ShapeDefect):
+            mask = _measurable_change(good, bad, config.size)
+        else:
+            mask = _visible_change(good.linear, bad.linear, config.size)
         if mask.any():
-            pixels = _expose(config, shot, np.where(mask[..., None], bad, good))
-            return RenderedPart(pixels=pixels, mask=mask, label=defect.value, severity=used)
+            return _rendered(config, shot, good, bad, mask, flaw, profiler)
     raise OptionError(f"a {defect.value} cannot be seen at size {config.size}; render larger pictures.")
+
+
+def _rendered(
+    config: PartConfig,
+    shot: _Shot,
+    good: _View,
+    bad: _View,
+    mask: BoolArray,
+    flaw: _Flaw | None,
+    profiler: Profiler | None,
+) -> RenderedPart:
+    linear = np.where(mask[..., None], bad.linear, good.linear)
+    depth = None
+    if profiler:
+        rng = np.random.default_rng((shot.seed, PROFILE_STREAM))
+        depth = measure(profiler, relief_of(bad.surface, bad.assembly), bad.surface.pitch_mm, config.size, rng)
+    return RenderedPart(
+        pixels=expose(linear, np.random.default_rng((shot.seed, NOISE_STREAM)), config.bit_depth, config.noise),
+        mask=mask,
+        label=flaw.defect.value if flaw else "good",
+        severity=flaw.severity if flaw else None,
+        depth=depth,
+    )
 
 
 def _draw_shot(config: PartConfig, seed: int) -> _Shot:
@@ -156,24 +202,19 @@ def _draw_shot(config: PartConfig, seed: int) -> _Shot:
     return _Shot(seed=seed, assembly=assembly, lights=(key, fill), ambient=ambient, camera=camera)
 
 
-def _photograph(
-    config: PartConfig,
-    shot: _Shot,
-    flaw: _Flaw | None = None,
-) -> FloatArray:
-    """The noise-free picture, linear."""
+def _photograph(config: PartConfig, shot: _Shot, flaw: _Flaw | None = None) -> _View:
+    """The part, with its flaw, and the noise-free picture of it."""
     assembly = shot.assembly
-    if flaw and flaw.defect in ASSEMBLY_FAULTS:
+    if flaw and isinstance(flaw.defect, DefectType) and flaw.defect in ASSEMBLY_FAULTS:
         assembly = ASSEMBLY_FAULTS[flaw.defect](assembly, flaw.rng, flaw.severity)
     samples = config.size * (2 if config.size < COARSE_PX else 1)
     surface = machine(assembly, samples, FIELD_MM / samples, shot.lights[0], shot.seed)
-    if flaw and flaw.defect in SURFACE_FAULTS:
+    if flaw and isinstance(flaw.defect, ShapeDefect):
+        SHAPE_FAULTS[flaw.defect](surface, assembly, flaw.rng, flaw.severity)
+    elif flaw and isinstance(flaw.defect, DefectType) and flaw.defect in SURFACE_FAULTS:
         SURFACE_FAULTS[flaw.defect](surface, assembly, flaw.rng, flaw.severity)
-    return project(shade(surface, shot.lights, shot.ambient), shot.camera, config.size)
-
-
-def _expose(config: PartConfig, shot: _Shot, linear: FloatArray) -> Pixels:
-    return expose(linear, np.random.default_rng((shot.seed, NOISE_STREAM)), config.bit_depth, config.noise)
+    linear = project(shade(surface, shot.lights, shot.ambient), shot.camera, config.size)
+    return _View(assembly=assembly, surface=surface, linear=linear)
 
 
 def _visible_change(good: FloatArray, bad: FloatArray, size: int) -> BoolArray:
@@ -187,3 +228,10 @@ def _visible_change(good: FloatArray, bad: FloatArray, size: int) -> BoolArray:
     count, regions, stats, _ = cv2.connectedComponentsWithStats(joined, connectivity=8)
     kept = np.asarray([False] + [stats[i, cv2.CC_STAT_AREA] >= 9 * scale**2 for i in range(1, count)])
     return np.asarray(kept[regions], np.bool_)
+
+
+def _measurable_change(good: _View, bad: _View, size: int) -> BoolArray:
+    """Where two parts differ in height by what a 3D camera measures; (H, W) bool."""
+    change = np.abs(bad.surface.height - good.surface.height)
+    small = cv2.resize(change, (size, size), interpolation=cv2.INTER_AREA)
+    return np.asarray(small >= MEASURABLE_MM, np.bool_)
