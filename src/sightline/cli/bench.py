@@ -12,6 +12,7 @@ import cv2
 import numpy as np
 
 from sightline.cli.options import PLACE, Size, json_option, megapixels_option, model_argument, threads_option
+from sightline.cli.products import product_option
 from sightline.imaging.decode import read_frame
 from sightline.inspector import Inspector, load
 from sightline.records import FloatArray
@@ -40,6 +41,7 @@ _MADE_UP_SIZE = 480, 640  # height, width, px
     show_default=True,
     help="Pictures judged at once for the throughput.",
 )
+@product_option
 @threads_option
 @megapixels_option
 @json_option
@@ -49,6 +51,7 @@ def bench_command(
     size: tuple[int, int] | None,
     runs: int,
     streams: int,
+    product: str | None,
     threads: int | None,
     max_megapixels: float,
     as_json: bool,
@@ -64,8 +67,9 @@ def bench_command(
     if image is None and height * width > max_megapixels * 1e6:
         raise click.UsageError(f"a picture of {width} x {height} px is over the limit of --max-megapixels.")
     inspector = load(model, threads=threads, max_megapixels=max_megapixels)
+    inspector.limits(product)  # before anything is made up or read
     picture = _read(image, max_megapixels) if image else _made_up(height, width, inspector.manifest.input.bit_depth)
-    figures = measure(inspector, picture, runs, streams)
+    figures = measure(inspector, picture, runs, streams, product)
     figures["file_mb"] = round(model.stat().st_size / 1e6, 3)
     if as_json:
         click.echo(json.dumps({"model": str(model), "model_id": inspector.model_id, **figures}, indent=2))
@@ -77,11 +81,11 @@ def bench_command(
     click.echo(f"file           {figures['file_mb']:9.2f} MB")
 
 
-def measure(inspector: Inspector, picture: bytes, runs: int, streams: int) -> Figures:
+def measure(inspector: Inspector, picture: bytes, runs: int, streams: int, product: str | None = None) -> Figures:
     """Latency in ms (p50, p99), throughput and peak resident memory in MB of judging one encoded picture again."""
     for _ in range(3):
-        inspector.inspect(picture)
-    timings = [inspector.inspect(picture).timings for _ in range(runs)]
+        inspector.inspect(picture, product=product)
+    timings = [inspector.inspect(picture, product=product).timings for _ in range(runs)]
     figures: Figures = {"runs": runs, "streams": streams}
     for part in ("decode", "graph", "total"):
         values: FloatArray = np.array([getattr(timing, f"{part}_ms") for timing in timings], np.float32)
@@ -89,7 +93,7 @@ def measure(inspector: Inspector, picture: bytes, runs: int, streams: int) -> Fi
         figures[f"{part}_ms_p99"] = round(float(np.quantile(values, 0.99)), 3)
     started = time.perf_counter()
     with ThreadPoolExecutor(streams) as pool:
-        list(pool.map(inspector.inspect, [picture] * runs))
+        list(pool.map(lambda again: inspector.inspect(again, product=product), [picture] * runs))
     figures["pictures_per_second"] = round(runs / (time.perf_counter() - started), 2)
     unit = 1 if sys.platform == "darwin" else 1024
     figures["peak_memory_mb"] = round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e6, 1)

@@ -36,9 +36,13 @@ class GraphDetector:
         self._session = open_session(graph, threads=threads)
         self._config = FeatureConfig(bit_depth=bit_depth)
 
-    def score(self, frame: Frame) -> AnomalyMap:
-        """Score one frame; raises FrameError when its bit depth is not the model's or the graph fails on it."""
-        score, values = run_image(self._session, frame, self._config, ("score", "map"))
+    def score(self, frame: Frame, product: int | None = None) -> AnomalyMap:
+        """Score one frame; raises FrameError when its bit depth is not the model's or the graph fails on it.
+
+        Args:
+            product: which of several the graph is to judge; None where it has no such input.
+        """
+        score, values = run_image(self._session, frame, self._config, ("score", "map"), product)
         return AnomalyMap(score=float(score), values=values)
 
 

@@ -109,9 +109,16 @@ def image_input(config: FeatureConfig) -> tuple[str, int, Sequence[str | int]]:
 
 
 def run_image(
-    session: ort.InferenceSession, frame: Frame, config: FeatureConfig, outputs: Sequence[str] | None = None
+    session: ort.InferenceSession,
+    frame: Frame,
+    config: FeatureConfig,
+    outputs: Sequence[str] | None = None,
+    product: int | None = None,
 ) -> list[FloatArray]:
     """Run a graph that starts at `image` for the outputs named; None: all, in the graph's order.
+
+    Args:
+        product: which of several the graph is to judge; None where it has no such input.
 
     Raises:
         FrameError: the frame's depth is not the one that the graph scales by, or the graph fails on it. 12 significant
@@ -123,7 +130,8 @@ def run_image(
             f"{config.bit_depth}. Give pictures as the camera made them at training."
         )
     try:
-        return list(session.run(outputs, {"image": frame.pixels}))
+        chosen = {} if product is None else {"product": np.array(product, np.int64)}
+        return list(session.run(outputs, {"image": frame.pixels, **chosen}))
     except RUNTIME_ERRORS as error:  # out of memory, or a graph that only looks right
         raise FrameError(
             f"{frame.source or 'frame'}: the model cannot judge it ({first_line(error)}). Check its size and the model."
