@@ -142,8 +142,8 @@ def main() -> int:
     notes = [
         f"Learnt from {options.learn} good pictures of each product and judged at most {options.judge}, both a seeded "
         "draw; defaults, one seed. A model of its own takes the working size that suits the product; the others share "
-        "one. With the same working size, separate banks score as models of their own do (the tests see to it). Escapes "
-        "and overkill are counted at the model's own thresholds. Graphs took turns on one thread.",
+        "one. With the same working size, separate banks score as models of their own do (the tests see to it). "
+        "Escapes and overkill are counted at the model's own thresholds. Graphs took turns on one thread.",
     ]
     command = " ".join(["python benchmarks/products.py", *sys.argv[1:]])
     page = write_table(

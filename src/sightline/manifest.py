@@ -159,6 +159,9 @@ class Manifest:
             _refuse("products", f"must have from 2 to {MOST_PRODUCTS} different names")
         if len({product.thresholds is None for product in self.products}) > 1:
             _refuse("products.thresholds", "is null for some; it must be so for all products or for none")
+        lowest = [product.thresholds.reject for product in self.products if product.thresholds is not None]
+        if lowest and self.thresholds.reject != min(lowest):
+            _refuse("thresholds.reject", f"is {self.thresholds.reject}; it must be the products' lowest, {min(lowest)}")
 
     @property
     def separate(self) -> tuple[str, ...]:
