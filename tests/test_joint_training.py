@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+
 import cv2
 import numpy as np
 import onnx
@@ -236,10 +237,10 @@ def test_the_calibration_of_each_product_is_its_share_of_the_whole(models: dict[
 def test_who_pays_for_the_common_threshold_is_told(
     datasets: dict[str, Dataset], config: TrainConfig, tmp_path: Path
 ) -> None:
-    result = train_products(datasets, tmp_path / "m.sight", "unified", replace(config, max_overkill=0.3))
+    result = train_products(datasets, tmp_path / "m.sight", "unified", replace(config, max_overkill=0.4))
     (pays,) = [warning for warning in result.warnings if "separate banks would spare it" in warning]
     assert pays.startswith("ribbed: ")
-    assert "of 10 good pictures reach the common threshold, more than the 26.1 % promised over all products" in pays
+    assert "8 of 10 good pictures reach the common threshold, more than the 39.1 % promised over all products" in pays
 
 
 # --- what is shared, and what is refused
