@@ -215,8 +215,10 @@ def keys(record: type, prefix: str = "") -> Iterator[str]:
     kinds = typing.get_type_hints(record)
     for member in dataclasses.fields(record):
         kind = kinds[member.name]
-        if dataclasses.is_dataclass(kind):
-            yield from keys(typing.cast(type, kind), f"{prefix}{member.name}.")
+        several = typing.get_args(kind)[:1] if typing.get_origin(kind) is tuple else ()  # records in a list
+        found = next((one for one in (kind, *several) if dataclasses.is_dataclass(one)), None)
+        if found:
+            yield from keys(typing.cast(type, found), f"{prefix}{member.name}.")
         else:
             yield f"{prefix}{member.name}"
 

@@ -23,7 +23,7 @@ from google.protobuf.message import DecodeError, Message
 
 from sightline.errors import BundleError
 from sightline.files import write_bytes
-from sightline.manifest import AGAIN, InputSpec, Manifest, from_json, model_id, one_line, quoted, to_json
+from sightline.manifest import AGAIN, Manifest, from_json, model_id, one_line, quoted, to_json
 
 MANIFEST_NAME = "manifest.json"
 GRAPH_NAME = "model.onnx"
@@ -77,9 +77,9 @@ class Bundle:
     """A `.sight` file that passed every check."""
 
     manifest: Manifest
-    graph: bytes = field(
-        repr=False
-    )  # ONNX: `image` (H, W, C), with it `depth` (H, W), to float32 `score` (), `map` (h, w)
+    # ONNX: `image` (H, W, C), with it `depth` (H, W), and `product` () where there is a bank for each, to float32
+    # `score` () and `map` (h, w)
+    graph: bytes = field(repr=False)
     model_id: str  # 12 hex digits; changes with the graph and with the thresholds
     path: Path
 
@@ -241,7 +241,7 @@ def _check_graph(graph: bytes, manifest: Manifest) -> None:
         model = onnx.load_model_from_string(graph)
         _check_parts(model)
         _check_versions(model)
-        _check_ports(model.graph, manifest.input)
+        _check_ports(model.graph, manifest)
         onnx.checker.check_model(graph)
     except (DecodeError, LookupError, onnx.checker.ValidationError, RuntimeError, ValueError) as error:
         raise BundleError(f"{GRAPH_NAME} is not a valid ONNX graph ({one_line(error)}); {AGAIN}") from error
@@ -339,9 +339,10 @@ def _check_versions(model: onnx.ModelProto) -> None:
         raise BundleError(f"has opset {model.opset_import[0].version}; this onnx package reads 1 to {newest}")
 
 
-def _check_ports(graph: onnx.GraphProto, spec: InputSpec) -> None:
+def _check_ports(graph: onnx.GraphProto, manifest: Manifest) -> None:
+    product = {"product": (onnx.TensorProto.INT64, 0)} if manifest.separate else {}
     expected = {
-        "input": {"image": (_PIXEL_TYPES[spec.dtype], 3)},
+        "input": {"image": (_PIXEL_TYPES[manifest.input.dtype], 3), **product},
         "output": {"score": (onnx.TensorProto.FLOAT, 0), "map": (onnx.TensorProto.FLOAT, 2)},
     }
     if spec.depth:

@@ -23,6 +23,7 @@ from sightline.evaluation.thresholds import p_value
 from sightline.imaging.decode import decode, read_frame
 from sightline.imaging.depth import DepthMap, decode_depth, depth_beside, read_depth
 from sightline.models.detector import GraphDetector
+from sightline.products import Limits, limits_of
 from sightline.records import AnomalyMap, Box, Defect, FloatArray, Frame, Inspection, Pixels, Timings, Verdict
 
 Picture = str | os.PathLike[str] | bytes | Pixels | Frame
@@ -40,7 +41,7 @@ class Inspector:
         self.bundle = bundle
         self.model_id = bundle.model_id
         self.manifest = bundle.manifest
-        self._good_scores = np.array(bundle.manifest.calibration.good_scores)
+        self._limits = {name: limits_of(bundle, name) for name in bundle.manifest.separate or (None,)}
         self._max_megapixels = max_megapixels
         self._detector = GraphDetector(bundle.graph, bundle.manifest.input.bit_depth, threads)
 
@@ -52,11 +53,15 @@ class Inspector:
     ) -> None:
         del self._detector
 
-    def score(self, frame: Frame) -> AnomalyMap:
-        """The graph's raw answer; raises FrameError when the frame's depth is not the model's."""
-        return self._detector.score(frame)
+    def limits(self, product: str | None = None) -> Limits:
+        """What this product's scores are compared with; raises OptionError as `inspect`."""
+        return self._limits.get(product) or limits_of(self.bundle, product)
 
-    def inspect(self, picture: Picture, *, depth: Depth | None = None) -> Inspection:
+    def score(self, frame: Frame, *, product: str | None = None) -> AnomalyMap:
+        """The graph's raw answer; raises FrameError when the frame's depth is not the model's."""
+        return self._detector.score(frame, self.limits(product).place)
+
+    def inspect(self, picture: Picture, *, depth: Depth | None = None, product: str | None = None) -> Inspection:
         """Judge one picture, with its depth map if the model was trained with depth maps.
 
         Args:
@@ -64,6 +69,7 @@ class Inspector:
                 or uint16.
             depth: its depth map, a path, an encoded picture or (H, W) uint16, 0 where there is no point. None: that of
                 the Frame, or for a path the file beside it, NAME.depth.png; a model without depth looks for none.
+            product: the part's, where the model has a bank for each of several products; else None.
 
         Returns:
             The inspection; its verdict is FAULT when the model gave no finite score.
@@ -71,11 +77,13 @@ class Inspector:
         Raises:
             FrameError: the picture cannot be decoded or does not fit the model; a depth map is missing, does not fit
                 the picture, or was given to a model without depth.
+            OptionError: the model needs a product and none is given, does not know it, or takes none.
         """
+        limits = self.limits(product)
         started = time.perf_counter()
         frame = self.frame(picture, depth=depth)
         decoded = time.perf_counter()
-        anomaly = self._detector.score(frame)
+        anomaly = self._detector.score(frame, limits.place)
         judged = time.perf_counter()
         given = isinstance(picture, Frame | np.ndarray)
         timings = Timings(
@@ -83,30 +91,38 @@ class Inspector:
             graph_ms=(judged - decoded) * 1e3,
             total_ms=(judged - started) * 1e3,
         )
-        return self._inspection(frame, anomaly, timings)
+        return self._inspection(frame, anomaly, timings, limits)
 
-    def inspect_all(self, pictures: Iterable[Picture], *, workers: int = 2) -> Iterator[Inspection]:
+    def inspect_all(
+        self, pictures: Iterable[Picture], *, workers: int = 2, product: str | None = None
+    ) -> Iterator[Inspection]:
         """Judge many pictures, in order; one that cannot be judged gives a FAULT with its reason, never an exception.
 
-        Pictures are taken from the iterable as they are needed, at most 2 x `workers` ahead.
+        Pictures are taken from the iterable as they are needed, at most 2 x `workers` ahead; all are of one product.
+
+        Raises:
+            OptionError: the product is not one that the model can judge, as in `inspect`.
         """
-        workers = max(1, workers)
+        limits = self.limits(product)
+        return self._inspect_all(pictures, max(1, workers), limits)
+
+    def _inspect_all(self, pictures: Iterable[Picture], workers: int, limits: Limits) -> Iterator[Inspection]:
         with ThreadPoolExecutor(workers) as pool:
             waiting: deque[Future[Inspection]] = deque()
             source = iter(pictures)
             while True:
                 waiting.extend(
-                    pool.submit(self._inspect_or_fault, p) for p in _take(source, 2 * workers - len(waiting))
+                    pool.submit(self._inspect_or_fault, p, limits) for p in _take(source, 2 * workers - len(waiting))
                 )
                 if not waiting:
                     return
                 yield waiting.popleft().result()
 
-    def _inspect_or_fault(self, picture: Picture) -> Inspection:
+    def _inspect_or_fault(self, picture: Picture, limits: Limits) -> Inspection:
         try:
-            return self.inspect(picture)
+            return self.inspect(picture, product=limits.product)
         except FrameError as error:
-            return self._fault(_source(picture), str(error))
+            return self._fault(_source(picture), str(error), limits)
 
     def frame(self, picture: Picture, *, depth: Depth | None = None) -> Frame:
         """What `inspect` judges: the picture decoded, with its depth map; same arguments, same errors."""
@@ -132,11 +148,11 @@ class Inspector:
             return decode(picture, max_megapixels=self._max_megapixels)
         return read_frame(Path(picture), max_megapixels=self._max_megapixels)
 
-    def _inspection(self, frame: Frame, anomaly: AnomalyMap, timings: Timings) -> Inspection:
-        thresholds = self.manifest.thresholds
+    def _inspection(self, frame: Frame, anomaly: AnomalyMap, timings: Timings, limits: Limits) -> Inspection:
+        thresholds = limits.thresholds
         if not (np.isfinite(anomaly.score) and np.isfinite(anomaly.values).all()):
             reason = f"{frame.source or 'picture'}: the model's score is not a finite number. Check the model."
-            return self._fault(frame.source, reason, frame)
+            return self._fault(frame.source, reason, limits, frame)
         # written so that doubt rejects: a score that reaches a threshold is never below it
         verdict = Verdict.PASS if anomaly.score < thresholds.reject else Verdict.REJECT
         if thresholds.review is not None and thresholds.review <= anomaly.score < thresholds.reject:
@@ -148,27 +164,29 @@ class Inspector:
             score=anomaly.score,
             threshold=thresholds.reject,
             review_threshold=thresholds.review,
-            p_value=p_value(anomaly.score, self._good_scores),
+            p_value=p_value(anomaly.score, limits.good_scores),
             model_id=self.model_id,
             width=frame.width,
             height=frame.height,
             defects=find_defects(anomaly.values, marked, frame.height, frame.width),
             map=anomaly.values,
             timings=timings,
+            product=limits.product,
         )
 
-    def _fault(self, source: str, reason: str, frame: Frame | None = None) -> Inspection:
+    def _fault(self, source: str, reason: str, limits: Limits, frame: Frame | None = None) -> Inspection:
         return Inspection(
             source=source,
             verdict=Verdict.FAULT,
             score=None,
-            threshold=self.manifest.thresholds.reject,
-            review_threshold=self.manifest.thresholds.review,
+            threshold=limits.thresholds.reject,
+            review_threshold=limits.thresholds.review,
             p_value=None,
             model_id=self.model_id,
             width=frame.width if frame else None,
             height=frame.height if frame else None,
             fault=reason,
+            product=limits.product,
         )
 
 

@@ -18,13 +18,13 @@ from typing import Any, NoReturn, TypeVar, get_args, get_origin, get_type_hints
 from sightline.errors import BundleError
 
 FORMAT_VERSION = 2  # of new files; older ones are read as well
+MOST_PRODUCTS = 100
 MAX_SIDE_PX = 65_536  # of a working size or a tile
 AGAIN = "copy it again from where it was made, or train again"  # the cure for what is damaged or altered
 
 JsonScalar = str | int | float | bool | None
-_ADDED: dict[str, tuple[int, JsonScalar]] = {  # key -> the version that brought it, and what files without it mean
-    "input.depth": (2, False),
-}
+# key -> the version that brought it, and what files without it mean
+_ADDED: dict[str, tuple[int, JsonScalar | tuple[()]]] = {"input.depth": (2, False), "products": (2, ())}
 Record = TypeVar("Record")
 
 _KIND_NAMES = {str: "text", int: "a whole number", float: "a number", bool: "true or false", NoneType: "null"}
@@ -104,6 +104,23 @@ class Provenance:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Product:
+    """One of several products that a model was trained on."""
+
+    name: str
+    images: int  # good pictures it learned from
+    thresholds: Thresholds | None  # None: the bank is unified, and the model's own thresholds apply
+    calibration: Calibration  # scores of this product's good pictures
+    config: dict[str, JsonScalar]  # what its training chose; empty where the bank is unified
+
+    def __post_init__(self) -> None:
+        if not is_product_name(self.name):
+            _refuse("products.name", f"is {quoted(self.name)}; it must be 1 to 100 characters, no space at its ends")
+        if self.images < 0:
+            _refuse("products.images", f"is {self.images}; it must not be negative")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Manifest:
     """Everything about a model but its graph.
 
@@ -122,12 +139,15 @@ class Manifest:
     thresholds: Thresholds
     calibration: Calibration
     provenance: Provenance
+    products: tuple[Product, ...] = ()  # none, or two and more, in the order of the graph's `product` input
 
     def __post_init__(self) -> None:
         if not 1 <= self.format_version <= FORMAT_VERSION:
             _refuse("format_version", f"is {self.format_version}; this Sightline writes {FORMAT_VERSION}")
         if self.input.depth and self.format_version < 2:
             _refuse("input.depth", "is not known to format 1")
+        if self.products and self.format_version < 2:
+            _refuse("products", "is not known to format 1")
         if not _METHOD.fullmatch(self.method):
             _refuse("method", f"is {quoted(self.method)}; it must be one lower-case word")
         _require_sha256("graph_sha256", self.graph_sha256)
@@ -136,6 +156,23 @@ class Manifest:
                 _refuse(key, f"is {', '.join(map(str, sides))}; it must be from 1 to {MAX_SIDE_PX} px")
         if "" in self.labels or len(set(self.labels)) != len(self.labels):
             _refuse("labels", "has an empty or a repeated label")
+        if self.products:
+            self._check_products()
+
+    def _check_products(self) -> None:
+        names = {product.name for product in self.products}
+        if not 2 <= len(self.products) <= MOST_PRODUCTS or len(names) != len(self.products):
+            _refuse("products", f"must have from 2 to {MOST_PRODUCTS} different names")
+        if len({product.thresholds is None for product in self.products}) > 1:
+            _refuse("products.thresholds", "is null for some; it must be so for all products or for none")
+        lowest = [product.thresholds.reject for product in self.products if product.thresholds is not None]
+        if lowest and self.thresholds.reject != min(lowest):
+            _refuse("thresholds.reject", f"is {self.thresholds.reject}; it must be the products' lowest, {min(lowest)}")
+
+    @property
+    def separate(self) -> tuple[str, ...]:
+        """Names of the products with a bank each, of which one must be chosen to judge; else none."""
+        return tuple(product.name for product in self.products if product.thresholds is not None)
 
 
 def digest(manifest: Manifest) -> str:
@@ -183,6 +220,11 @@ def _verified(document: dict[str, Any]) -> Manifest:
     if document["digest"] != digest(manifest):
         _refuse("digest", "does not fit the rest, so the manifest was altered or damaged")
     return manifest
+
+
+def is_product_name(text: str) -> bool:
+    """Whether a product may be called so: 1 to 100 printable characters, no space at its ends."""
+    return 0 < len(text) <= 100 and text == text.strip() == printable(text)
 
 
 def printable(text: str) -> str:
@@ -285,7 +327,7 @@ def _record(kind: type[Record], value: object, key: str) -> Record:
 
 
 def _decoded(kind: Any, value: object, key: str) -> Any:
-    """`value` as the annotated `kind`: a record, a tuple, a dict of scalars, or one of a union of scalars."""
+    """`value` as the annotated `kind`: a record or None, a tuple, a dict of scalars, or one of a union of scalars."""
     if is_dataclass(kind):
         return _record(kind, value, key)  # type: ignore[arg-type]  # it is a class, never an instance
     origin, inner = get_origin(kind), get_args(kind)
@@ -294,12 +336,14 @@ def _decoded(kind: Any, value: object, key: str) -> Any:
             _refuse(key, f"is {_kind_of(value)}; it must be a list")
         if inner[-1] is not Ellipsis and len(value) != len(inner):
             _refuse(key, f"has {len(value)} values; it must have {len(inner)}")
-        return tuple(_scalar((inner[0],), item, key) for item in value)
+        return tuple(_decoded(inner[0], item, key) for item in value)
     if origin is dict:
         if not isinstance(value, dict):
             _refuse(key, f"is {_kind_of(value)}; it must be an object")
         kinds = get_args(inner[1])
         return {_scalar((str,), name, key): _scalar(kinds, item, f"{key}.{name}") for name, item in value.items()}
+    if origin is UnionType and is_dataclass(inner[0]):
+        return None if value is None else _record(inner[0], value, key)  # type: ignore[arg-type]  # as above
     return _scalar(inner if origin is UnionType else (kind,), value, key)
 
 

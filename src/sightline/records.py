@@ -130,6 +130,7 @@ class Inspection:
     map: FloatArray | None = field(default=None, repr=False)  # (h, w) float32 in score units
     timings: Timings | None = None
     fault: str | None = None  # why it could not be judged; None unless the verdict is FAULT
+    product: str | None = None  # that it was judged as; None where the model has no bank per product
 
     def __post_init__(self) -> None:
         scored = self.score is not None and math.isfinite(self.score)

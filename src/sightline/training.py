@@ -26,6 +26,7 @@ from sightline.models.features import FeatureConfig, Progress
 from sightline.models.padim import fit as fit_padim
 from sightline.models.patchcore import PatchCoreConfig
 from sightline.models.patchcore import fit as fit_patchcore
+from sightline.records import FloatArray
 
 METHODS = ("patchcore", "padim")
 FEW_IMAGES = 50
@@ -82,8 +83,20 @@ class Trained:
     warnings: tuple[str, ...]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Learned:
+    """A model that is not written yet."""
+
+    graph: bytes
+    manifest: Manifest
+    paths: tuple[Path, ...]  # pictures it learned from
+    good_scores: FloatArray  # (n,) one for each of them
+    unusual: tuple[Unusual, ...]
+    warnings: tuple[str, ...]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Look:
+class Look:
     """What a first pass over the training pictures showed."""
 
     paths: list[Path]
@@ -101,8 +114,24 @@ def train(dataset: Dataset, output: Path, config: TrainConfig, progress: Progres
         FrameError: a picture changed while it was read. StoreError: the file cannot be written.
     """
     refuse_unwritable(output)
+    return written(learn(dataset, config, progress), output)
+
+
+def written(learned: Learned, output: Path) -> Trained:
+    """Write a model; raises as `bundle.save`."""
+    save(output, learned.graph, learned.manifest)
+    return Trained(
+        bundle=load(output),
+        images=len(learned.paths),
+        unusual=learned.unusual,
+        warnings=learned.warnings,
+    )
+
+
+def learn(dataset: Dataset, config: TrainConfig, progress: Progress | None = None) -> Learned:
+    """Learn from the data set's good training pictures; raises as `train`, but writes nothing."""
     backbone = load_backbone(config.backbone)
-    look = _look_at(dataset, config, progress)
+    look = look_at(dataset, config, progress)
     height, width = config.size or working_size(look.shapes, backbone.multiple)
     usual = min(_DIMENSIONS, sum(backbone.channels))
     features = FeatureConfig(
@@ -126,11 +155,12 @@ def train(dataset: Dataset, output: Path, config: TrainConfig, progress: Progres
         max_overkill=threshold.guarantee.rate if threshold.guarantee else None,
     )
     graph = fitted.graph.SerializeToString(deterministic=True)
-    save(output, graph, _manifest(dataset, look, config, backbone, fitted, graph, thresholds))
-    return Trained(
-        bundle=load(output),
-        images=len(look.paths),
-        unusual=_unusual(look.paths, fitted.good_scores),
+    return Learned(
+        graph=graph,
+        manifest=_manifest(dataset, look, config, backbone, fitted, graph, thresholds),
+        paths=tuple(look.paths),
+        good_scores=fitted.good_scores,
+        unusual=most_unusual(look.paths, fitted.good_scores),
         warnings=(*look.warnings, *threshold.warnings),
     )
 
@@ -145,7 +175,8 @@ def working_size(shapes: Sequence[tuple[int, int]], multiple: int) -> tuple[int,
     return (_SHORT_SIDE_PX, long) if ratio >= 1 else (long, _SHORT_SIDE_PX)
 
 
-def _look_at(dataset: Dataset, config: TrainConfig, progress: Progress | None) -> _Look:
+def look_at(dataset: Dataset, config: TrainConfig, progress: Progress | None) -> Look:
+    """A first pass over the good training pictures; raises DatasetError or OptionError as `train`."""
     samples = dataset.train_good
     if not samples:
         raise DatasetError(f"{dataset.root}: no good pictures to learn from. {_where_good_belongs(dataset)}")
@@ -192,7 +223,7 @@ def _look_at(dataset: Dataset, config: TrainConfig, progress: Progress | None) -
             f"{dataset.root}: pictures have values up to {highest}, which {depth} bits cannot hold; "
             f"set the bit depth to {highest.bit_length()} or leave it out."
         )
-    return _Look(paths=readable, shapes=shapes, bit_depth=depth, sha256=digest.hexdigest(), warnings=warnings)
+    return Look(paths=readable, shapes=shapes, bit_depth=depth, sha256=digest.hexdigest(), warnings=warnings)
 
 
 def _about_defects(dataset: Dataset) -> list[str]:
@@ -234,7 +265,7 @@ def _fit(
 
 def _manifest(
     dataset: Dataset,
-    look: _Look,
+    look: Look,
     config: TrainConfig,
     backbone: Backbone,
     fitted: FittedDetector,
@@ -272,7 +303,7 @@ def _manifest(
     )
 
 
-def _unusual(paths: Sequence[Path], scores: np.ndarray, most: int = 10) -> tuple[Unusual, ...]:
+def most_unusual(paths: Sequence[Path], scores: np.ndarray, most: int = 10) -> tuple[Unusual, ...]:
     """Pictures beyond the far outer fence, third quartile plus three interquartile ranges (Tukey 1977)."""
     low, high = np.quantile(scores, [0.25, 0.75])
     fence = high + 3 * (high - low)

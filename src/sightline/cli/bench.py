@@ -13,6 +13,7 @@ import numpy as np
 
 from sightline.cli.options import PLACE, Size, json_option, megapixels_option, model_argument, threads_option
 from sightline.errors import FrameError
+from sightline.cli.products import product_option
 from sightline.imaging.decode import read_frame
 from sightline.imaging.depth import depth_beside
 from sightline.inspector import Inspector, load
@@ -42,6 +43,7 @@ _MADE_UP_SIZE = 480, 640  # height, width, px
     show_default=True,
     help="Pictures judged at once for the throughput.",
 )
+@product_option
 @threads_option
 @megapixels_option
 @json_option
@@ -51,6 +53,7 @@ def bench_command(
     size: tuple[int, int] | None,
     runs: int,
     streams: int,
+    product: str | None,
     threads: int | None,
     max_megapixels: float,
     as_json: bool,
@@ -66,9 +69,10 @@ def bench_command(
     if image is None and height * width > max_megapixels * 1e6:
         raise click.UsageError(f"a picture of {width} x {height} px is over the limit of --max-megapixels.")
     inspector = load(model, threads=threads, max_megapixels=max_megapixels)
+    inspector.limits(product)  # before anything is made up or read
     picture = _read(image, max_megapixels) if image else _made_up(height, width, inspector.manifest.input.bit_depth)
     depth = _depth_for(image, height, width) if inspector.manifest.input.depth else None
-    figures = measure(inspector, picture, runs, streams, depth)
+    figures = measure(inspector, picture, runs, streams, product, depth)
     figures["file_mb"] = round(model.stat().st_size / 1e6, 3)
     if as_json:
         click.echo(json.dumps({"model": str(model), "model_id": inspector.model_id, **figures}, indent=2))
@@ -80,11 +84,18 @@ def bench_command(
     click.echo(f"file           {figures['file_mb']:9.2f} MB")
 
 
-def measure(inspector: Inspector, picture: bytes, runs: int, streams: int, depth: bytes | None = None) -> Figures:
+def measure(
+    inspector: Inspector,
+    picture: bytes,
+    runs: int,
+    streams: int,
+    product: str | None = None,
+    depth: bytes | None = None,
+) -> Figures:
     """Latency in ms (p50, p99), throughput and peak resident memory in MB of judging one encoded picture again."""
 
     def judge(_: int) -> Timings | None:
-        return inspector.inspect(picture, depth=depth).timings
+        return inspector.inspect(picture, depth=depth, product=product).timings
 
     for run in range(3):
         judge(run)

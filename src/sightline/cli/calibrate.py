@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from sightline.bundle import Bundle, load, save
+from sightline.bundle import load, save
 from sightline.cli.options import (
     COST,
     PLACE,
@@ -18,10 +18,12 @@ from sightline.cli.options import (
     model_argument,
     quiet_option,
 )
+from sightline.cli.products import product_option
 from sightline.cli.progress import Bars
 from sightline.datasets.dataset import Dataset
 from sightline.datasets.opening import open_dataset
 from sightline.errors import DatasetError, FrameError
+from sightline.evaluation.metrics import Scores
 from sightline.evaluation.thresholds import (
     Threshold,
     for_cost,
@@ -33,6 +35,7 @@ from sightline.evaluation.thresholds import (
 from sightline.files import refuse_unwritable
 from sightline.inspector import Inspector
 from sightline.manifest import Thresholds, model_id
+from sightline.products import limits_of, with_thresholds
 
 DefectScores = dict[str, list[float]]
 _BAND = "; REVIEW band: "  # between what is said of the threshold and what of the band
@@ -110,6 +113,7 @@ class _Wish:
     help="REVIEW band: share of defects that are at least reviewed; may be repeated.",
 )
 @click.option("-o", "--output", type=PLACE, help="Model file to write.  [default: MODEL itself]")
+@product_option
 @megapixels_option
 @quiet_option
 @json_option
@@ -125,6 +129,7 @@ def calibrate_command(
     max_review: float | None,
     review_recall: tuple[tuple[str, float], ...],
     output: Path | None,
+    product: str | None,
     max_megapixels: float,
     quiet: bool,
     as_json: bool,
@@ -155,17 +160,20 @@ def calibrate_command(
     target = output or model
     refuse_unwritable(target)
     bundle = load(model)
+    limits = limits_of(bundle, product)
     defects: DefectScores = {}
     if data is not None and wish.needs_defects:
         with Bars(quiet=quiet) as bars:
-            defects = _defect_scores(Inspector(bundle, max_megapixels=max_megapixels), open_dataset(data), bars)
+            defects = _defect_scores(
+                Inspector(bundle, max_megapixels=max_megapixels), open_dataset(data), bars, product
+            )
     elif data is not None:
         click.echo("sightline: note: this rule needs the model alone; DATA is not looked at", err=True)
-    before = bundle.manifest.thresholds
-    reject = _reject(wish, bundle, defects)
-    review = _review(wish, reject.value if reject else before.reject, bundle, defects)
+    before, good = limits.thresholds, limits.good_scores
+    reject = _reject(wish, good, defects)
+    review = _review(wish, reject.value if reject else before.reject, good, defects)
     after = _changed(before, reject, review)
-    manifest = replace(bundle.manifest, thresholds=after)
+    manifest = with_thresholds(bundle, product, after)
     save(target, bundle.graph, manifest)
     if as_json:
         choice = {name: asdict(limit) if limit else None for name, limit in (("reject", reject), ("review", review))}
@@ -184,8 +192,7 @@ def _lines(target: Path, before: Thresholds, after: Thresholds, chosen: list[Thr
     return lines + [f"warning: {warning}" for limit in chosen for warning in limit.warnings]
 
 
-def _reject(wish: _Wish, bundle: Bundle, defects: DefectScores) -> Threshold | None:
-    good = bundle.manifest.calibration.good_scores
+def _reject(wish: _Wish, good: Scores, defects: DefectScores) -> Threshold | None:
     if wish.max_overkill is not None:
         return for_overkill(good, wish.max_overkill)
     if wish.cost_escape is not None and wish.cost_overkill is not None:
@@ -196,8 +203,7 @@ def _reject(wish: _Wish, bundle: Bundle, defects: DefectScores) -> Threshold | N
     return None
 
 
-def _review(wish: _Wish, reject: float, bundle: Bundle, defects: DefectScores) -> Threshold | None:
-    good = bundle.manifest.calibration.good_scores
+def _review(wish: _Wish, reject: float, good: Scores, defects: DefectScores) -> Threshold | None:
     if wish.max_review is not None:
         return review_for_share(reject, good, wish.max_review)
     if wish.review_recall:
@@ -226,12 +232,12 @@ def with_review(thresholds: Thresholds, review: Threshold) -> Thresholds:
     )
 
 
-def _defect_scores(inspector: Inspector, dataset: Dataset, bars: Bars) -> DefectScores:
+def _defect_scores(inspector: Inspector, dataset: Dataset, bars: Bars, product: str | None) -> DefectScores:
     samples = [sample for sample in dataset.validation or dataset.samples if not sample.is_good]
     if not samples:
         raise DatasetError(f"{dataset.root}: no pictures of defects, which this rule needs.")
     scores: DefectScores = {}
-    inspections = inspector.inspect_all((sample.path for sample in samples), workers=1)
+    inspections = inspector.inspect_all((sample.path for sample in samples), workers=1, product=product)
     for done, (sample, inspection) in enumerate(zip(samples, inspections, strict=True)):
         if inspection.score is None:
             raise FrameError(f"{inspection.fault}")

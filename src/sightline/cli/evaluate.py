@@ -16,6 +16,7 @@ from sightline.cli.options import (
     model_argument,
     quiet_option,
 )
+from sightline.cli.products import product_option
 from sightline.cli.progress import Bars
 from sightline.datasets.dataset import Dataset, Sample
 from sightline.datasets.masks import read_mask
@@ -63,6 +64,7 @@ _LISTED = 10  # pictures that could not be judged
     show_default=True,
     help="Share of defective parts on the line, for the cost curve.",
 )
+@product_option
 @megapixels_option
 @quiet_option
 @json_option
@@ -73,6 +75,7 @@ def evaluate_command(
     cost_escape: float,
     cost_overkill: float,
     defect_rate: float,
+    product: str | None,
     max_megapixels: float,
     quiet: bool,
     as_json: bool,
@@ -85,12 +88,13 @@ def evaluate_command(
     if report is not None:
         refuse_unwritable(report)
     inspector = load(model, max_megapixels=max_megapixels)
+    thresholds = inspector.limits(product).thresholds
     dataset = open_dataset(data)
     with Bars(quiet=quiet) as bars:
-        found = evaluate_model(inspector, dataset, bars)
+        found = evaluate_model(inspector, dataset, bars, product)
     if report is not None:
-        escapes, overkills = exhibits(found, dataset, inspector, max_megapixels)
-        notes = [inspector.manifest.thresholds.rule, inspector.manifest.thresholds.promise, *caveats(dataset)]
+        escapes, overkills = exhibits(found, dataset, inspector, max_megapixels, product)
+        notes = [thresholds.rule, thresholds.promise, *caveats(dataset)]
         write_report(
             report,
             found,
@@ -128,11 +132,13 @@ def caveats(dataset: Dataset) -> list[str]:
     return ["the data set has no test split: pictures that the model learned from may be among those judged"]
 
 
-def evaluate_model(inspector: Inspector, dataset: Dataset, progress: Progress | None = None) -> Evaluation:
-    """Judge a data set's test pictures and compare with the truth."""
-    thresholds = inspector.manifest.thresholds
+def evaluate_model(
+    inspector: Inspector, dataset: Dataset, progress: Progress | None = None, product: str | None = None
+) -> Evaluation:
+    """Judge a data set's test pictures and compare with the truth; raises OptionError as `Inspector.inspect`."""
+    thresholds = inspector.limits(product).thresholds
     return evaluate(
-        _pairs(inspector, judged_samples(dataset), progress),
+        _pairs(inspector, judged_samples(dataset), progress, product),
         model_id=inspector.model_id,
         method=inspector.manifest.method,
         dataset=dataset.name,
@@ -142,7 +148,7 @@ def evaluate_model(inspector: Inspector, dataset: Dataset, progress: Progress | 
 
 
 def exhibits(
-    found: Evaluation, dataset: Dataset, inspector: Inspector, max_megapixels: float
+    found: Evaluation, dataset: Dataset, inspector: Inspector, max_megapixels: float, product: str | None = None
 ) -> tuple[list[Exhibit], list[Exhibit]]:
     """The worst escapes and overkills with their pictures and maps; judged again, as maps are not kept."""
     masks = {str(sample.path): sample.mask for sample in dataset.samples}
@@ -155,7 +161,7 @@ def exhibits(
             judged=judged,
             pixels=frame.pixels,
             bit_depth=frame.bit_depth,
-            map=inspector.score(inspector.frame(judged.source)).values,
+            map=inspector.score(inspector.frame(judged.source), product=product).values,
             mask=read_mask(mask, frame.height, frame.width) if mask and judged.is_defect else None,
         )
 
@@ -198,9 +204,9 @@ def indented(rows: dict[str, str], by: int = 2) -> list[str]:
 
 
 def _pairs(
-    inspector: Inspector, samples: Sequence[Sample], progress: Progress | None
+    inspector: Inspector, samples: Sequence[Sample], progress: Progress | None, product: str | None
 ) -> Iterator[tuple[Sample, Inspection]]:
-    inspections = inspector.inspect_all((sample.path for sample in samples), workers=1)
+    inspections = inspector.inspect_all((sample.path for sample in samples), workers=1, product=product)
     for done, (sample, inspection) in enumerate(zip(samples, inspections, strict=True)):
         yield sample, inspection
         if progress:

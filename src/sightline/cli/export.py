@@ -16,7 +16,8 @@ def export_command(model: Path, kind: str, output: Path) -> None:
     """Write MODEL's graph for use without Sightline.
 
     Its input `image` is (height, width, channels) uint8 or uint16 of any size, grey or RGB; its outputs are the raw
-    `score` and the anomaly `map`. Thresholds are not in the graph: `sightline info MODEL` shows them.
+    `score` and the anomaly `map`. Thresholds are not in the graph: `sightline info MODEL` shows them. Where
+    there is a bank for each product, a further input, `product`, takes its number, from 0 in the order shown there.
     """
     loaded = load(model)
     extract_graph(loaded, output)

@@ -8,6 +8,7 @@ import click
 
 from sightline.bundle import load
 from sightline.cli.options import json_option, model_argument
+from sightline.cli.products import product_lines
 
 
 @click.command("info")
@@ -18,7 +19,10 @@ def info_command(model: Path, as_json: bool) -> None:
     loaded = load(model)
     manifest = loaded.manifest
     if as_json:
-        click.echo(json.dumps({"model_id": loaded.model_id, **asdict(manifest)}, indent=2))
+        document = {"model_id": loaded.model_id, **asdict(manifest)}
+        if not manifest.products:
+            del document["products"]  # as in the file
+        click.echo(json.dumps(document, indent=2))
         return
     height, width = manifest.working_size
     made, limits = manifest.provenance, manifest.thresholds
@@ -34,3 +38,5 @@ def info_command(model: Path, as_json: bool) -> None:
         "file": f"{model.stat().st_size / 1e6:.2f} MB",
     }
     click.echo("\n".join(f"{name:10}  {text}" for name, text in rows.items()))
+    for line in product_lines(manifest):
+        click.echo(f"{'product':10}  {line}")

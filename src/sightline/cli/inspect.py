@@ -12,6 +12,7 @@ from typing import Any
 import click
 
 from sightline.cli.options import PLACE, json_option, megapixels_option, model_argument, quiet_option, threads_option
+from sightline.cli.products import product_option
 from sightline.cli.progress import Bars
 from sightline.datasets.pictures import pictures_in
 from sightline.errors import DatasetError, FrameError, OptionError, StoreError
@@ -36,6 +37,7 @@ from sightline.records import Inspection, Verdict
     show_default=True,
     help="Pictures judged at once.",
 )
+@product_option
 @threads_option
 @megapixels_option
 @quiet_option
@@ -46,6 +48,7 @@ def inspect_command(
     overlay: Path | None,
     fail_on_reject: bool,
     workers: int,
+    product: str | None,
     threads: int | None,
     max_megapixels: float,
     quiet: bool,
@@ -64,12 +67,13 @@ def inspect_command(
     A picture that cannot be judged does not stop the others; the exit status is then 1.
     """
     inspector = load(model, threads=threads, max_megapixels=max_megapixels)
+    inspector.limits(product)  # before a folder is made
     paths = _listed(images)
     overlays = None if overlay is None else _overlays(overlay, paths)
     inspections = []
     # on one terminal the lines would run into a bar, and show the progress anyway
     with Bars(quiet=quiet or (not as_json and sys.stdout.isatty())) as bars:
-        for done, inspection in enumerate(inspector.inspect_all(paths, workers=workers)):
+        for done, inspection in enumerate(inspector.inspect_all(paths, workers=workers, product=product)):
             if overlays is not None and inspection.map is not None:
                 write_overlay(overlays[done], inspection, max_megapixels, caption=paths[done].name)
             if not as_json:
@@ -90,9 +94,11 @@ def inspect_command(
 
 
 def asdict_without_map(inspection: Inspection) -> dict[str, Any]:
-    """An inspection as JSON types; the map is left out for its size."""
+    """An inspection as JSON types; the map is left out for its size, the product where there is none."""
     document = asdict(replace(inspection, map=None))  # first, as it would be copied
     del document["map"]
+    if document["product"] is None:
+        del document["product"]
     return document | {"verdict": inspection.verdict.value, "defects": list(document["defects"])}
 
 

@@ -11,19 +11,21 @@ from sightline.cli.options import (
     PLACE,
     SHARE,
     Size,
-    data_argument,
     json_option,
     megapixels_option,
     quiet_option,
     seed_option,
 )
+from sightline.cli.products import product_documents, product_lines
 from sightline.cli.progress import Bars
 from sightline.datasets.opening import open_dataset
+from sightline.datasets.products import open_products
+from sightline.joint_training import BANKS, Banks, train_products
 from sightline.training import METHODS, TrainConfig, Trained, train
 
 
 @click.command("train")
-@data_argument
+@click.argument("data", nargs=-1, required=True, type=PLACE)
 @click.option("-o", "--output", type=PLACE, required=True, help="Model file to write (.sight).")
 @click.option(
     "--method",
@@ -81,12 +83,18 @@ from sightline.training import METHODS, TrainConfig, Trained, train
     help="Another feature extractor, an ONNX file.  [default: the one that ships]",
 )
 @click.option("--depth", is_flag=True, help="Learn from the depth map beside each picture, NAME.depth.png, as well.")
+@click.option(
+    "--products",
+    "banks",
+    type=click.Choice(BANKS),
+    help="Learn several products: separate, a bank and a threshold for each; unified, one for all.",
+)
 @seed_option("Of everything that is drawn at random.")
 @megapixels_option
 @quiet_option
 @json_option
 def train_command(
-    data: Path,
+    data: tuple[Path, ...],
     output: Path,
     method: Literal["patchcore", "padim"],
     max_overkill: float,
@@ -98,6 +106,7 @@ def train_command(
     bit_depth: int | None,
     backbone: Path | None,
     depth: bool,
+    banks: Banks | None,
     seed: int,
     max_megapixels: float,
     quiet: bool,
@@ -109,7 +118,15 @@ def train_command(
     is understood. Every good training picture both trains and calibrates the model; no defects are needed. The
     threshold is set so that at most --max-overkill of good parts are rejected. The same pictures, options and seed
     give the same file.
+
+    With --products there are several DATA, one per product, each PATH or NAME=PATH; or one folder whose subfolders they
+    are. A model with separate banks is told at run time which product it sees.
+
+    \b
+      sightline train tile=pictures/tile cap=pictures/cap -o line.sight --products separate
     """
+    if banks is None and len(data) > 1:
+        raise click.UsageError("several DATA are several products; give --products separate or --products unified.")
     config = TrainConfig(
         method=method,
         size=size,
@@ -125,16 +142,18 @@ def train_command(
         depth=depth,
     )
     started = time.monotonic()
-    dataset = open_dataset(data)
     with Bars(quiet=quiet) as bars:
-        trained = train(dataset, output, config, bars)
+        if banks is None:
+            trained = train(open_dataset(data[0]), output, config, bars)
+        else:
+            trained = train_products(open_products([str(place) for place in data]), output, banks, config, bars)
     seconds = time.monotonic() - started
     click.echo(json.dumps(_document(trained, seconds), indent=2) if as_json else "\n".join(_lines(trained, seconds)))
 
 
 def _document(trained: Trained, seconds: float) -> dict[str, object]:
     manifest, thresholds = trained.bundle.manifest, trained.bundle.manifest.thresholds
-    return {
+    document: dict[str, object] = {
         "model": str(trained.bundle.path),
         "model_id": trained.bundle.model_id,
         "method": manifest.method,
@@ -149,6 +168,7 @@ def _document(trained: Trained, seconds: float) -> dict[str, object]:
         "unusual": [{"image": str(item.path), "score": item.score} for item in trained.unusual],
         "warnings": list(trained.warnings),
     }
+    return document | ({"products": product_documents(manifest)} if manifest.products else {})
 
 
 def _lines(trained: Trained, seconds: float) -> list[str]:
@@ -164,6 +184,7 @@ def _lines(trained: Trained, seconds: float) -> list[str]:
         f"  rule       {thresholds.rule}",
         f"  promise    {thresholds.promise}",
     ]
+    lines += [f"  product    {line}" for line in product_lines(manifest)]
     if trained.unusual:
         lines.append(
             "look at these training pictures, which are unlike the others; a defect among the good shows here:"

@@ -38,8 +38,11 @@ class GraphDetector:
         self._config = FeatureConfig(bit_depth=bit_depth)
         self.takes_depth = takes_depth(self._session)
 
-    def score(self, frame: Frame) -> AnomalyMap:
+    def score(self, frame: Frame, product: int | None = None) -> AnomalyMap:
         """Score one frame.
+
+        Args:
+            product: which of several the graph is to judge; None where it has no such input.
 
         Raises:
             FrameError: its bit depth is not the model's, it lacks a depth map or has one that the model has no use
@@ -50,7 +53,7 @@ class GraphDetector:
                 f"{frame.source or 'frame'}: has a depth map, but the model learned from pictures alone. "
                 "Leave it out, or train with --depth."
             )
-        score, values = run_image(self._session, frame, self._config, ("score", "map"))
+        score, values = run_image(self._session, frame, self._config, ("score", "map"), product)
         return AnomalyMap(score=float(score), values=values)
 
 

@@ -7,7 +7,7 @@ image (H, W, C) -> antialiased resize -> RGB in 0..1 -> backbone, tile by tile w
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import onnx
@@ -109,9 +109,16 @@ def image_input(config: FeatureConfig) -> tuple[str, int, Sequence[str | int]]:
 
 
 def run_image(
-    session: ort.InferenceSession, frame: Frame, config: FeatureConfig, outputs: Sequence[str] | None = None
+    session: ort.InferenceSession,
+    frame: Frame,
+    config: FeatureConfig,
+    outputs: Sequence[str] | None = None,
+    product: int | None = None,
 ) -> list[FloatArray]:
     """Run a graph that starts at `image` for the outputs named; None: all, in the graph's order.
+
+    Args:
+        product: which of several the graph is to judge; None where it has no such input.
 
     Raises:
         FrameError: the frame's depth is not the one that the graph scales by, or the graph fails on it. 12 significant
@@ -122,7 +129,9 @@ def run_image(
             f"{frame.source or 'frame'}: has {frame.bit_depth} bits per channel, the model was trained on "
             f"{config.bit_depth}. Give pictures as the camera made them at training."
         )
-    feeds = {"image": frame.pixels}
+    feeds: dict[str, NDArray[Any]] = {"image": frame.pixels}
+    if product is not None:
+        feeds["product"] = np.array(product, np.int64)
     if takes_depth(session):
         if frame.depth is None:
             raise FrameError(f"{frame.source or 'frame'}: the model needs a depth map with the picture. Give both.")
