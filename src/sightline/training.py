@@ -10,12 +10,12 @@ from typing import Literal
 
 import numpy as np
 
-from sightline.bundle import Bundle, load, save
+from sightline.bundle import WINDOW_HASH, Bundle, load, save
 from sightline.datasets.dataset import GOOD, Dataset, Sample
 from sightline.datasets.frames import FrameFiles
 from sightline.errors import DatasetError, FrameError, OptionError
 from sightline.evaluation.intervals import between_0_and_1
-from sightline.evaluation.thresholds import for_overkill
+from sightline.evaluation.thresholds import Threshold, for_overkill
 from sightline.files import refuse_unwritable
 from sightline.imaging.decode import read_frame
 from sightline.manifest import Calibration, InputSpec, JsonScalar, Manifest, Provenance, Thresholds, printable
@@ -25,9 +25,12 @@ from sightline.models.features import FeatureConfig, Progress
 from sightline.models.padim import fit as fit_padim
 from sightline.models.patchcore import PatchCoreConfig
 from sightline.models.patchcore import fit as fit_patchcore
+from sightline.models.window import Window
 
 METHODS = ("patchcore", "padim")
 FEW_IMAGES = 50
+LEAST_MEMORY_MIB = 576
+_RUNTIME_MIB = 512  # of the process: interpreter, runtime, one picture and its feature maps, the model being written
 _DIMENSIONS = 64  # a graph with a bank of 4,000 then takes 0.6 of resnet18 (benchmarks/latency.py)
 _BIT_DEPTHS = (10, 12, 14, 16)  # of cameras; a dark scene uses fewer values than its camera has
 _SHORT_SIDE_PX, _LONG_SIDE_PX = 256, 1024  # of the automatic working size
@@ -44,7 +47,7 @@ class TrainConfig:
     dimensions: int | None = None  # of a patch feature; None: 64, or as many as the backbone has
     bank: int | None = None  # patches that PatchCore keeps; None: 1 % of all, 1,000 to 8,000
     max_overkill: float = 0.01
-    memory_mib: int = 2048
+    memory_mib: int = 2048  # of the whole process, with pictures up to some 1024 px as the backbone sees them
     bit_depth: int | None = None  # significant bits of 16-bit pictures; None: from the pictures
     max_megapixels: float = 50.0
     backbone: Path | None = None  # None: the one that ships
@@ -79,14 +82,20 @@ class Trained:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Look:
+class Look:
     """What a first pass over the training pictures showed."""
 
     paths: list[Path]
     shapes: list[tuple[int, int]]  # height, width
+    hashes: list[str]  # SHA-256 of each one's pixels, hex
+    highest: int  # value of any pixel
     bit_depth: int
-    sha256: str
     warnings: list[str]
+
+    @property
+    def sha256(self) -> str:
+        """Of all pictures together, in order."""
+        return hashlib.sha256(bytes.fromhex("".join(self.hashes))).hexdigest()
 
 
 def train(dataset: Dataset, output: Path, config: TrainConfig, progress: Progress | None = None) -> Trained:
@@ -98,7 +107,7 @@ def train(dataset: Dataset, output: Path, config: TrainConfig, progress: Progres
     """
     refuse_unwritable(output)
     backbone = load_backbone(config.backbone)
-    look = _look_at(dataset, config, progress)
+    look = look_at(dataset, config, progress)
     height, width = config.size or working_size(look.shapes, backbone.multiple)
     usual = min(_DIMENSIONS, sum(backbone.channels))
     features = FeatureConfig(
@@ -114,20 +123,26 @@ def train(dataset: Dataset, output: Path, config: TrainConfig, progress: Progres
     if not np.isfinite(fitted.good_scores).all():
         raise DatasetError(f"{dataset.root}: the model gives no finite scores on these pictures. Check them.")
     threshold = for_overkill(fitted.good_scores, config.max_overkill)
-    thresholds = Thresholds(
+    thresholds = limits_of(threshold)
+    graph = fitted.graph.SerializeToString(deterministic=True)
+    window = window_of(look.hashes, fitted)
+    save(output, graph, _manifest(dataset, look, config, backbone, fitted, graph, window, thresholds), window)
+    return Trained(
+        bundle=load(output),
+        images=len(look.paths),
+        unusual=unusual(look.paths, fitted.good_scores),
+        warnings=(*look.warnings, *few(len(look.paths)), *threshold.warnings),
+    )
+
+
+def limits_of(threshold: Threshold) -> Thresholds:
+    """A threshold set from good parts as a manifest has it, without a REVIEW band."""
+    return Thresholds(
         reject=threshold.value,
         review=None,
         rule=threshold.rule,
         promise=threshold.promise,
         max_overkill=threshold.guarantee.rate if threshold.guarantee else None,
-    )
-    graph = fitted.graph.SerializeToString(deterministic=True)
-    save(output, graph, _manifest(dataset, look, config, backbone, fitted, graph, thresholds))
-    return Trained(
-        bundle=load(output),
-        images=len(look.paths),
-        unusual=_unusual(look.paths, fitted.good_scores),
-        warnings=(*look.warnings, *threshold.warnings),
     )
 
 
@@ -141,7 +156,14 @@ def working_size(shapes: Sequence[tuple[int, int]], multiple: int) -> tuple[int,
     return (_SHORT_SIDE_PX, long) if ratio >= 1 else (long, _SHORT_SIDE_PX)
 
 
-def _look_at(dataset: Dataset, config: TrainConfig, progress: Progress | None) -> _Look:
+def few(images: int) -> list[str]:
+    """A warning where so many good pictures are few."""
+    if images >= FEW_IMAGES:
+        return []
+    return [f"{images} good pictures are few; from {FEW_IMAGES} on the limits are more reliable."]
+
+
+def look_at(dataset: Dataset, config: TrainConfig, progress: Progress | None) -> Look:
     samples = dataset.train_good
     if not samples:
         raise DatasetError(f"{dataset.root}: no good pictures to learn from. {_where_good_belongs(dataset)}")
@@ -149,7 +171,8 @@ def _look_at(dataset: Dataset, config: TrainConfig, progress: Progress | None) -
     shapes: list[tuple[int, int]] = []
     depths: dict[int, Path] = {}
     unreadable: list[str] = []
-    highest, digest = 0, hashlib.sha256()
+    hashes: list[str] = []
+    highest = 0
     for done, sample in enumerate(samples):
         try:
             frame = read_frame(sample.path, max_megapixels=config.max_megapixels)
@@ -160,7 +183,7 @@ def _look_at(dataset: Dataset, config: TrainConfig, progress: Progress | None) -
         shapes.append((frame.height, frame.width))
         depths.setdefault(frame.pixels.dtype.itemsize * 8, sample.path)
         highest = max(highest, int(frame.pixels.max()))
-        digest.update(hashlib.sha256(frame.pixels.tobytes()).digest())
+        hashes.append(hashlib.sha256(frame.pixels.tobytes()).hexdigest())
         if progress:
             progress("reading", done + 1, len(samples))
     if not readable:
@@ -171,15 +194,13 @@ def _look_at(dataset: Dataset, config: TrainConfig, progress: Progress | None) -
             "makes them."
         )
     warnings = [*_about_defects(dataset), *(f"left out: {reason}" for reason in unreadable)]
-    if len(readable) < FEW_IMAGES:
-        warnings.append(f"{len(readable)} good pictures are few; from {FEW_IMAGES} on the limits are more reliable.")
     depth = 8 if 8 in depths else config.bit_depth or next(bits for bits in _BIT_DEPTHS if highest < 1 << bits)
     if highest >= 1 << depth:
         raise OptionError(
             f"{dataset.root}: pictures have values up to {highest}, which {depth} bits cannot hold; "
             f"set the bit depth to {highest.bit_length()} or leave it out."
         )
-    return _Look(paths=readable, shapes=shapes, bit_depth=depth, sha256=digest.hexdigest(), warnings=warnings)
+    return Look(paths=readable, shapes=shapes, hashes=hashes, highest=highest, bit_depth=depth, warnings=warnings)
 
 
 def _about_defects(dataset: Dataset) -> list[str]:
@@ -208,23 +229,39 @@ def _fit(
     if config.method == "padim":
         return fit_padim(frames, backbone, features, progress)
     limits = PatchCoreConfig().bank_limits if config.bank is None else (config.bank, config.bank)
-    settings = PatchCoreConfig(bank_limits=limits, memory_bytes=config.memory_mib * 2**20, seed=config.seed)
+    settings = PatchCoreConfig(bank_limits=limits, memory_bytes=patch_bytes(config.memory_mib), seed=config.seed)
     return fit_patchcore(frames, backbone, features, settings, progress)
+
+
+def patch_bytes(memory_mib: int) -> int:
+    """What is left for patches of the memory that the whole process may take; OptionError if that is too little."""
+    if memory_mib < LEAST_MEMORY_MIB:
+        raise OptionError(f"memory {memory_mib} MiB is too little to train; give at least {LEAST_MEMORY_MIB} MiB.")
+    return (memory_mib - _RUNTIME_MIB) * 2**20
+
+
+def window_of(hashes: Sequence[str], fitted: FittedDetector) -> bytes | None:
+    """What the file keeps so that the model can be extended; None if the method cannot."""
+    if fitted.memory is None:
+        return None
+    return Window(images=tuple(hashes), scores=fitted.good_scores, memory=fitted.memory).to_bytes()
 
 
 def _manifest(
     dataset: Dataset,
-    look: _Look,
+    look: Look,
     config: TrainConfig,
     backbone: Backbone,
     fitted: FittedDetector,
     graph: bytes,
+    window: bytes | None,
     thresholds: Thresholds,
 ) -> Manifest:
     settings: dict[str, JsonScalar] = {
         "dimensions": fitted.features.dimensions,
         "max_overkill": config.max_overkill,
         **fitted.settings,
+        **({WINDOW_HASH: hashlib.sha256(window).hexdigest()} if window else {}),
     }
     return Manifest(
         sightline_version=version("sightline"),
@@ -250,7 +287,7 @@ def _manifest(
     )
 
 
-def _unusual(paths: Sequence[Path], scores: np.ndarray, most: int = 10) -> tuple[Unusual, ...]:
+def unusual(paths: Sequence[Path], scores: np.ndarray, most: int = 10) -> tuple[Unusual, ...]:
     """Pictures beyond the far outer fence, third quartile plus three interquartile ranges (Tukey 1977)."""
     low, high = np.quantile(scores, [0.25, 0.75])
     fence = high + 3 * (high - low)

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Literal
 
 import click
+from click.core import ParameterSource
 
 from sightline.cli.options import (
     PLACE,
@@ -19,7 +20,10 @@ from sightline.cli.options import (
 )
 from sightline.cli.progress import Bars
 from sightline.datasets.opening import open_dataset
-from sightline.training import METHODS, TrainConfig, Trained, train
+from sightline.extending import ExtendConfig
+from sightline.extending import extend as extend_model
+from sightline.models.folds import FEWEST_FRAMES
+from sightline.training import LEAST_MEMORY_MIB, METHODS, TrainConfig, Trained, train
 
 
 @click.command("train")
@@ -63,11 +67,11 @@ from sightline.training import METHODS, TrainConfig, Trained, train
 )
 @click.option(
     "--memory-mib",
-    type=click.IntRange(min=64),
+    type=click.IntRange(min=LEAST_MEMORY_MIB),
     metavar="MIB",
     default=2048,
     show_default=True,
-    help="Limit for the patches held while learning.",
+    help="Limit for the memory of learning.",
 )
 @click.option(
     "--bit-depth",
@@ -81,6 +85,18 @@ from sightline.training import METHODS, TrainConfig, Trained, train
     help="Another feature extractor, an ONNX file.  [default: the one that ships]",
 )
 @seed_option("Of everything that is drawn at random.")
+@click.option(
+    "--extend",
+    type=PLACE,
+    metavar="MODEL",
+    help="Learn in addition to what this model remembers; what it fixes stays.",
+)
+@click.option(
+    "--window",
+    type=click.IntRange(min=FEWEST_FRAMES),
+    metavar="NUMBER",
+    help="With --extend: most pictures remembered; the oldest are forgotten.  [default: all]",
+)
 @megapixels_option
 @quiet_option
 @json_option
@@ -97,6 +113,8 @@ def train_command(
     bit_depth: int | None,
     backbone: Path | None,
     seed: int,
+    extend: Path | None,
+    window: int | None,
     max_megapixels: float,
     quiet: bool,
     as_json: bool,
@@ -107,7 +125,12 @@ def train_command(
     is understood. Every good training picture both trains and calibrates the model; no defects are needed. The
     threshold is set so that at most --max-overkill of good parts are rejected. The same pictures, options and seed
     give the same file.
+
+    With --extend MODEL the pictures in DATA are learnt beside those that MODEL remembers, by its own features, and
+    --window forgets the oldest. Give only parts that are confirmed to be good.
     """
+    if window is not None and extend is None:
+        raise click.UsageError("--window is for --extend MODEL; give both or neither.")
     config = TrainConfig(
         method=method,
         size=size,
@@ -124,13 +147,40 @@ def train_command(
     started = time.monotonic()
     dataset = open_dataset(data)
     with Bars(quiet=quiet) as bars:
-        trained = train(dataset, output, config, bars)
+        if extend is None:
+            trained = train(dataset, output, config, bars)
+        else:
+            trained = extend_model(dataset, extend, output, _extension(config, window), bars)
     seconds = time.monotonic() - started
     click.echo(json.dumps(_document(trained, seconds), indent=2) if as_json else "\n".join(_lines(trained, seconds)))
 
 
+def _extension(config: TrainConfig, window: int | None) -> ExtendConfig:
+    """The options as extending takes them: what was not given on the command line is as the model has it."""
+    context = click.get_current_context()
+
+    def given(name: str) -> bool:
+        return context.get_parameter_source(name) is not ParameterSource.DEFAULT
+
+    return ExtendConfig(
+        window=window,
+        max_overkill=config.max_overkill if given("max_overkill") else None,
+        bank=config.bank,
+        memory_mib=config.memory_mib,
+        max_megapixels=config.max_megapixels,
+        method=config.method if given("method") else None,
+        size=config.size,
+        tile=config.tile,
+        dimensions=config.dimensions,
+        bit_depth=config.bit_depth,
+        backbone=config.backbone,
+        seed=config.seed if given("seed") else None,
+    )
+
+
 def _document(trained: Trained, seconds: float) -> dict[str, object]:
     manifest, thresholds = trained.bundle.manifest, trained.bundle.manifest.thresholds
+    made = manifest.provenance.config
     return {
         "model": str(trained.bundle.path),
         "model_id": trained.bundle.model_id,
@@ -144,12 +194,15 @@ def _document(trained: Trained, seconds: float) -> dict[str, object]:
         "seconds": round(seconds, 2),
         "unusual": [{"image": str(item.path), "score": item.score} for item in trained.unusual],
         "warnings": list(trained.warnings),
+        **{key: made[key] for key in ("extended_from", "added", "forgotten") if key in made},
     }
 
 
 def _lines(trained: Trained, seconds: float) -> list[str]:
     manifest, thresholds = trained.bundle.manifest, trained.bundle.manifest.thresholds
     height, width = manifest.working_size
+    made = manifest.provenance.config
+    extended = "extended_from" in made
     lines = [
         f"{trained.bundle.path}: model {trained.bundle.model_id} ({manifest.method}) from {trained.images} good "
         f"pictures in {seconds:.1f} s",
@@ -158,9 +211,15 @@ def _lines(trained: Trained, seconds: float) -> list[str]:
         f"  rule       {thresholds.rule}",
         f"  promise    {thresholds.promise}",
     ]
+    if extended:
+        lines.append(
+            f"  extended   model {made['extended_from']}: {made['added']} added, {made['forgotten']} forgotten"
+        )
     if trained.unusual:
         lines.append(
-            "look at these training pictures, which are unlike the others; a defect among the good shows here:"
+            "look at these added pictures, which the old model rejects; a defect among the good shows here:"
+            if extended
+            else "look at these training pictures, which are unlike the others; a defect among the good shows here:"
         )
         lines += [f"  {item.score:10.4g}  {item.path}" for item in trained.unusual]
     return [*lines, *(f"warning: {warning}" for warning in trained.warnings)]
