@@ -247,12 +247,10 @@ def _max_overkill(bundle: Bundle, config: ExtendConfig) -> float:
 
 
 def _calibration(window: Window, added: int, fitted: FittedDetector) -> Calibration:
-    how = f"{fitted.calibration}; " if added > 1 else "1 added good image, scored before it was added; "
-    remembered = len(window.images) - added
-    return Calibration(
-        good_scores=tuple(sorted(float(score) for score in window.scores)),
-        source=f"{how}{remembered} scores remembered from when their images were learnt, each by a bank without its image",
-    )
+    how = fitted.calibration if added > 1 else "1 added good image, scored before it was added"
+    if remembered := len(window.images) - added:
+        how += f"; {remembered} scores remembered from when their images were learnt, each by a bank without its image"
+    return Calibration(good_scores=tuple(sorted(float(score) for score in window.scores)), source=how)
 
 
 def _about_rejected(rejected: Sequence[Unusual], bundle: Bundle) -> list[str]:

@@ -57,9 +57,8 @@ def stored_features(graph: bytes, config: FeatureConfig, grid: tuple[int, int]) 
     constants = [tensor for tensor in whole.initializer if tensor.name in needed]
     nodes = [node for node in whole.node if needed.intersection(node.output)]
     features = StoredFeatures(config=config, grid=grid, model=_renamed(nodes, constants, edge.input[0], config))
-    blank = Frame(
-        pixels=np.zeros((16, 16, 1), np.uint8 if config.bit_depth == 8 else np.uint16), bit_depth=config.bit_depth
-    )
+    pixels = np.zeros((16, 16, 1), np.uint8) if config.bit_depth == 8 else np.zeros((16, 16, 1), np.uint16)
+    blank = Frame(pixels=pixels, bit_depth=config.bit_depth)
     (patches,) = features.extract([blank], [0])
     if patches.shape != (grid[0] * grid[1], config.dimensions):
         raise BundleError("has a graph whose patches are not those of its window; train again")
