@@ -3,7 +3,7 @@
     python benchmarks/scale.py [--images 1000 2500 5000 10000] [--memory-mib 2048] [--out DIR]
 
 Each number of images is learnt in a process of its own, whose peak resident memory is what the system counted for it,
-interpreter and runtime included. The images are a few hundred rendered parts under seeded small shifts, noise and changes
+interpreter and runtime included. The images are 200 rendered parts under seeded small shifts, noise and changes
 of light, made when asked for: no file is read, so decoding comes on top. The table goes to benchmarks/results.
 """
 
