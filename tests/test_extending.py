@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import onnx
 import pytest
@@ -103,6 +104,12 @@ def verdicts(model: Path, pictures: list[Pixels]) -> set[Verdict]:
     return {inspector.inspect(pixels).verdict for pixels in pictures}
 
 
+def score(model: Path, pixels: Pixels) -> float:
+    found = sightline.load(model).inspect(pixels).score
+    assert found is not None
+    return found
+
+
 # --- what comes out
 
 
@@ -141,9 +148,7 @@ def test_images_of_a_new_look_are_calibrated_by_one_another_and_never_by_their_o
     window = window_of(result.bundle)
     assert np.array_equal(window.scores[:12], window_of(first).scores)
     new = [part(seed, 60) for seed in range(100, 120)]
-    old_scores, new_scores = (
-        [sightline.load(model).inspect(pixels).score or 0 for pixels in new] for model in (first, output)
-    )
+    old_scores, new_scores = ([score(model, pixels) for pixels in new] for model in (first, output))
     assert window.scores[12:].max() < 0.5 * min(old_scores)  # the others' look is known
     assert window.scores[12:].min() > 20 * max(new_scores)  # but not the image itself
 
@@ -151,7 +156,7 @@ def test_images_of_a_new_look_are_calibrated_by_one_another_and_never_by_their_o
 def test_a_single_image_is_scored_by_what_was_known_before_it(first: Path, make: MakeFolder, output: Path) -> None:
     bundle = extended(make("single", range(100, 101), 60), first, output).bundle
     score = window_of(bundle).scores[-1]
-    assert score == pytest.approx(sightline.load(first).inspect(part(100, 60)).score, rel=0.05)
+    assert score == pytest.approx(score(first, part(100, 60)), rel=0.05)
     assert bundle.manifest.calibration.source == (
         "1 added good image, scored before it was added; 12 scores remembered from when their images were learnt, each "
         "by a bank without its image"
@@ -231,7 +236,7 @@ def test_extending_again_and_again_keeps_the_features_and_the_graph_from_growing
             [(node.op_type, *node.output) for node in onnx.load_model_from_string(load(model).graph).graph.node]
         )
     assert nodes[0] == nodes[1] == nodes[2]
-    assert sightline.load(model).inspect(part(120)).score == pytest.approx(
+    assert score(model, part(120)) == pytest.approx(
         window_of(model).scores.mean(), rel=1
     )  # of the same order: the patches of three extensions are by the same features
 
@@ -242,9 +247,7 @@ def test_extending_in_steps_ends_much_like_extending_at_once(first: Path, make: 
     extended(make("one", range(100, 110), 60), first, half)
     extended(make("two", range(110, 120), 60), half, steps)
     assert window_of(steps).images == window_of(at_once).images
-    scores = [
-        [sightline.load(model).inspect(part(seed, 60)).score for seed in range(300, 306)] for model in (at_once, steps)
-    ]
+    scores = [[score(model, part(seed, 60)) for seed in range(300, 306)] for model in (at_once, steps)]
     np.testing.assert_allclose(scores[0], scores[1], rtol=0.25)
 
 
@@ -336,7 +339,7 @@ def test_another_backbone_is_refused_and_the_models_own_accepted(
 def test_pictures_of_another_depth_are_refused(first: Path, output: Path, tmp_path: Path) -> None:
     (tmp_path / "deep").mkdir()
     for seed in range(5):
-        write_png(tmp_path / "deep" / f"{seed}.png", (16 * part(seed).astype(np.uint16)))
+        assert cv2.imwrite(str(tmp_path / "deep" / f"{seed}.png"), 16 * part(seed).astype(np.uint16))
     message = refusal(tmp_path / "deep", first, output, DatasetError)
     assert "the pictures have 16 bits and values up to" in message
 

@@ -29,7 +29,7 @@ from sightline.models.window import Window
 
 METHODS = ("patchcore", "padim")
 FEW_IMAGES = 50
-LEAST_MEMORY_MIB = 576
+LEAST_MEMORY_MIB = 768  # the projection alone takes some 680 at its peak, before any patch is held
 _RUNTIME_MIB = 512  # of the process: interpreter, runtime, one picture and its feature maps, the model being written
 _DIMENSIONS = 64  # a graph with a bank of 4,000 then takes 0.6 of resnet18 (benchmarks/latency.py)
 _BIT_DEPTHS = (10, 12, 14, 16)  # of cameras; a dark scene uses fewer values than its camera has

@@ -53,7 +53,7 @@ def test_the_same_pictures_options_and_seed_give_the_same_file(
 
 def test_the_options_reach_the_model(document: Document, good: Path, tmp_path: Path) -> None:
     output = tmp_path / "part.sight"
-    options = ["--size", "192x128", "--tile", 112, "--dimensions", 16, "--bank", 40, "--memory-mib", 576]
+    options = ["--size", "192x128", "--tile", 112, "--dimensions", 16, "--bank", 40, "--memory-mib", 768]
     found = document("train", good, "-o", output, *options, "--max-overkill", 0.2, "--seed", 7)
     manifest = load(output).manifest
     assert (manifest.working_size, manifest.tile) == ((128, 192), 112)

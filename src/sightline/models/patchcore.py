@@ -23,7 +23,7 @@ from sightline.models.window import Memory, Window
 from sightline.records import FloatArray
 
 _ROWS_PER_PRODUCT = 256  # a block of distances to a bank of 4,000 takes 4 MB and stays in the cache
-_REMEMBERED_BANKS = 2  # so many patches times the bank's are remembered, so that forgetting leaves no holes
+_REMEMBERED_BANKS = 2  # times the bank's patches are remembered, to fill the holes of forgetting: docs/extending.md
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
