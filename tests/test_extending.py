@@ -155,8 +155,8 @@ def test_images_of_a_new_look_are_calibrated_by_one_another_and_never_by_their_o
 
 def test_a_single_image_is_scored_by_what_was_known_before_it(first: Path, make: MakeFolder, output: Path) -> None:
     bundle = extended(make("single", range(100, 101), 60), first, output).bundle
-    score = window_of(bundle).scores[-1]
-    assert score == pytest.approx(score(first, part(100, 60)), rel=0.05)
+    own = window_of(bundle).scores[-1]
+    assert own == pytest.approx(score(first, part(100, 60)), rel=0.05)
     assert bundle.manifest.calibration.source == (
         "1 added good image, scored before it was added; 12 scores remembered from when their images were learnt, each "
         "by a bank without its image"
