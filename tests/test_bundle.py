@@ -158,6 +158,28 @@ def test_a_sixteen_bit_model_is_loaded(tmp_path: Path) -> None:
     assert bundle.load(tmp_path / "deep.sight").manifest == manifest
 
 
+def with_window(window: bytes) -> Manifest:
+    provenance = small_manifest().provenance
+    named = {**provenance.config, bundle.WINDOW_HASH: hashlib.sha256(window).hexdigest()}
+    return replace(small_manifest(), provenance=replace(provenance, config=named))
+
+
+def test_a_window_is_kept_as_a_third_entry_and_held_to_its_hash(tmp_path: Path) -> None:
+    path = tmp_path / "extendable.sight"
+    bundle.save(path, small_graph(), with_window(b"what is remembered"), b"what is remembered")
+    assert bundle.load(path).window == b"what is remembered"
+    entries = [("manifest.json", to_json(with_window(b"what is remembered"))), ("model.onnx", small_graph())]
+    path.write_bytes(zipped(*entries))
+    assert "has no window.bin, which its manifest names" in refusal(path)
+    path.write_bytes(zipped(*entries, ("window.bin", b"what was altered")))
+    assert "window.bin is not the window of images the manifest names" in refusal(path)
+
+
+def test_a_window_that_the_manifest_does_not_name_is_not_saved(tmp_path: Path) -> None:
+    with pytest.raises(BundleError, match="not the window"):
+        bundle.save(tmp_path / "x.sight", small_graph(), small_manifest(), b"what is remembered")
+
+
 def test_a_changed_threshold_changes_the_model_id_and_keeps_the_graph(sight: Path) -> None:
     before = bundle.load(sight)
     thresholds = replace(before.manifest.thresholds, reject=4.0)
@@ -224,6 +246,7 @@ CONTAINERS: dict[str, tuple[Callable[[], bytes], str]] = {
     "no-graph": (lambda: zipped(("manifest.json", to_json(small_manifest()))), "has no model.onnx"),
     "extra-entry": (lambda: with_extra("notes.txt"), "'notes.txt', which does not belong"),
     "torch-file": (lambda: zipped(("archive/data.pkl", b"\x80\x02.")), "has no manifest.json"),
+    "unnamed-window": (lambda: with_extra("window.bin"), "window.bin is not the window of images the manifest names"),
     "duplicate": (lambda: with_extra("model.onnx"), "'model.onnx' twice"),
     "traversal": (lambda: with_extra("../../evil"), "leads out of the file"),
     "back-slash-traversal": (lambda: with_extra("..\\evil"), "leads out of the file"),

@@ -1,9 +1,9 @@
 """The `.sight` file: a model's graph and its manifest in one ZIP that is never unpickled and never trusted.
 
-It holds exactly `manifest.json` and `model.onnx`, stored without compression, with fixed order, times and permissions:
-the same content gives the same bytes, and no entry is larger than the file. Hashes show damage and careless edits; they
-are not a signature. A graph that loads is plain ONNX that reads no file and runs no foreign code, but how much memory
-and time it takes when run is for whoever runs it to bound.
+It holds exactly `manifest.json`, `model.onnx` and, where the model can be extended, `window.bin`, stored without
+compression, with fixed order, times and permissions: the same content gives the same bytes, and no entry is larger
+than the file. Hashes show damage and careless edits; they are not a signature. A graph that loads is plain ONNX that
+reads no file and runs no foreign code, but how much memory and time it takes when run is for whoever runs it to bound.
 """
 
 import hashlib
@@ -27,9 +27,11 @@ from sightline.manifest import AGAIN, Manifest, from_json, model_id, one_line, q
 
 MANIFEST_NAME = "manifest.json"
 GRAPH_NAME = "model.onnx"
+WINDOW_NAME = "window.bin"  # what `sightline train --extend` needs; in no file whose manifest does not name its hash
+WINDOW_HASH = "window_sha256"  # in the manifest's `provenance.config`
 MAX_FILE_BYTES = 1 << 30
-MAX_ENTRY_BYTES = {MANIFEST_NAME: 64 << 20, GRAPH_NAME: 1 << 30}
-MAX_DIRECTORY_BYTES = 64 << 10  # of the ZIP's list of entries; ours takes 115
+MAX_ENTRY_BYTES = {MANIFEST_NAME: 64 << 20, GRAPH_NAME: 1 << 30, WINDOW_NAME: 1 << 30}
+MAX_DIRECTORY_BYTES = 64 << 10  # of the ZIP's list of entries; ours takes 171
 MAX_WIRE_FIELDS = 300_000  # of the graph's protobuf; a network of 500 nodes has about 10,000
 MAX_TENSOR_BYTES = 1 << 30  # of all constants together, by their declared shapes
 
@@ -82,12 +84,13 @@ class Bundle:
     graph: bytes = field(repr=False)
     model_id: str  # 12 hex digits; changes with the graph and with the thresholds
     path: Path
+    window: bytes | None = field(default=None, repr=False)  # as its hash says, else unchecked; None: not extendable
 
 
-def save(path: str | os.PathLike[str], graph: bytes, manifest: Manifest) -> None:
+def save(path: str | os.PathLike[str], graph: bytes, manifest: Manifest, window: bytes | None = None) -> None:
     """Write a `.sight` file in one step: whatever happens, `path` holds the whole new file or what it held before.
 
-    A changed threshold is `dataclasses.replace` on the manifest and `save` with the same graph.
+    A changed threshold is `dataclasses.replace` on the manifest and `save` with the same graph and window.
 
     Raises:
         BundleError: `load` would refuse the result.
@@ -95,7 +98,7 @@ def save(path: str | os.PathLike[str], graph: bytes, manifest: Manifest) -> None
     """
     path = Path(path)
     try:
-        packed = _packed(graph, manifest)
+        packed = _packed(graph, manifest, window)
     except BundleError as error:
         raise BundleError(f"{path}: {error}.") from error
     write_bytes(path, packed)
@@ -113,15 +116,16 @@ def load(path: str | os.PathLike[str]) -> Bundle:
         try:
             size = _regular_size(path)
             with path.open("rb") as file:
-                manifest, graph = _unpacked(file, size)
+                manifest, graph, window = _unpacked(file, size)
         except PermissionError as error:
             raise BundleError("no permission to read it; change its permissions") from error
         except _DAMAGE as error:
             raise BundleError(f"cannot be read ({one_line(error)}); {AGAIN}") from error
+        _check_window(window, manifest)
         _check_graph(graph, manifest)
     except BundleError as error:
         raise BundleError(f"{path}: {error}.") from error
-    return Bundle(manifest=manifest, graph=graph, model_id=model_id(manifest), path=path)
+    return Bundle(manifest=manifest, graph=graph, model_id=model_id(manifest), path=path, window=window)
 
 
 def extract_graph(bundle: Bundle, path: str | os.PathLike[str]) -> None:
@@ -133,9 +137,12 @@ def extract_graph(bundle: Bundle, path: str | os.PathLike[str]) -> None:
     write_bytes(Path(path), bundle.graph)
 
 
-def _packed(graph: bytes, manifest: Manifest) -> bytes:
+def _packed(graph: bytes, manifest: Manifest, window: bytes | None = None) -> bytes:
+    _check_window(window, manifest)
     _check_graph(graph, manifest)
     contents = {MANIFEST_NAME: to_json(manifest), GRAPH_NAME: graph}
+    if window is not None:
+        contents[WINDOW_NAME] = window
     buffer = BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as archive:
         for name, content in contents.items():
@@ -165,7 +172,7 @@ def _regular_size(path: Path) -> int:
     return status.st_size
 
 
-def _unpacked(file: BinaryIO, size: int) -> tuple[Manifest, bytes]:
+def _unpacked(file: BinaryIO, size: int) -> tuple[Manifest, bytes, bytes | None]:
     _check_ends(file, size)
     with zipfile.ZipFile(file) as archive:
         entries: dict[str, zipfile.ZipInfo] = {}
@@ -182,7 +189,8 @@ def _unpacked(file: BinaryIO, size: int) -> tuple[Manifest, bytes]:
             raise BundleError(f"has no {GRAPH_NAME}; {AGAIN}")
         if extra := sorted(entries.keys() - MAX_ENTRY_BYTES.keys()):
             raise BundleError(f"holds {quoted(extra[0])}, which does not belong in a .sight file; {AGAIN}")
-        return manifest, _content(archive, entries[GRAPH_NAME])
+        window = _content(archive, entries[WINDOW_NAME]) if WINDOW_NAME in entries else None
+        return manifest, _content(archive, entries[GRAPH_NAME]), window
 
 
 def _check_ends(file: BinaryIO, size: int) -> None:
@@ -226,6 +234,19 @@ def _content(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> bytes:
     if len(content) != entry.file_size:
         raise BundleError(f"{entry.filename} has {len(content)} bytes, declared are {entry.file_size}; {AGAIN}")
     return content
+
+
+def _check_window(window: bytes | None, manifest: Manifest) -> None:
+    """See that these are the bytes the manifest names, or that it names none; what they hold is for `extend` to check.
+
+    Raises:
+        BundleError: one line without the path.
+    """
+    named = manifest.provenance.config.get(WINDOW_HASH)
+    if window is None and named is not None:
+        raise BundleError(f"has no {WINDOW_NAME}, which its manifest names; {AGAIN}")
+    if window is not None and hashlib.sha256(window).hexdigest() != named:
+        raise BundleError(f"{WINDOW_NAME} is not the window of images the manifest names (SHA-256 differs); {AGAIN}")
 
 
 def _check_graph(graph: bytes, manifest: Manifest) -> None:
@@ -345,7 +366,7 @@ def _check_ports(graph: onnx.GraphProto, manifest: Manifest) -> None:
         "input": {"image": (_PIXEL_TYPES[manifest.input.dtype], 3), **product},
         "output": {"score": (onnx.TensorProto.FLOAT, 0), "map": (onnx.TensorProto.FLOAT, 2)},
     }
-    if spec.depth:
+    if manifest.input.depth:
         expected["input"]["depth"] = (onnx.TensorProto.UINT16, 2)
     for side, ports in (("input", graph.input), ("output", graph.output)):
         found = {port.name: _port(port) for port in ports}

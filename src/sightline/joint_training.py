@@ -10,6 +10,7 @@ from typing import Literal
 import numpy as np
 import onnx
 
+from sightline.bundle import WINDOW_HASH
 from sightline.datasets.dataset import Dataset
 from sightline.errors import DatasetError, OptionError
 from sightline.evaluation.intervals import rate
@@ -17,6 +18,7 @@ from sightline.files import refuse_unwritable
 from sightline.manifest import (
     MOST_PRODUCTS,
     Calibration,
+    JsonScalar,
     Manifest,
     Product,
     is_product_name,
@@ -86,6 +88,8 @@ def _check(datasets: Mapping[str, Dataset], banks: Banks, config: TrainConfig) -
             "padim has one Gaussian at each position, which cannot stand for several products; "
             "use separate banks, or patchcore."
         )
+    if config.depth:
+        raise OptionError("several products learn from pictures alone; leave --depth out, or train a model for each.")
     owners: dict[Path, str] = {}
     for name, dataset in datasets.items():
         if not is_product_name(name):
@@ -121,7 +125,10 @@ def _learned(name: str, dataset: Dataset, config: TrainConfig, progress: Progres
 def _separate(learned: Mapping[str, Learned], dataset: str, look: Look) -> Learned:
     every = list(learned.values())
     manifests = [one.manifest for one in every]
-    configs = [manifest.provenance.config for manifest in manifests]
+    configs = [
+        {key: value for key, value in manifest.provenance.config.items() if key != WINDOW_HASH}
+        for manifest in manifests
+    ]
     common = {key: value for key, value in configs[0].items() if all(key in c and c[key] == value for c in configs)}
     products = [
         Product(
@@ -129,9 +136,9 @@ def _separate(learned: Mapping[str, Learned], dataset: str, look: Look) -> Learn
             images=len(one.paths),
             thresholds=one.manifest.thresholds,
             calibration=one.manifest.calibration,
-            config={key: value for key, value in one.manifest.provenance.config.items() if key not in common},
+            config={key: value for key, value in config.items() if key not in common},
         )
-        for name, one in learned.items()
+        for (name, one), config in zip(learned.items(), configs, strict=True)
     ]
     graph = join([onnx.load_model_from_string(one.graph) for one in every]).SerializeToString(deterministic=True)
     manifest = replace(
@@ -183,9 +190,15 @@ def _unified(
                 config={},
             )
         )
-    manifest = replace(learned.manifest, products=tuple(products))
+    provenance = replace(learned.manifest.provenance, config=_without_window(learned.manifest))
+    manifest = replace(learned.manifest, products=tuple(products), provenance=provenance)
     warnings = (*learned.warnings, *_about_products(manifest))
-    return replace(learned, manifest=manifest, unusual=tuple(unusual), warnings=warnings)
+    return replace(learned, manifest=manifest, window=None, unusual=tuple(unusual), warnings=warnings)
+
+
+def _without_window(manifest: Manifest) -> dict[str, JsonScalar]:
+    """What training chose; a model of several products has no window of pictures and cannot be extended."""
+    return {key: value for key, value in manifest.provenance.config.items() if key != WINDOW_HASH}
 
 
 def _about_products(manifest: Manifest) -> list[str]:

@@ -10,12 +10,12 @@ from typing import Literal
 
 import numpy as np
 
-from sightline.bundle import Bundle, load, save
+from sightline.bundle import WINDOW_HASH, Bundle, load, save
 from sightline.datasets.dataset import GOOD, Dataset, Sample
 from sightline.datasets.frames import FrameFiles
 from sightline.errors import DatasetError, FrameError, OptionError
 from sightline.evaluation.intervals import between_0_and_1
-from sightline.evaluation.thresholds import for_overkill
+from sightline.evaluation.thresholds import Threshold, for_overkill
 from sightline.files import refuse_unwritable
 from sightline.imaging.depth import depth_files
 from sightline.manifest import Calibration, InputSpec, JsonScalar, Manifest, Provenance, Thresholds, printable
@@ -26,10 +26,13 @@ from sightline.models.features import FeatureConfig, Progress
 from sightline.models.padim import fit as fit_padim
 from sightline.models.patchcore import PatchCoreConfig
 from sightline.models.patchcore import fit as fit_patchcore
+from sightline.models.window import Window
 from sightline.records import FloatArray
 
 METHODS = ("patchcore", "padim")
 FEW_IMAGES = 50
+LEAST_MEMORY_MIB = 768  # the projection alone takes some 680 at its peak, before any patch is held
+_RUNTIME_MIB = 512  # of the process: interpreter, runtime, one picture and its feature maps, the model being written
 _DIMENSIONS = 64  # a graph with a bank of 4,000 then takes 0.6 of resnet18 (benchmarks/latency.py)
 _BIT_DEPTHS = (10, 12, 14, 16)  # of cameras; a dark scene uses fewer values than its camera has
 _SHORT_SIDE_PX, _LONG_SIDE_PX = 256, 1024  # of the automatic working size
@@ -46,7 +49,7 @@ class TrainConfig:
     dimensions: int | None = None  # of a patch feature; None: 64, or as many as the backbone has
     bank: int | None = None  # patches that PatchCore keeps; None: 1 % of all, 1,000 to 8,000
     max_overkill: float = 0.01
-    memory_mib: int = 2048
+    memory_mib: int = 2048  # of the whole process, with pictures up to some 1024 px as the backbone sees them
     bit_depth: int | None = None  # significant bits of 16-bit pictures; None: from the pictures
     max_megapixels: float = 50.0
     backbone: Path | None = None  # None: the one that ships
@@ -89,6 +92,7 @@ class Learned:
 
     graph: bytes
     manifest: Manifest
+    window: bytes | None = None  # what extending it takes; None: it cannot be extended
     paths: tuple[Path, ...]  # pictures it learned from
     good_scores: FloatArray  # (n,) one for each of them
     unusual: tuple[Unusual, ...]
@@ -101,9 +105,15 @@ class Look:
 
     paths: list[Path]
     shapes: list[tuple[int, int]]  # height, width
+    hashes: list[str]  # SHA-256 of each one's pixels, hex
+    highest: int  # value of any pixel
     bit_depth: int
-    sha256: str
     warnings: list[str]
+
+    @property
+    def sha256(self) -> str:
+        """Of all pictures together, in order."""
+        return hashlib.sha256(bytes.fromhex("".join(self.hashes))).hexdigest()
 
 
 def train(dataset: Dataset, output: Path, config: TrainConfig, progress: Progress | None = None) -> Trained:
@@ -119,7 +129,7 @@ def train(dataset: Dataset, output: Path, config: TrainConfig, progress: Progres
 
 def written(learned: Learned, output: Path) -> Trained:
     """Write a model; raises as `bundle.save`."""
-    save(output, learned.graph, learned.manifest)
+    save(output, learned.graph, learned.manifest, learned.window)
     return Trained(
         bundle=load(output),
         images=len(learned.paths),
@@ -147,21 +157,28 @@ def learn(dataset: Dataset, config: TrainConfig, progress: Progress | None = Non
     if not np.isfinite(fitted.good_scores).all():
         raise DatasetError(f"{dataset.root}: the model gives no finite scores on these pictures. Check them.")
     threshold = for_overkill(fitted.good_scores, config.max_overkill)
-    thresholds = Thresholds(
+    thresholds = limits_of(threshold)
+    graph = fitted.graph.SerializeToString(deterministic=True)
+    window = window_of(look.hashes, fitted)
+    return Learned(
+        graph=graph,
+        window=window,
+        manifest=_manifest(dataset, look, config, backbone, fitted, graph, window, thresholds),
+        paths=tuple(look.paths),
+        good_scores=fitted.good_scores,
+        unusual=most_unusual(look.paths, fitted.good_scores),
+        warnings=(*look.warnings, *few(len(look.paths)), *threshold.warnings),
+    )
+
+
+def limits_of(threshold: Threshold) -> Thresholds:
+    """A threshold set from good parts as a manifest has it, without a REVIEW band."""
+    return Thresholds(
         reject=threshold.value,
         review=None,
         rule=threshold.rule,
         promise=threshold.promise,
         max_overkill=threshold.guarantee.rate if threshold.guarantee else None,
-    )
-    graph = fitted.graph.SerializeToString(deterministic=True)
-    return Learned(
-        graph=graph,
-        manifest=_manifest(dataset, look, config, backbone, fitted, graph, thresholds),
-        paths=tuple(look.paths),
-        good_scores=fitted.good_scores,
-        unusual=most_unusual(look.paths, fitted.good_scores),
-        warnings=(*look.warnings, *threshold.warnings),
     )
 
 
@@ -175,6 +192,13 @@ def working_size(shapes: Sequence[tuple[int, int]], multiple: int) -> tuple[int,
     return (_SHORT_SIDE_PX, long) if ratio >= 1 else (long, _SHORT_SIDE_PX)
 
 
+def few(images: int) -> list[str]:
+    """A warning where so many good pictures are few."""
+    if images >= FEW_IMAGES:
+        return []
+    return [f"{images} good pictures are few; from {FEW_IMAGES} on the limits are more reliable."]
+
+
 def look_at(dataset: Dataset, config: TrainConfig, progress: Progress | None) -> Look:
     """A first pass over the good training pictures; raises DatasetError or OptionError as `train`."""
     samples = dataset.train_good
@@ -184,7 +208,8 @@ def look_at(dataset: Dataset, config: TrainConfig, progress: Progress | None) ->
     shapes: list[tuple[int, int]] = []
     depths: dict[int, Path] = {}
     unreadable: list[str] = []
-    highest, digest = 0, hashlib.sha256()
+    hashes: list[str] = []
+    highest = 0
     frames = FrameFiles(
         paths=[sample.path for sample in samples], max_megapixels=config.max_megapixels, depth=config.depth
     )
@@ -198,9 +223,10 @@ def look_at(dataset: Dataset, config: TrainConfig, progress: Progress | None) ->
         shapes.append((frame.height, frame.width))
         depths.setdefault(frame.pixels.dtype.itemsize * 8, sample.path)
         highest = max(highest, int(frame.pixels.max()))
-        digest.update(hashlib.sha256(frame.pixels.tobytes()).digest())
+        digest = hashlib.sha256(frame.pixels.tobytes())
         if frame.depth is not None:
-            digest.update(hashlib.sha256(frame.depth.tobytes()).digest())
+            digest.update(frame.depth.tobytes())
+        hashes.append(digest.hexdigest())
         if progress:
             progress("reading", done + 1, len(samples))
     if not readable:
@@ -215,15 +241,13 @@ def look_at(dataset: Dataset, config: TrainConfig, progress: Progress | None) ->
         *_about_depth(readable, config),
         *(f"left out: {reason}" for reason in unreadable),
     ]
-    if len(readable) < FEW_IMAGES:
-        warnings.append(f"{len(readable)} good pictures are few; from {FEW_IMAGES} on the limits are more reliable.")
     depth = 8 if 8 in depths else config.bit_depth or next(bits for bits in _BIT_DEPTHS if highest < 1 << bits)
     if highest >= 1 << depth:
         raise OptionError(
             f"{dataset.root}: pictures have values up to {highest}, which {depth} bits cannot hold; "
             f"set the bit depth to {highest.bit_length()} or leave it out."
         )
-    return Look(paths=readable, shapes=shapes, bit_depth=depth, sha256=digest.hexdigest(), warnings=warnings)
+    return Look(paths=readable, shapes=shapes, hashes=hashes, highest=highest, bit_depth=depth, warnings=warnings)
 
 
 def _about_defects(dataset: Dataset) -> list[str]:
@@ -258,9 +282,23 @@ def _fit(
     if config.method == "padim":
         return fit_padim(frames, backbone, features, progress)
     limits = PatchCoreConfig().bank_limits if config.bank is None else (config.bank, config.bank)
-    settings = PatchCoreConfig(bank_limits=limits, memory_bytes=config.memory_mib * 2**20, seed=config.seed)
+    settings = PatchCoreConfig(bank_limits=limits, memory_bytes=patch_bytes(config.memory_mib), seed=config.seed)
     fit = fit_with_depth if config.depth else fit_patchcore
     return fit(frames, backbone, features, settings, progress)
+
+
+def patch_bytes(memory_mib: int) -> int:
+    """What is left for patches of the memory that the whole process may take; OptionError if that is too little."""
+    if memory_mib < LEAST_MEMORY_MIB:
+        raise OptionError(f"memory {memory_mib} MiB is too little to train; give at least {LEAST_MEMORY_MIB} MiB.")
+    return (memory_mib - _RUNTIME_MIB) * 2**20
+
+
+def window_of(hashes: Sequence[str], fitted: FittedDetector) -> bytes | None:
+    """What the file keeps so that the model can be extended; None if the method cannot."""
+    if fitted.memory is None:
+        return None
+    return Window(images=tuple(hashes), scores=fitted.good_scores, memory=fitted.memory).to_bytes()
 
 
 def _manifest(
@@ -270,12 +308,14 @@ def _manifest(
     backbone: Backbone,
     fitted: FittedDetector,
     graph: bytes,
+    window: bytes | None,
     thresholds: Thresholds,
 ) -> Manifest:
     settings: dict[str, JsonScalar] = {
         "dimensions": fitted.features.dimensions,
         "max_overkill": config.max_overkill,
         **fitted.settings,
+        **({WINDOW_HASH: hashlib.sha256(window).hexdigest()} if window else {}),
     }
     return Manifest(
         sightline_version=version("sightline"),

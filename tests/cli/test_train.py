@@ -64,7 +64,7 @@ def test_the_same_pictures_options_and_seed_give_the_same_file(
 
 def test_the_options_reach_the_model(document: Document, good: Path, tmp_path: Path) -> None:
     output = tmp_path / "part.sight"
-    options = ["--size", "192x128", "--tile", 112, "--dimensions", 16, "--bank", 40, "--memory-mib", 64]
+    options = ["--size", "192x128", "--tile", 112, "--dimensions", 16, "--bank", 40, "--memory-mib", 768]
     found = document("train", good, "-o", output, *options, "--max-overkill", 0.2, "--seed", 7)
     manifest = load(output).manifest
     assert (manifest.working_size, manifest.tile) == ((128, 192), 112)
@@ -274,3 +274,33 @@ def test_the_json_of_a_failure_is_no_half_document(sightline: Sightline, tmp_pat
     assert (done.returncode, done.stdout) == (1, "")
     with pytest.raises(json.JSONDecodeError):
         json.loads(done.stderr)
+
+
+def test_a_model_is_extended_and_says_by_how_much(
+    document: Document, picture: Callable[..., None], model: Path, tmp_path: Path
+) -> None:
+    for seed in range(6):
+        picture(tmp_path / f"new/{seed}.png", 50 + seed)
+    before, output = load(model), tmp_path / "next.sight"
+    found = document("train", tmp_path / "new", "--extend", model, "--window", 10, "-o", output, "--quiet")
+    assert (found["extended_from"], found["added"], found["forgotten"]) == (before.model_id, 6, 8)
+    assert (found["images"], found["model_id"]) == (10, load(output).model_id)
+    assert found["working_size"] == {"height": 64, "width": 64}
+    assert document("inspect", output, tmp_path / "new/0.png")["inspections"][0]["verdict"] == "PASS"
+
+
+def test_what_extending_keeps_may_be_stated_but_not_changed(
+    sightline: Sightline, refused: Refused, picture: Callable[..., None], model: Path, tmp_path: Path
+) -> None:
+    picture(tmp_path / "new/0.png", 50)
+    words = ("train", tmp_path / "new", "--extend", model, "-o", tmp_path / "next.sight", "--quiet")
+    assert "its working size (height, width) is (64, 64), not (96, 96)" in refused(*words, "--size", 96)
+    assert "its seed is 0, not 3" in refused(*words, "--seed", 3)
+    assert "its method is patchcore, not padim" in refused(*words, "--method", "padim")
+    assert sightline(*words, "--size", 64, "--seed", 0, "--method", "patchcore").returncode == 0
+
+
+def test_a_window_is_for_extending_only(sightline: Sightline, good: Path, tmp_path: Path) -> None:
+    done = sightline("train", good, "-o", tmp_path / "part.sight", "--window", 50)
+    assert done.returncode == 2
+    assert "--window is for --extend MODEL" in done.stderr

@@ -1,6 +1,4 @@
 import math
-import tracemalloc
-from collections.abc import Iterator
 
 import numpy as np
 import pytest
@@ -9,7 +7,7 @@ from hypothesis import strategies as st
 
 from sightline.errors import FrameError, InspectionError, OptionError
 from sightline.models import coreset
-from sightline.models.coreset import greedy_coreset, streamed_coreset
+from sightline.models.coreset import greedy_coreset
 from sightline.records import FloatArray
 
 
@@ -166,66 +164,7 @@ def test_wrong_input_is_one_clear_line(
     assert "\n" not in str(caught.value)
 
 
-def batches_of(patches: FloatArray, size: int) -> Iterator[FloatArray]:
-    for first in range(0, len(patches), size):
-        yield patches[first : first + size]
-
-
-@pytest.mark.parametrize("size", [1, 700, 5000])
-def test_a_stream_that_fits_gives_the_same_bank(size: int) -> None:
-    patches = clustered(3000, 16)
-    bank = streamed_coreset(batches_of(patches, size), 60, memory_bytes=1 << 20, seed=2)
-    assert np.array_equal(bank, patches[greedy_coreset(patches, 60, seed=2).indices])
-
-
-@pytest.mark.parametrize("size", [300, 12_000])
-def test_a_stream_that_does_not_fit_stays_near_the_exact_radius(size: int) -> None:
-    patches = clustered(12_000, 16)
-    bank = streamed_coreset(batches_of(patches, size), 100, memory_bytes=600_000)  # room for 2083
-    exact = greedy_coreset(patches, 100)
-    assert bank.shape == (100, 16)
-    assert bank.dtype == np.float32
-    assert {tuple(b) for b in bank.tolist()} <= {tuple(p) for p in patches.tolist()}
-    assert radius_of(bank, patches) < 1.25 * exact.radius
-
-
-def test_a_stream_keeps_to_its_memory() -> None:
-    rng = np.random.default_rng(0)
-    budget = 12 << 20
-    tracemalloc.start()
-    bank = streamed_coreset(
-        (rng.standard_normal((2000, 32), dtype=np.float32) for _ in range(30)), 200, memory_bytes=budget
-    )  # 60 000 patches; there is room for 26 214
-    _, peak = tracemalloc.get_traced_memory()
-    tracemalloc.stop()
-    assert bank.shape == (200, 32)
-    assert peak < budget + (4 << 20)
-
-
-def test_a_stream_of_fewer_than_count_is_kept_whole() -> None:
-    patches = gaussian(30, 4)
-    assert np.array_equal(streamed_coreset(batches_of(patches, 7), 100, memory_bytes=1 << 20), patches)
-
-
-def test_empty_batches_are_passed_over() -> None:
-    patches = gaussian(30, 4)
-    stream = [np.zeros((0, 4), np.float32), patches, np.zeros((0, 4), np.float32)]
-    assert np.array_equal(streamed_coreset(stream, 100, memory_bytes=1 << 20), patches)
-
-
-@pytest.mark.parametrize(
-    ("stream", "memory_bytes", "error", "words"),
-    [
-        pytest.param([], 1 << 20, FrameError, "no patches", id="none"),
-        pytest.param([gaussian(3, 4), gaussian(3, 5)], 1 << 20, FrameError, r"batch 1 .*\(3, 5\)", id="other D"),
-        pytest.param([np.zeros(4, "f4")], 1 << 20, FrameError, r"batch 0 .*\(4,\)", id="flat"),
-        pytest.param([np.full((3, 4), np.nan, "f4")], 1 << 20, FrameError, "NaN or infinite", id="nan"),
-        pytest.param([gaussian(3, 4)], 1000, OptionError, "memory_bytes=1000 holds 6 .* 2880", id="memory"),
-    ],
-)
-def test_a_wrong_stream_is_one_clear_line(
-    stream: list[FloatArray], memory_bytes: int, error: type[InspectionError], words: str
-) -> None:
-    with pytest.raises(error, match=words) as caught:
-        streamed_coreset(stream, 10, memory_bytes=memory_bytes)
-    assert "\n" not in str(caught.value)
+def test_a_longer_choice_begins_with_the_shorter() -> None:
+    patches = clustered(6000, 16)
+    long, short = greedy_coreset(patches, 400).indices, greedy_coreset(patches, 150).indices
+    assert long[:150].tolist() == short.tolist()

@@ -12,8 +12,8 @@ import cv2
 import numpy as np
 
 from sightline.cli.options import PLACE, Size, json_option, megapixels_option, model_argument, threads_option
-from sightline.errors import FrameError
 from sightline.cli.products import product_option
+from sightline.errors import FrameError
 from sightline.imaging.decode import read_frame
 from sightline.imaging.depth import depth_beside
 from sightline.inspector import Inspector, load

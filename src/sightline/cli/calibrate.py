@@ -174,7 +174,7 @@ def calibrate_command(
     review = _review(wish, reject.value if reject else before.reject, good, defects)
     after = _changed(before, reject, review)
     manifest = with_thresholds(bundle, product, after)
-    save(target, bundle.graph, manifest)
+    save(target, bundle.graph, manifest, bundle.window)
     if as_json:
         choice = {name: asdict(limit) if limit else None for name, limit in (("reject", reject), ("review", review))}
         document = {"model": str(target), "model_id": model_id(manifest), "thresholds": asdict(after), **choice}

@@ -132,7 +132,8 @@ def _add_review_band(model: Path) -> None:
     limits = bundle.manifest.thresholds
     band = review_for_share(limits.reject, bundle.manifest.calibration.good_scores, _MAX_REVIEW)
     if band.value < limits.reject:
-        save(model, bundle.graph, replace(bundle.manifest, thresholds=with_review(limits, band)))
+        manifest = replace(bundle.manifest, thresholds=with_review(limits, band))
+        save(model, bundle.graph, manifest, bundle.window)
 
 
 def _about_parts(places: _Places, counts: Counts) -> list[str]:

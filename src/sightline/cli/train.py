@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Literal
 
 import click
+from click.core import ParameterSource
 
 from sightline.cli.options import (
     PLACE,
@@ -20,8 +21,11 @@ from sightline.cli.products import product_documents, product_lines
 from sightline.cli.progress import Bars
 from sightline.datasets.opening import open_dataset
 from sightline.datasets.products import open_products
+from sightline.extending import ExtendConfig
+from sightline.extending import extend as extend_model
 from sightline.joint_training import BANKS, Banks, train_products
-from sightline.training import METHODS, TrainConfig, Trained, train
+from sightline.models.folds import FEWEST_FRAMES
+from sightline.training import LEAST_MEMORY_MIB, METHODS, TrainConfig, Trained, train
 
 
 @click.command("train")
@@ -65,11 +69,11 @@ from sightline.training import METHODS, TrainConfig, Trained, train
 )
 @click.option(
     "--memory-mib",
-    type=click.IntRange(min=64),
+    type=click.IntRange(min=LEAST_MEMORY_MIB),
     metavar="MIB",
     default=2048,
     show_default=True,
-    help="Limit for the patches held while learning.",
+    help="Limit for the memory of learning.",
 )
 @click.option(
     "--bit-depth",
@@ -90,6 +94,18 @@ from sightline.training import METHODS, TrainConfig, Trained, train
     help="Learn several products: separate, a bank and a threshold for each; unified, one for all.",
 )
 @seed_option("Of everything that is drawn at random.")
+@click.option(
+    "--extend",
+    type=PLACE,
+    metavar="MODEL",
+    help="Learn in addition to what this model remembers; what it fixes stays.",
+)
+@click.option(
+    "--window",
+    type=click.IntRange(min=FEWEST_FRAMES),
+    metavar="NUMBER",
+    help="With --extend: most pictures remembered; the oldest are forgotten.  [default: all]",
+)
 @megapixels_option
 @quiet_option
 @json_option
@@ -108,6 +124,8 @@ def train_command(
     depth: bool,
     banks: Banks | None,
     seed: int,
+    extend: Path | None,
+    window: int | None,
     max_megapixels: float,
     quiet: bool,
     as_json: bool,
@@ -122,11 +140,18 @@ def train_command(
     With --products there are several DATA, one per product, each PATH or NAME=PATH; or one folder whose subfolders they
     are. A model with separate banks is told at run time which product it sees.
 
+    With --extend MODEL the pictures in DATA are learnt beside those that MODEL remembers, by its own features, and
+    --window forgets the oldest. Give only parts that are confirmed to be good.
+
     \b
       sightline train tile=pictures/tile cap=pictures/cap -o line.sight --products separate
     """
     if banks is None and len(data) > 1:
         raise click.UsageError("several DATA are several products; give --products separate or --products unified.")
+    if window is not None and extend is None:
+        raise click.UsageError("--window is for --extend MODEL; give both or neither.")
+    if extend is not None and (banks is not None or depth):
+        raise click.UsageError("--extend goes with neither --products nor --depth; train such a model anew.")
     config = TrainConfig(
         method=method,
         size=size,
@@ -143,7 +168,9 @@ def train_command(
     )
     started = time.monotonic()
     with Bars(quiet=quiet) as bars:
-        if banks is None:
+        if extend is not None:
+            trained = extend_model(open_dataset(data[0]), extend, output, _extension(config, window), bars)
+        elif banks is None:
             trained = train(open_dataset(data[0]), output, config, bars)
         else:
             trained = train_products(open_products([str(place) for place in data]), output, banks, config, bars)
@@ -151,8 +178,32 @@ def train_command(
     click.echo(json.dumps(_document(trained, seconds), indent=2) if as_json else "\n".join(_lines(trained, seconds)))
 
 
+def _extension(config: TrainConfig, window: int | None) -> ExtendConfig:
+    """The options as extending takes them: what was not given on the command line is as the model has it."""
+    context = click.get_current_context()
+
+    def given(name: str) -> bool:
+        return context.get_parameter_source(name) is not ParameterSource.DEFAULT
+
+    return ExtendConfig(
+        window=window,
+        max_overkill=config.max_overkill if given("max_overkill") else None,
+        bank=config.bank,
+        memory_mib=config.memory_mib,
+        max_megapixels=config.max_megapixels,
+        method=config.method if given("method") else None,
+        size=config.size,
+        tile=config.tile,
+        dimensions=config.dimensions,
+        bit_depth=config.bit_depth,
+        backbone=config.backbone,
+        seed=config.seed if given("seed") else None,
+    )
+
+
 def _document(trained: Trained, seconds: float) -> dict[str, object]:
     manifest, thresholds = trained.bundle.manifest, trained.bundle.manifest.thresholds
+    made = manifest.provenance.config
     document: dict[str, object] = {
         "model": str(trained.bundle.path),
         "model_id": trained.bundle.model_id,
@@ -167,6 +218,7 @@ def _document(trained: Trained, seconds: float) -> dict[str, object]:
         "seconds": round(seconds, 2),
         "unusual": [{"image": str(item.path), "score": item.score} for item in trained.unusual],
         "warnings": list(trained.warnings),
+        **{key: made[key] for key in ("extended_from", "added", "forgotten") if key in made},
     }
     return document | ({"products": product_documents(manifest)} if manifest.products else {})
 
@@ -174,6 +226,8 @@ def _document(trained: Trained, seconds: float) -> dict[str, object]:
 def _lines(trained: Trained, seconds: float) -> list[str]:
     manifest, thresholds = trained.bundle.manifest, trained.bundle.manifest.thresholds
     height, width = manifest.working_size
+    made = manifest.provenance.config
+    extended = "extended_from" in made
     lines = [
         f"{trained.bundle.path}: model {trained.bundle.model_id} ({manifest.method}) from {trained.images} good "
         f"pictures in {seconds:.1f} s",
@@ -185,9 +239,15 @@ def _lines(trained: Trained, seconds: float) -> list[str]:
         f"  promise    {thresholds.promise}",
     ]
     lines += [f"  product    {line}" for line in product_lines(manifest)]
+    if extended:
+        lines.append(
+            f"  extended   model {made['extended_from']}: {made['added']} added, {made['forgotten']} forgotten"
+        )
     if trained.unusual:
         lines.append(
-            "look at these training pictures, which are unlike the others; a defect among the good shows here:"
+            "look at these added pictures, which the old model rejects; a defect among the good shows here:"
+            if extended
+            else "look at these training pictures, which are unlike the others; a defect among the good shows here:"
         )
         lines += [f"  {item.score:10.4g}  {item.path}" for item in trained.unusual]
     return [*lines, *(f"warning: {warning}" for warning in trained.warnings)]

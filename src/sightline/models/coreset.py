@@ -3,7 +3,6 @@
     Gonzalez 1985, Theoretical Computer Science 38: always take the point farthest from those taken; the
         distance left over is at most twice that of the best possible choice.
     Roth et al. 2022, arXiv 2106.08265, section 3.2, algorithm 1: the bank of PatchCore is chosen this way.
-    Indyk et al. 2014, PODS: a choice made from choices (composable coresets), for what does not fit in memory.
 
 Taken one at a time, each pick costs a pass over all patches. Here a round takes hundreds: the few thousand patches
 farthest from the bank compete among themselves for as long as the best of them is farther than any other
@@ -16,7 +15,7 @@ float32 can tell, for more patches than can compete at once, is any of these tak
 """
 
 import math
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -36,7 +35,6 @@ _AXES = 8  # principal directions along which cells are cut
 _WIDTH = 2048  # patches that compete in a round
 _WIDEST_BYTES = 16 << 20  # of float64 rows: as many compete where the farthest are all alike
 _BLOCK_BYTES = 2 << 20  # of one product: written and reduced within the cache
-_REDUCE_TO = 4  # times count: what is kept of a full buffer
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -123,56 +121,9 @@ def greedy_coreset(
     return Coreset(indices=cloud.order[picks], radius=math.sqrt(max(left, 0.0)) / box.scale)
 
 
-def streamed_coreset(
-    batches: Iterable[FloatArray],
-    count: int,
-    *,
-    memory_bytes: int,
-    seed: int = 0,
-    progress: Progress | None = None,
-) -> FloatArray:
-    """The bank for more patches than fit in memory, in one pass.
-
-    What fits is gathered; each time the memory is full, the gathered patches are reduced to a coreset of up to
-    4 x count (R times in all), and the bank is picked from what there is at the end. If everything fits, R = 0,
-    this is `greedy_coreset`. A reduction of radius r moves a patch's nearest representative by at most r, so
-    the bank's radius is at most its radius over what was left plus the radii of the reductions, and never
-    more than 2 (R + 1) times that of the best bank of this size.
-
-    Args:
-        batches: (n, D) float32 each, n >= 0, finite; the batch at hand is not counted in the memory.
-        count: patches to keep, >= 1; all are kept if there are no more.
-        memory_bytes: for the patches gathered and the choice among them, 12 D + 96 bytes each, beside some 50 MB.
-        progress: as in `greedy_coreset`, for the last choice.
-
-    Returns:
-        (min(count, N), D) float32, in the order picked.
-
-    Raises:
-        FrameError: no patches at all, some not finite, or two batches that disagree on D.
-        OptionError: count < 1, or the memory holds fewer than 2 x count patches.
-    """
-    held: FloatArray | None = None
-    filled = room = 0
-    for number, batch in enumerate(batches):
-        if batch.ndim != 2 or (held is not None and batch.shape[1] != held.shape[1]):
-            expected = "(n, D)" if held is None else f"(n, {held.shape[1]})"
-            raise FrameError(f"batch {number} has shape {batch.shape}; expected {expected}, from one backbone.")
-        if not len(batch):
-            continue
-        _check(batch, count)
-        if held is None:
-            room = _room(count, batch.shape[1], memory_bytes)
-            held = np.empty((0, batch.shape[1]), np.float32)
-        for part in _parts(batch, room):
-            if filled + len(part) > room:
-                filled = _reduce(held[:filled], min(_REDUCE_TO * count, room // 2), seed)
-            held = _grown(held, filled, filled + len(part), room)
-            held[filled : filled + len(part)] = part
-            filled += len(part)
-    if held is None:
-        raise FrameError("there are no patches to choose from; give at least one good picture.")
-    return held[greedy_coreset(held[:filled], count, seed=seed, progress=progress).indices]
+def bytes_per_patch(d: int) -> int:
+    """What a patch of d dimensions takes at the peak: where it lies, a copy to choose from, and the choice."""
+    return 4 * d + 4 * d + (4 * d + 88) + 16  # two indices say whose it is
 
 
 def _check(patches: FloatArray, count: int) -> _Box:
@@ -310,41 +261,3 @@ def _pick(rows: Rows, nearest: Exact, bound: float, wanted: int) -> list[int]:
         np.minimum(nearest, np.einsum("ij,j->i", rows, centres[best]), out=nearest)  # too small for threads: no BLAS
         nearest[best] = -np.inf
     return picked
-
-
-def _bytes_per_patch(d: int) -> int:
-    # the patch, its row in the cloud, half a float64 row in the bank, and 80 for order, axes, distances and ranks
-    return 4 * d + 4 * (d + 2) + 4 * (d + 2) + 80
-
-
-def _room(count: int, d: int, memory_bytes: int) -> int:
-    room = memory_bytes // _bytes_per_patch(d)
-    if room < 2 * count:
-        raise OptionError(
-            f"memory_bytes={memory_bytes} holds {room} patches of D={d}; a bank of {count} needs twice as many: "
-            f"give {2 * count * _bytes_per_patch(d)} or more, or keep fewer patches."
-        )
-    return room
-
-
-def most_streamed(d: int, memory_bytes: int) -> int:
-    """The largest count that `streamed_coreset` takes for patches of d dimensions."""
-    return memory_bytes // _bytes_per_patch(d) // 2
-
-
-def _parts(batch: FloatArray, room: int) -> Iterator[FloatArray]:
-    for first in range(0, len(batch), room // 2):  # half always fits, because a reduction leaves at most half
-        yield batch[first : first + room // 2]
-
-
-def _grown(held: FloatArray, filled: int, needed: int, room: int) -> FloatArray:
-    if needed <= len(held):
-        return held
-    grown = np.empty((min(room, max(needed, 2 * len(held))), held.shape[1]), np.float32)
-    grown[:filled] = held[:filled]
-    return grown
-
-
-def _reduce(held: FloatArray, keep: int, seed: int) -> int:
-    held[:keep] = held[np.sort(greedy_coreset(held, keep, seed=seed).indices)]
-    return min(keep, len(held))

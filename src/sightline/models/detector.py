@@ -8,8 +8,9 @@ import onnx
 from onnx import TensorProto
 
 from sightline.errors import FrameError
-from sightline.models.features import FeatureConfig, Features, image_input, run_image, takes_depth
+from sightline.models.features import Extractor, FeatureConfig, image_input, run_image, takes_depth
 from sightline.models.graph import GraphBuilder, open_session
+from sightline.models.window import Memory
 from sightline.records import AnomalyMap, FloatArray, Frame
 
 _SMOOTHING_CELLS = 0.5  # sigma; 4 px at stride 8, as in Roth et al. 2022, arXiv 2106.08265, section 3.3
@@ -25,6 +26,7 @@ class FittedDetector:
     good_scores: FloatArray  # (n,) one per training frame, in order, each scored without its own patches
     calibration: str  # how those were made, in words
     settings: dict[str, int | float | str | None]  # what the fit was asked for and chose, for the record
+    memory: Memory | None = None  # what extending it takes; None: the method cannot be extended
 
     def detector(self) -> "GraphDetector":
         return GraphDetector(self.graph.SerializeToString(), self.features.bit_depth)
@@ -57,7 +59,7 @@ class GraphDetector:
         return AnomalyMap(score=float(score), values=values)
 
 
-def append_map(builder: GraphBuilder, distances: str, features: Features) -> None:
+def append_map(builder: GraphBuilder, distances: str, features: Extractor) -> None:
     """(rows * columns,) distances -> outputs `map` (height, width) and `score`, its maximum.
 
     Score and map thus cannot contradict each other: a score reaches the threshold if and only if a region does.
@@ -78,17 +80,17 @@ def append_map(builder: GraphBuilder, distances: str, features: Features) -> Non
     builder.rename(builder.node("ReduceMax", [values], {"keepdims": 0}), "score")
 
 
-def build_graph(builder: GraphBuilder, features: Features) -> onnx.ModelProto:
+def build_graph(builder: GraphBuilder, features: Extractor) -> onnx.ModelProto:
     """Finish a graph that starts at `image`."""
     return builder.build([image_input(features.config)], _outputs(features))
 
 
-def build_tail(builder: GraphBuilder, features: Features, name: str, shape: tuple[int, ...]) -> onnx.ModelProto:
+def build_tail(builder: GraphBuilder, features: Extractor, name: str, shape: tuple[int, ...]) -> onnx.ModelProto:
     """Finish a graph that starts behind the features, for calibration: the very nodes of the whole one."""
     return builder.build([(name, TensorProto.FLOAT, shape)], _outputs(features))
 
 
-def _outputs(features: Features) -> list[tuple[str, tuple[int, ...]]]:
+def _outputs(features: Extractor) -> list[tuple[str, tuple[int, ...]]]:
     return [("score", ()), ("map", (features.config.height, features.config.width))]
 
 

@@ -64,6 +64,22 @@ class Projection:
     explained: float  # fraction of the channels' variance that the D components hold
 
 
+class Extractor(Protocol):
+    """Where patches come from: features fitted just now, or those of a finished model."""
+
+    @property
+    def config(self) -> FeatureConfig: ...
+
+    @property
+    def grid(self) -> tuple[int, int]: ...
+
+    def append_to(self, builder: GraphBuilder, image: str) -> str: ...
+
+    def extract(
+        self, frames: Frames, chosen: Sequence[int], progress: Progress | None = None
+    ) -> Iterator[FloatArray]: ...
+
+
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Features:
     """A fitted feature extractor."""

@@ -18,6 +18,15 @@ def folds_of(count: int, folds: int, seed: int) -> list[list[int]]:
             f"{count} good {'image is' if count == 1 else 'images are'} too few to learn what varies between good "
             f"parts; give at least {FEWEST_FRAMES}, better 50 or more."
         )
+    return dealt(count, folds, seed)
+
+
+def dealt(count: int, folds: int, seed: int) -> list[list[int]]:
+    """As `folds_of`, for any count from 1 up: where a model is extended, other frames are known already.
+
+    Raises:
+        OptionError: fewer than two folds.
+    """
     if folds < 2:
         raise OptionError(f"{folds} folds cannot calibrate; use at least 2.")
     order = np.random.default_rng(seed).permutation(count)

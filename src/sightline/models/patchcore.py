@@ -5,25 +5,25 @@ principal components of standardised channels for the random projection of secti
 score (section 3.3, eq. 7), and the score is the maximum of the smoothed map, so that the two agree.
 """
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
-from itertools import pairwise
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 
 import numpy as np
 import onnx
 
 from sightline.errors import OptionError
 from sightline.models.backbone import Backbone
-from sightline.models.coreset import greedy_coreset, most_streamed, streamed_coreset
 from sightline.models.detector import FittedDetector, append_map, build_graph, build_tail
-from sightline.models.features import FeatureConfig, Features, Frames, Progress, fit_features
-from sightline.models.folds import folds_of
+from sightline.models.features import Extractor, FeatureConfig, Frames, Progress, fit_features
+from sightline.models.folds import dealt, folds_of
 from sightline.models.graph import GraphBuilder, open_session
+from sightline.models.pools import Gathered, Pool, gather, joined
+from sightline.models.stored import PATCHES
+from sightline.models.window import Memory, Window
 from sightline.records import FloatArray
 
 _ROWS_PER_PRODUCT = 256  # a block of distances to a bank of 4,000 takes 4 MB and stays in the cache
-_REDUCED_BANKS = 8  # a fold that does not fit is first reduced to this many times the bank
-_COPIES = 3  # of the patches, at the peak: all, those of the other folds, the coreset's work
+_REMEMBERED_BANKS = 2  # times the bank's patches are remembered, to fill the holes of forgetting: docs/extending.md
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,109 +63,123 @@ def fit(
     """
     folds = folds_of(len(frames), config.folds, config.seed)
     features = fit_features(frames, backbone, feature_config, progress)
-    total = len(frames) * features.grid[0] * features.grid[1]
-    low, high = config.bank_limits
-    count = min(total, max(low, min(high, round(total * config.bank_fraction))))
-    fits = _COPIES * total * feature_config.dimensions * 4 <= config.memory_bytes
-    if fits:
-        pools, patches_of = _all_patches(frames, features, folds, progress)
-    else:
-        pools, patches_of = _reduced_patches(frames, features, folds, count, config, progress)
-    scores = np.empty(len(frames), np.float32)
-    for index, members in enumerate(folds):
-        others = np.concatenate([pool for position, pool in enumerate(pools) if position != index])
-        bank = _bank(others, count, config, progress, f"calibration bank {index + 1}/{len(folds)}")
-        tail = open_session(_tail_model(features, bank))
-        for member, patches in zip(members, patches_of(members), strict=True):
-            scores[member] = tail.run(["score"], {"patches": patches})[0]
-    bank = _bank(np.concatenate(pools), count, config, progress, "bank")
-    settings: dict[str, int | float | str | None] = {
-        "bank": len(bank),
-        "patches": total,
-        "reduced_first": int(not fits),
-        "folds": len(folds),
-        "explained_variance": round(features.projection.explained, 4),
-    }
-    return FittedDetector(
-        method="patchcore",
-        features=feature_config,
-        graph=_whole_model(features, bank),
-        good_scores=scores,
+    fitted = _learn(frames, features, folds, None, config, progress)
+    return replace(
+        fitted,
         calibration=f"{len(folds)}-fold cross-calibration over all {len(frames)} good images",
-        settings=settings,
+        settings={**fitted.settings, "explained_variance": round(features.projection.explained, 4)},
     )
 
 
-PatchesOf = Callable[[Sequence[int]], Iterator[FloatArray]]
+def extend(
+    frames: Frames, features: Extractor, window: Window, config: PatchCoreConfig, progress: Progress | None = None
+) -> FittedDetector:
+    """Learn from further good frames beside those that the window remembers, by the features that made its patches.
+
+    Each new frame is scored against a bank made from what is remembered and the other folds of the new ones.
+
+    Args:
+        window: what is remembered of older frames; may be empty.
+
+    Returns:
+        The model; its `good_scores` are the new frames', in order, and owners count from the window's oldest image.
+
+    Raises:
+        OptionError: no frames, or options that cannot work. FrameError: a frame cannot be used.
+    """
+    if not len(frames):
+        raise OptionError("there are no new images to extend the model with.")
+    deal = dealt if window.images else folds_of
+    return _learn(frames, features, deal(len(frames), config.folds, config.seed), window, config, progress)
 
 
-def _all_patches(
-    frames: Frames, features: Features, folds: list[list[int]], progress: Progress | None
-) -> tuple[list[FloatArray], PatchesOf]:
-    """Everything in memory, fold by fold."""
-    order = [member for members in folds for member in members]
-    per_frame = features.grid[0] * features.grid[1]
-    patches = np.empty((len(frames), per_frame, features.config.dimensions), np.float32)
-    for row, values in enumerate(features.extract(frames, order, progress)):
-        patches[row] = values
-    edges = np.cumsum([0, *(len(members) for members in folds)])
-    pools = [patches[a:b].reshape(-1, patches.shape[2]) for a, b in pairwise(edges)]
-    row_of = {member: row for row, member in enumerate(order)}
-    return pools, lambda members: (patches[row_of[member]] for member in members)
-
-
-def _reduced_patches(
+def _learn(
     frames: Frames,
-    features: Features,
+    features: Extractor,
     folds: list[list[int]],
+    window: Window | None,
+    config: PatchCoreConfig,
+    progress: Progress | None,
+) -> FittedDetector:
+    remembered = [window.memory.pool] if window else []
+    older = len(window.images) if window else 0
+    total = (older + len(frames)) * features.grid[0] * features.grid[1]
+    low, high = config.bank_limits
+    count = min(total, max(low, min(high, round(total * config.bank_fraction))))
+    gathered = gather(
+        frames,
+        features,
+        folds,
+        count=count,
+        held=sum(len(pool.owners) for pool in remembered),
+        first_owner=older,
+        memory_bytes=config.memory_bytes,
+        seed=config.seed,
+        progress=progress,
+    )
+    scores = _calibrated(features, folds, remembered, gathered, count, config, progress)
+    everything = joined([*remembered, *gathered.pools])
+    pool = everything.chosen(_REMEMBERED_BANKS * count, config.seed, _told(progress, "bank"))
+    bank = pool.patches[:count]
+    return FittedDetector(
+        method="patchcore",
+        features=features.config,
+        graph=_whole_model(features, bank),
+        good_scores=scores,
+        calibration=f"{len(folds)}-fold cross-calibration of {len(frames)} added good images",
+        settings={
+            "bank": len(bank),
+            "patches": total,
+            "reduced_first": int(gathered.reduced),
+            "folds": len(folds),
+            "bank_fraction": config.bank_fraction,
+            "bank_least": low,
+            "bank_most": high,
+        },
+        memory=Memory(grid=features.grid, pool=pool),
+    )
+
+
+def _calibrated(
+    features: Extractor,
+    folds: list[list[int]],
+    remembered: list[Pool],
+    gathered: Gathered,
     count: int,
     config: PatchCoreConfig,
     progress: Progress | None,
-) -> tuple[list[FloatArray], PatchesOf]:
-    """Too much for the memory: each fold is reduced as it streams by, and patches are computed again to be scored."""
-    dimensions = features.config.dimensions
-    share = config.memory_bytes // (_COPIES * len(folds) * dimensions * 4)
-    kept = min(_REDUCED_BANKS * count, share, most_streamed(dimensions, config.memory_bytes // _COPIES))
-    if kept * (len(folds) - 1) < count:
-        raise OptionError(
-            f"memory {config.memory_bytes / 2**20:.0f} MiB is too little for a bank of {count} patches of {dimensions} "
-            "dimensions; give more, or keep fewer."
-        )
-    pools = [
-        streamed_coreset(
-            features.extract(frames, members, progress),
-            kept,
-            memory_bytes=config.memory_bytes // _COPIES,
-            seed=config.seed,
-        )
-        for members in folds
-    ]
-    return pools, lambda members: features.extract(frames, members)
-
-
-def _bank(
-    patches: FloatArray, count: int, config: PatchCoreConfig, progress: Progress | None, stage: str
 ) -> FloatArray:
-    tell = (lambda done, total: progress(stage, done, total)) if progress else None
-    picks = greedy_coreset(patches, min(count, len(patches)), seed=config.seed, progress=tell).indices
-    return patches[picks]
+    """The frames' scores, each fold's against a bank chosen from the others and from what is remembered."""
+    scores = np.empty(sum(len(members) for members in folds), np.float32)
+    for index, members in enumerate(folds):
+        others = joined([*remembered, *(pool for place, pool in enumerate(gathered.pools) if place != index)])
+        bank = others.chosen(count, config.seed, _told(progress, f"calibration bank {index + 1}/{len(folds)}"))
+        tail = open_session(_tail_model(features, bank.patches))
+        del others  # before the next are joined
+        for member, patches in zip(members, gathered.patches_of(members), strict=True):
+            scores[member] = tail.run(["score"], {PATCHES: patches})[0]
+    return scores
 
 
-def _whole_model(features: Features, bank: FloatArray) -> onnx.ModelProto:
+def _told(progress: Progress | None, stage: str) -> Callable[[int, int], None] | None:
+    return (lambda done, total: progress(stage, done, total)) if progress else None
+
+
+def _whole_model(features: Extractor, bank: FloatArray) -> onnx.ModelProto:
     builder = GraphBuilder()
-    patches = features.append_to(builder, "image")
+    patches = builder.rename(features.append_to(builder, "image"), PATCHES)  # where `stored_features` cuts
     append_map(builder, _append_nearest(builder, patches, features, bank), features)
     return build_graph(builder, features)
 
 
-def _tail_model(features: Features, bank: FloatArray) -> onnx.ModelProto:
+def _tail_model(features: Extractor, bank: FloatArray) -> onnx.ModelProto:
     builder = GraphBuilder()
-    append_map(builder, _append_nearest(builder, "patches", features, bank), features)
+    append_map(builder, _append_nearest(builder, PATCHES, features, bank), features)
     rows, columns = features.grid
-    return build_tail(builder, features, "patches", (rows * columns, features.config.dimensions))
+    return build_tail(builder, features, PATCHES, (rows * columns, features.config.dimensions))
 
 
-def _append_nearest(builder: GraphBuilder, patches: str, features: Features, bank: FloatArray) -> str:
+def _append_nearest(builder: GraphBuilder, patches: str, features: Extractor, bank: FloatArray) -> str:
     """(P, D) patches -> (P,) Euclidean distances to the nearest of the bank's rows, exact.
 
     |x - b|^2 = |x|^2 + (|b|^2 - 2 x b): one product per block of patches, its minimum, then the rest.
