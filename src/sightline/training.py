@@ -22,7 +22,7 @@ from sightline.manifest import Calibration, InputSpec, JsonScalar, Manifest, Pro
 from sightline.models.backbone import Backbone, load_backbone
 from sightline.models.depth import fit as fit_with_depth
 from sightline.models.detector import FittedDetector
-from sightline.models.features import FeatureConfig, Progress
+from sightline.models.features import MOST_SIDE_PX, FeatureConfig, Progress
 from sightline.models.padim import fit as fit_padim
 from sightline.models.patchcore import PatchCoreConfig
 from sightline.models.patchcore import fit as fit_patchcore
@@ -35,7 +35,7 @@ LEAST_MEMORY_MIB = 768  # the projection alone takes some 680 at its peak, befor
 _RUNTIME_MIB = 512  # of the process: interpreter, runtime, one picture and its feature maps, the model being written
 _DIMENSIONS = 64  # a graph with a bank of 4,000 then takes 0.6 of resnet18 (benchmarks/latency.py)
 _BIT_DEPTHS = (10, 12, 14, 16)  # of cameras; a dark scene uses fewer values than its camera has
-_SHORT_SIDE_PX, _LONG_SIDE_PX = 256, 1024  # of the automatic working size
+_SHORT_SIDE_PX, _LONG_SIDE_PX = 256, MOST_SIDE_PX  # of the automatic working size
 _SAME_SHAPE = 0.10  # pictures whose aspect ratios differ by less are the same view; others are squared
 
 
@@ -143,10 +143,12 @@ def learn(dataset: Dataset, config: TrainConfig, progress: Progress | None = Non
     backbone = load_backbone(config.backbone)
     look = look_at(dataset, config, progress)
     height, width = config.size or working_size(look.shapes, backbone.multiple)
+    alike = config.size or config.tile or config.depth or of_one_shape(look.shapes)
     usual = min(_DIMENSIONS, sum(backbone.channels))
     features = FeatureConfig(
         height=height,
         width=width,
+        scale=None if alike else _SHORT_SIDE_PX / float(np.median([min(shape) for shape in look.shapes])),
         tile=config.tile,
         dimensions=usual if config.dimensions is None else config.dimensions,
         bit_depth=look.bit_depth,
@@ -184,12 +186,21 @@ def limits_of(threshold: Threshold) -> Thresholds:
 
 def working_size(shapes: Sequence[tuple[int, int]], multiple: int) -> tuple[int, int]:
     """Height and width, px: 256 on the short side in the pictures' own shape if they share one, else 256 x 256."""
-    ratios = np.array([width / height for height, width in shapes])
-    ratio = float(np.median(ratios))
-    if np.abs(np.log(ratios / ratio)).max() > math.log1p(_SAME_SHAPE):
+    if not of_one_shape(shapes):
         return _SHORT_SIDE_PX, _SHORT_SIDE_PX
+    ratio = float(np.median(_ratios(shapes)))
     long = min(_LONG_SIDE_PX, round(_SHORT_SIDE_PX * max(ratio, 1 / ratio) / multiple) * multiple)
     return (_SHORT_SIDE_PX, long) if ratio >= 1 else (long, _SHORT_SIDE_PX)
+
+
+def of_one_shape(shapes: Sequence[tuple[int, int]]) -> bool:
+    """Whether pictures of these heights and widths show one view, differing by no more than how they were cut."""
+    ratios = _ratios(shapes)
+    return bool(np.abs(np.log(ratios / np.median(ratios))).max() <= math.log1p(_SAME_SHAPE))
+
+
+def _ratios(shapes: Sequence[tuple[int, int]]) -> np.ndarray:
+    return np.array([width / height for height, width in shapes])
 
 
 def few(images: int) -> list[str]:
@@ -313,6 +324,7 @@ def _manifest(
 ) -> Manifest:
     settings: dict[str, JsonScalar] = {
         "dimensions": fitted.features.dimensions,
+        "scale": fitted.features.scale,
         "max_overkill": config.max_overkill,
         **fitted.settings,
         **({WINDOW_HASH: hashlib.sha256(window).hexdigest()} if window else {}),

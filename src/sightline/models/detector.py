@@ -1,5 +1,6 @@
 """The end that all anomaly models share: from distances to map and score, and a graph that judges frames."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -85,9 +86,14 @@ def build_graph(builder: GraphBuilder, features: Extractor) -> onnx.ModelProto:
     return builder.build([image_input(features.config)], _outputs(features))
 
 
-def build_tail(builder: GraphBuilder, features: Extractor, name: str, shape: tuple[int, ...]) -> onnx.ModelProto:
-    """Finish a graph that starts behind the features, for calibration: the very nodes of the whole one."""
-    return builder.build([(name, TensorProto.FLOAT, shape)], _outputs(features))
+def build_tail(builder: GraphBuilder, features: Extractor, inputs: Mapping[str, tuple[int, ...]]) -> onnx.ModelProto:
+    """Finish a graph that starts behind the features, for calibration: the very nodes of the whole one.
+
+    Args:
+        inputs: the shapes, by name, of the values it starts from.
+    """
+    ports = [(name, TensorProto.FLOAT, shape) for name, shape in inputs.items()]
+    return builder.build(ports, _outputs(features))
 
 
 def _outputs(features: Extractor) -> list[tuple[str, tuple[int, ...]]]:

@@ -2,6 +2,9 @@
 
 image (H, W, C) -> antialiased resize -> RGB in 0..1 -> backbone, tile by tile where asked -> 3 x 3 neighbourhood means
 -> projection on the leading principal components, the maps joined -> one feature vector per cell of the finest map.
+
+Pictures of one shape are resized to the working size. Where shapes differ, as of parts cut out of larger pictures, all
+are resized by one factor, so that a scratch is as wide in every one, and only their features to the common grid.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -37,14 +40,17 @@ TILE_CONTEXT_PX = 32
 _FIT_PATCHES = 40_000
 _FIT_FRAMES = 200
 _LEAST_SPREAD = 0.01  # of the median channel's
+_LEAST_SIDE_PX, MOST_SIDE_PX = 64, 1024  # of what the backbone sees where frames keep their shape
+_WHITENING = 0.5  # 0: components keep their variance; 1: all have the same; chosen on parts rendered or spoilt by us
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FeatureConfig:
     """How frames are looked at."""
 
-    height: int = 256  # working size, px; the whole frame is resized to it
+    height: int = 256  # working size, px; the whole frame is resized to it, or its features are
     width: int = 256
+    scale: float | None = None  # of every frame, whatever its shape; None: to the working size
     tile: int | None = None  # side of the squares the backbone sees, px; None: the whole working size at once
     dimensions: int = 64  # of a patch feature after projection
     bit_depth: int = 8  # of the frames
@@ -53,6 +59,8 @@ class FeatureConfig:
     def __post_init__(self) -> None:
         if self.dimensions < 1:
             raise OptionError(f"dimensions must be at least 1, got {self.dimensions}.")
+        if self.scale is not None and self.tile:
+            raise OptionError("tiles need one working size for all pictures; give a size, or leave the tile out.")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -95,7 +103,7 @@ class Features:
 
     def append_to(self, builder: GraphBuilder, image: str) -> str:
         """Add the nodes from `image` to patches, (rows * columns, D) row-major; return the patches' name."""
-        rgb = _append_resize(builder, image, self.config)
+        rgb = _append_resize(builder, image, self.config, self.backbone.multiple)
         joined = _append_tiled(builder, rgb, self)
         return builder.node(
             "Reshape",
@@ -218,6 +226,8 @@ def _principal_components(samples: list[FloatArray], dimensions: int) -> Project
     leading = vectors[:, ::-1][:, :keep]
     # a component's sign is arbitrary; fix it, so that the same data give the same file everywhere
     leading = leading * np.sign(leading[np.abs(leading).argmax(axis=0), np.arange(keep)])
+    # defects show in components that vary little over good parts (Rippel et al. 2021, arXiv 2005.14140)
+    leading = leading * (np.maximum(values[::-1][:keep], 1e-6) / max(values[-1], 1e-6)) ** (-_WHITENING / 2)
     basis = np.zeros((joined.shape[1], dimensions))
     basis[:, :keep] = leading
     edges = np.cumsum([s.shape[1] for s in samples])[:-1]
@@ -239,7 +249,7 @@ def _equalised(sample: FloatArray) -> NDArray[np.float64]:
 def _raw_model(backbone: Backbone, config: FeatureConfig) -> onnx.ModelProto:
     """image -> per stride (rows * columns, C): what the projection is fitted on."""
     builder = GraphBuilder()
-    maps = builder.splice(backbone.model, _append_resize(builder, "image", config))
+    maps = builder.splice(backbone.model, _append_resize(builder, "image", config, backbone.multiple))
     rows, columns = config.height // backbone.stride, config.width // backbone.stride
     outputs = []
     for index, (features, channels) in enumerate(zip(maps, backbone.channels, strict=True)):
@@ -250,21 +260,41 @@ def _raw_model(backbone: Backbone, config: FeatureConfig) -> onnx.ModelProto:
     return builder.build([image_input(config)], outputs)
 
 
-def _append_resize(builder: GraphBuilder, image: str, config: FeatureConfig) -> str:
-    """(H, W, C) integers -> (1, 3, height, width) float32 in 0..1."""
+def _append_resize(builder: GraphBuilder, image: str, config: FeatureConfig, multiple: int) -> str:
+    """(H, W, C) integers -> (1, 3, height, width) float32 in 0..1, or of the sides that the scale makes."""
     planes = builder.node("Transpose", [image], {"perm": [2, 0, 1]})
     batch = builder.node("Unsqueeze", [planes, builder.int64(0)])
     if config.bit_depth > 8:  # the runtime resizes 8-bit integers and floats only
         batch = builder.node("Cast", [batch], {"to": TensorProto.FLOAT})
+    sides = (
+        builder.int64(config.height, config.width)
+        if config.scale is None
+        else _append_sides(builder, image, config.scale, multiple)
+    )
     small = builder.node(
         "Resize",
-        [batch, "", "", builder.int64(config.height, config.width)],
+        [batch, "", "", sides],
         {"mode": "linear", "antialias": 1, "axes": [2, 3], "coordinate_transformation_mode": "half_pixel"},
     )
     if config.bit_depth == 8:
         small = builder.node("Cast", [small], {"to": TensorProto.FLOAT})
     scaled = builder.node("Mul", [small, builder.constant(np.float32(1 / (2**config.bit_depth - 1)))])
-    return builder.node("Expand", [scaled, builder.int64(1, 3, config.height, config.width)])
+    return builder.node("Expand", [scaled, builder.int64(1, 3, 1, 1)])
+
+
+def _append_sides(builder: GraphBuilder, image: str, scale: float, multiple: int) -> str:
+    """The frame's height and width times the scale, to the nearest multiple, px, within bounds whatever comes in."""
+    sides = builder.node("Shape", [image], {"start": 0, "end": 2})
+    units = builder.node(
+        "Mul",
+        [
+            builder.node("Cast", [sides], {"to": TensorProto.FLOAT}),
+            builder.constant(np.float32(scale / multiple)),
+        ],
+    )
+    low, high = (builder.constant(np.float32(side // multiple)) for side in (_LEAST_SIDE_PX, MOST_SIDE_PX))
+    whole = builder.node("Clip", [builder.node("Round", [units]), low, high])
+    return builder.node("Mul", [builder.node("Cast", [whole], {"to": TensorProto.INT64}), builder.int64(multiple)])
 
 
 def _append_neighbourhood(builder: GraphBuilder, features: str) -> str:
@@ -279,9 +309,13 @@ def _append_neighbourhood(builder: GraphBuilder, features: str) -> str:
 
 
 def _append_to_grid(builder: GraphBuilder, features: str, rows: int, columns: int) -> str:
+    return _append_linear(builder, features, builder.int64(rows, columns))
+
+
+def _append_linear(builder: GraphBuilder, features: str, sides: str) -> str:
     return builder.node(
         "Resize",
-        [features, "", "", builder.int64(rows, columns)],
+        [features, "", "", sides],
         {"mode": "linear", "axes": [2, 3], "coordinate_transformation_mode": "half_pixel"},
     )
 
@@ -289,7 +323,7 @@ def _append_to_grid(builder: GraphBuilder, features: str, rows: int, columns: in
 def _append_projected(builder: GraphBuilder, rgb: str, features: Features, height: int, width: int) -> str:
     """(1, 3, height, width) -> (1, D, height / s, width / s), s the finest stride."""
     projection, stride = features.projection, features.backbone.stride
-    total = ""
+    total, sides = "", ""
     for level, (raw, basis) in enumerate(
         zip(builder.splice(features.backbone.model, rgb), projection.bases, strict=True)
     ):
@@ -297,7 +331,11 @@ def _append_projected(builder: GraphBuilder, rgb: str, features: Features, heigh
         weight = builder.constant(np.ascontiguousarray(basis.T[:, :, None, None]))
         projected = _append_neighbourhood(builder, builder.node("Conv", [raw, weight]))
         if level:
-            projected = _append_to_grid(builder, projected, height // stride, width // stride)
+            projected = _append_linear(builder, projected, sides)
+        elif features.config.scale is None:
+            sides = builder.int64(height // stride, width // stride)
+        else:
+            sides = builder.node("Shape", [projected], {"start": 2, "end": 4})
         total = builder.node("Add", [total, projected]) if total else projected
     return builder.node("Sub", [total, builder.constant(projection.offset[None, :, None, None])])
 
@@ -305,7 +343,8 @@ def _append_projected(builder: GraphBuilder, rgb: str, features: Features, heigh
 def _append_tiled(builder: GraphBuilder, rgb: str, features: Features) -> str:
     config, stride = features.config, features.backbone.stride
     if config.tile is None:
-        return _append_projected(builder, rgb, features, config.height, config.width)
+        whole = _append_projected(builder, rgb, features, config.height, config.width)
+        return whole if config.scale is None else _append_to_grid(builder, whole, *features.grid)
     strips = []
     for down in tile_spans(config.height, config.tile, features.backbone.multiple):
         pieces = []

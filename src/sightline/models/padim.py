@@ -92,7 +92,7 @@ def _leave_one_out_scores(
     rows, columns = features.grid
     builder = GraphBuilder()
     append_map(builder, "distances", features)
-    tail = open_session(build_tail(builder, features, "distances", (rows * columns,)))
+    tail = open_session(build_tail(builder, features, {"distances": (rows * columns,)}))
     scores = np.empty(n, np.float32)
 
     def tell(_: str, done: int, total: int) -> None:

@@ -1,28 +1,36 @@
-"""PatchCore: the distance from each patch to the nearest patch of a bank of good ones.
+"""PatchCore: the distance from each patch to the nearest patch of a bank of good ones, with a prior on position.
 
 Roth et al. 2022, "Towards Total Recall in Industrial Anomaly Detection", arXiv 2106.08265. Differences: our backbone,
 principal components of standardised channels for the random projection of section 3.2, no re-weighting of the image
 score (section 3.3, eq. 7), and the score is the maximum of the smoothed map, so that the two agree.
+
+The prior is a Gaussian of good features at each place (`models.gaussians`). Its distance and that to the bank err on
+different parts: the sum of both, each in units of its own spread over good patches, is better than either on every
+set it was developed on, those with parts turned at random included (docs/models.md), and lets a small bank do.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 import onnx
+from onnx import TensorProto
 
 from sightline.errors import OptionError
 from sightline.models.backbone import Backbone
 from sightline.models.detector import FittedDetector, append_map, build_graph, build_tail
 from sightline.models.features import Extractor, FeatureConfig, Frames, Progress, fit_features
 from sightline.models.folds import dealt, folds_of
+from sightline.models.gaussians import Moments, append_mahalanobis, gaussians_of, places_of, summed
 from sightline.models.graph import GraphBuilder, open_session
 from sightline.models.pools import Gathered, Pool, gather, joined
 from sightline.models.stored import PATCHES
-from sightline.models.window import Memory, Window
+from sightline.models.window import Memory, Prior, Window
 from sightline.records import FloatArray
 
 _ROWS_PER_PRODUCT = 256  # a block of distances to a bank of 4,000 takes 4 MB and stays in the cache
+_FRAMES_AT_ONCE = 8
+_DISTANCES = ("nearest", "place")
 _REMEMBERED_BANKS = 2  # times the bank's patches are remembered, to fill the holes of forgetting: docs/extending.md
 
 
@@ -31,7 +39,8 @@ class PatchCoreConfig:
     """What the bank keeps."""
 
     bank_fraction: float = 0.01  # of all good patches
-    bank_limits: tuple[int, int] = (1_000, 8_000)  # the fraction's result is kept within
+    bank_limits: tuple[int, int] = (1_000, 1_500)  # the fraction's result is kept within
+    position_prior: bool = True  # beside the bank, a Gaussian of good features at each place
     folds: int = 5  # of the cross-calibration
     memory_bytes: int = 2 * 2**30  # for patches and the coreset's work
     seed: int = 0
@@ -106,6 +115,7 @@ def _learn(
     total = (older + len(frames)) * features.grid[0] * features.grid[1]
     low, high = config.bank_limits
     count = min(total, max(low, min(high, round(total * config.bank_fraction))))
+    tally = _Tally(features, folds, window, config)
     gathered = gather(
         frames,
         features,
@@ -115,29 +125,74 @@ def _learn(
         first_owner=older,
         memory_bytes=config.memory_bytes,
         seed=config.seed,
+        seen=tally.add if config.position_prior else None,
         progress=progress,
     )
-    scores = _calibrated(features, folds, remembered, gathered, count, config, progress)
+    distances = _calibrated(features, folds, remembered, gathered, tally, count, config, progress)
+    prior = tally.prior(distances) if config.position_prior else None
     everything = joined([*remembered, *gathered.pools])
     pool = everything.chosen(_REMEMBERED_BANKS * count, config.seed, _told(progress, "bank"))
     bank = pool.patches[:count]
     return FittedDetector(
         method="patchcore",
         features=features.config,
-        graph=_whole_model(features, bank),
-        good_scores=scores,
+        graph=_whole_model(features, bank, prior),
+        good_scores=_scores(features, distances, prior),
         calibration=f"{len(folds)}-fold cross-calibration of {len(frames)} added good images",
         settings={
             "bank": len(bank),
             "patches": total,
+            "position_prior": config.position_prior,
             "reduced_first": int(gathered.reduced),
             "folds": len(folds),
             "bank_fraction": config.bank_fraction,
             "bank_least": low,
             "bank_most": high,
         },
-        memory=Memory(grid=features.grid, pool=pool),
+        memory=Memory(grid=features.grid, pool=pool, prior=prior),
     )
+
+
+class _Tally:
+    """The moments of the prior, fold by fold, so that each fold can be judged by those of the others."""
+
+    def __init__(
+        self, features: Extractor, folds: list[list[int]], window: Window | None, config: PatchCoreConfig
+    ) -> None:
+        self._places = places_of(features.grid)
+        size = (self._places.count, features.config.dimensions)
+        self._moments = [Moments.none(*size) for _ in folds] if config.position_prior else []
+        self._fold_of = {member: fold for fold, members in enumerate(folds) for member in members}
+        self._before = window.memory.prior if window else None
+        self._waiting: dict[int, list[FloatArray]] = {fold: [] for fold in range(len(folds))}
+
+    def add(self, frame: int, patches: FloatArray) -> None:
+        """Take in a frame; several together cost a fraction of what they cost one by one."""
+        fold = self._fold_of[frame]
+        self._waiting[fold].append(patches)
+        if len(self._waiting[fold]) == _FRAMES_AT_ONCE:
+            self._flush(fold)
+
+    def without(self, fold: int | None) -> Moments:
+        """Of what is remembered and all folds but this one; None: of all."""
+        for waiting in self._waiting:
+            self._flush(waiting)
+        parts = [moments for place, moments in enumerate(self._moments) if place != fold]
+        return summed([*parts, self._before.moments] if self._before else parts)
+
+    def prior(self, distances: FloatArray) -> Prior:
+        """The prior from all frames; a model that is extended keeps its weights, so that old scores compare."""
+        if self._before:
+            return Prior(moments=self.without(None), weights=self._before.weights)
+        spread = np.maximum(distances.std(axis=(0, 2), dtype=np.float64), 1e-12)
+        usual = (distances.mean(axis=(0, 2), dtype=np.float64) / spread).sum()
+        nearest, place = (float(weight) for weight in 1 / (spread * max(usual, 1e-12)))
+        return Prior(moments=self.without(None), weights=(nearest, place))
+
+    def _flush(self, fold: int) -> None:
+        if self._waiting[fold]:
+            self._moments[fold].add(np.stack(self._waiting[fold]), self._places)
+            self._waiting[fold].clear()
 
 
 def _calibrated(
@@ -145,38 +200,73 @@ def _calibrated(
     folds: list[list[int]],
     remembered: list[Pool],
     gathered: Gathered,
+    tally: _Tally,
     count: int,
     config: PatchCoreConfig,
     progress: Progress | None,
 ) -> FloatArray:
-    """The frames' scores, each fold's against a bank chosen from the others and from what is remembered."""
-    scores = np.empty(sum(len(members) for members in folds), np.float32)
+    """(n, 1 or 2, P) distances, each fold's to a bank, and a prior, made from the others and what is remembered."""
+    cells = features.grid[0] * features.grid[1]
+    distances = np.empty((sum(map(len, folds)), 1 + config.position_prior, cells), np.float32)
     for index, members in enumerate(folds):
         others = joined([*remembered, *(pool for place, pool in enumerate(gathered.pools) if place != index)])
         bank = others.chosen(count, config.seed, _told(progress, f"calibration bank {index + 1}/{len(folds)}"))
-        tail = open_session(_tail_model(features, bank.patches))
         del others  # before the next are joined
+        moments = tally.without(index) if config.position_prior else None
+        session = open_session(_distances_model(features, bank.patches, moments))
         for member, patches in zip(members, gathered.patches_of(members), strict=True):
-            scores[member] = tail.run(["score"], {PATCHES: patches})[0]
-    return scores
+            distances[member] = session.run(None, {PATCHES: patches})
+    return distances
+
+
+def _scores(features: Extractor, distances: FloatArray, prior: Prior | None) -> FloatArray:
+    """The frames' scores, by the very nodes that the finished graph has behind its distances."""
+    builder = GraphBuilder()
+    names = _DISTANCES[: distances.shape[1]]
+    append_map(builder, _append_sum(builder, names, prior), features)
+    tail = open_session(build_tail(builder, features, dict.fromkeys(names, distances.shape[2:])))
+    return np.array([tail.run(["score"], dict(zip(names, one, strict=True)))[0] for one in distances], np.float32)
 
 
 def _told(progress: Progress | None, stage: str) -> Callable[[int, int], None] | None:
     return (lambda done, total: progress(stage, done, total)) if progress else None
 
 
-def _whole_model(features: Extractor, bank: FloatArray) -> onnx.ModelProto:
+def _whole_model(features: Extractor, bank: FloatArray, prior: Prior | None) -> onnx.ModelProto:
     builder = GraphBuilder()
     patches = builder.rename(features.append_to(builder, "image"), PATCHES)  # where `stored_features` cuts
-    append_map(builder, _append_nearest(builder, patches, features, bank), features)
+    distances = _append_distances(builder, patches, features, bank, prior.moments if prior else None)
+    append_map(builder, _append_sum(builder, distances, prior), features)
     return build_graph(builder, features)
 
 
-def _tail_model(features: Extractor, bank: FloatArray) -> onnx.ModelProto:
+def _distances_model(features: Extractor, bank: FloatArray, moments: Moments | None) -> onnx.ModelProto:
     builder = GraphBuilder()
-    append_map(builder, _append_nearest(builder, PATCHES, features, bank), features)
-    rows, columns = features.grid
-    return build_tail(builder, features, PATCHES, (rows * columns, features.config.dimensions))
+    distances = _append_distances(builder, PATCHES, features, bank, moments)
+    cells = features.grid[0] * features.grid[1]
+    outputs = [(builder.rename(name, kind), (cells,)) for name, kind in zip(distances, _DISTANCES, strict=False)]
+    return builder.build([(PATCHES, TensorProto.FLOAT, (cells, features.config.dimensions))], outputs)
+
+
+def _append_distances(
+    builder: GraphBuilder, patches: str, features: Extractor, bank: FloatArray, moments: Moments | None
+) -> list[str]:
+    """(P, D) patches -> (P,) to the nearest of the bank; with moments also (P,) to the place's Gaussian."""
+    distances = [_append_nearest(builder, patches, features, bank)]
+    if moments is not None:
+        distances.append(append_mahalanobis(builder, patches, gaussians_of(moments), places_of(features.grid)))
+    return distances
+
+
+def _append_sum(builder: GraphBuilder, distances: Sequence[str], prior: Prior | None) -> str:
+    """The weighted sum: 1 is what a usual good patch has. The distance to the bank itself where there is no prior."""
+    if prior is None:
+        return distances[0]
+    nearest, place = (
+        builder.node("Mul", [distance, builder.constant(np.float32(weight))])
+        for distance, weight in zip(distances, prior.weights, strict=True)
+    )
+    return builder.node("Add", [nearest, place])
 
 
 def _append_nearest(builder: GraphBuilder, patches: str, features: Extractor, bank: FloatArray) -> str:

@@ -23,6 +23,7 @@ _CHUNK = 1 << 15  # patches that are reduced together, in whole images
 _KEPT = 32  # one of so many is kept, but enough for ...
 _BANKS = 8  # ... this many times the bank
 
+Seen = Callable[[int, FloatArray], None]
 PatchesOf = Callable[[Sequence[int]], Iterator[FloatArray]]
 
 
@@ -70,6 +71,7 @@ def gather(
     first_owner: int = 0,
     memory_bytes: int,
     seed: int = 0,
+    seen: Seen | None = None,
     progress: Progress | None = None,
 ) -> Gathered:
     """Extract the frames' patches, each fold's into a pool of its own.
@@ -79,6 +81,7 @@ def gather(
         held: patches that take part in the choice and are held already.
         first_owner: the number that frame 0 has as an owner.
         memory_bytes: for all patches, a copy of them, and the choice from that copy.
+        seen: told each frame's number and patches, (rows * columns, D), as they come by.
 
     Raises:
         OptionError: the memory does not even hold two banks. FrameError: a frame cannot be used.
@@ -87,7 +90,7 @@ def gather(
     total = len(frames) * rows * columns
     room = memory_bytes // bytes_per_patch(features.config.dimensions) - held
     if total <= min(room, MOST_WHOLE):
-        return _whole(frames, features, folds, first_owner, progress)
+        return _whole(frames, features, folds, first_owner, seen, progress)
     if room < 2 * count:
         raise OptionError(
             f"memory {memory_bytes / 2**20:.0f} MiB is too little for a bank of {count} patches of "
@@ -95,21 +98,33 @@ def gather(
         )
     share = min(1.0, min(room, max(total // _KEPT, _BANKS * count)) / total)
     order = [member for members in folds for member in members]
-    told = iter(features.extract(frames, order, progress))
+    stream = _shown(features.extract(frames, order, progress), order, seen)
     return Gathered(
-        pools=[_reduced(told, members, share, first_owner, rows * columns, seed) for members in folds],
+        pools=[_reduced(stream, members, share, first_owner, rows * columns, seed) for members in folds],
         reduced=True,
         patches_of=lambda members: features.extract(frames, members),
     )
 
 
+def _shown(stream: Iterator[FloatArray], order: Sequence[int], seen: Seen | None) -> Iterator[FloatArray]:
+    for frame, patches in zip(order, stream, strict=True):
+        if seen:
+            seen(frame, patches)
+        yield patches
+
+
 def _whole(
-    frames: Frames, features: Extractor, folds: Sequence[Sequence[int]], first_owner: int, progress: Progress | None
+    frames: Frames,
+    features: Extractor,
+    folds: Sequence[Sequence[int]],
+    first_owner: int,
+    seen: Seen | None,
+    progress: Progress | None,
 ) -> Gathered:
     order = [member for members in folds for member in members]
     per_frame = features.grid[0] * features.grid[1]
     patches = np.empty((len(order), per_frame, features.config.dimensions), np.float32)
-    for row, values in enumerate(features.extract(frames, order, progress)):
+    for row, values in enumerate(_shown(features.extract(frames, order, progress), order, seen)):
         patches[row] = values
     owners = first_owner + np.repeat(np.array(order, np.int64), per_frame)
     flat = patches.reshape(-1, patches.shape[2])
