@@ -224,6 +224,7 @@ def _settings(bundle: Bundle, config: ExtendConfig) -> PatchCoreConfig:
     return PatchCoreConfig(
         bank_fraction=fraction if isinstance(fraction, float) else usual.bank_fraction,
         bank_limits=limits,
+        position_prior=bundle.manifest.provenance.config.get("position_prior") is True,
         memory_bytes=patch_bytes(config.memory_mib),
         seed=bundle.manifest.provenance.seed,
     )

@@ -35,7 +35,11 @@ LEAST_MEMORY_MIB = 768  # the projection alone takes some 680 at its peak, befor
 _RUNTIME_MIB = 512  # of the process: interpreter, runtime, one picture and its feature maps, the model being written
 _DIMENSIONS = 64  # a graph with a bank of 4,000 then takes 0.6 of resnet18 (benchmarks/latency.py)
 _BIT_DEPTHS = (10, 12, 14, 16)  # of cameras; a dark scene uses fewer values than its camera has
-_SHORT_SIDE_PX, _LONG_SIDE_PX = 256, MOST_SIDE_PX  # of the automatic working size
+CELL_PX = 8  # side of what one feature vector stands for; a defect as large is well seen
+_LEAST_SHORT_PX, _MOST_SHORT_PX = 256, 512  # short side of the automatic working size
+_MOST_SHORT_ELSEWHERE_PX = 256  # for methods whose memory or training time grows fast with the size
+_MOST_PIXELS = 2**20  # of the automatic working size
+_MOST_ENLARGED = 2.0  # times; beyond that nothing is gained
 _SAME_SHAPE = 0.10  # pictures whose aspect ratios differ by less are the same view; others are squared
 
 
@@ -45,9 +49,11 @@ class TrainConfig:
 
     method: Literal["patchcore", "padim"] = "patchcore"
     size: tuple[int, int] | None = None  # height, width of the working resolution, px; None: from the pictures
+    smallest_defect: int | None = None  # px across in the pictures, that must be found; None: not known
     tile: int | None = None  # px; None: the backbone sees the working resolution at once
     dimensions: int | None = None  # of a patch feature; None: 64, or as many as the backbone has
-    bank: int | None = None  # patches that PatchCore keeps; None: 1 % of all, 1,000 to 8,000
+    bank: int | None = None  # patches that PatchCore keeps; None: 1 % of all, 1,000 to 1,500
+    position_prior: bool = True  # PatchCore also learns what belongs where
     max_overkill: float = 0.01
     memory_mib: int = 2048  # of the whole process, with pictures up to some 1024 px as the backbone sees them
     bit_depth: int | None = None  # significant bits of 16-bit pictures; None: from the pictures
@@ -64,6 +70,12 @@ class TrainConfig:
         between_0_and_1(self.max_overkill, "the overkill rate")  # here, as it is used only at the end
         if not 0 <= self.seed < 2**63:
             raise OptionError(f"seed {self.seed} does not fit; use a whole number from 0 up, below 2**63.")
+        if self.smallest_defect is not None and self.smallest_defect < 1:
+            raise OptionError(
+                f"a smallest defect of {self.smallest_defect} px cannot be; give its width in px, 1 or more."
+            )
+        if self.smallest_defect is not None and self.size is not None:
+            raise OptionError("the smallest defect sets the working size, and a size is given too; leave one out.")
         if self.bit_depth is not None and not 8 < self.bit_depth <= 16:
             raise OptionError(f"bit depth {self.bit_depth} is not one of 16-bit pictures; use 9 to 16.")
 
@@ -142,13 +154,13 @@ def learn(dataset: Dataset, config: TrainConfig, progress: Progress | None = Non
     """Learn from the data set's good training pictures; raises as `train`, but writes nothing."""
     backbone = load_backbone(config.backbone)
     look = look_at(dataset, config, progress)
-    height, width = config.size or working_size(look.shapes, backbone.multiple)
+    height, width = config.size or automatic_size(look, backbone.multiple, config)
     alike = config.size or config.tile or config.depth or of_one_shape(look.shapes)
     usual = min(_DIMENSIONS, sum(backbone.channels))
     features = FeatureConfig(
         height=height,
         width=width,
-        scale=None if alike else _SHORT_SIDE_PX / float(np.median([min(shape) for shape in look.shapes])),
+        scale=None if alike else height / float(np.median([min(shape) for shape in look.shapes])),
         tile=config.tile,
         dimensions=usual if config.dimensions is None else config.dimensions,
         bit_depth=look.bit_depth,
@@ -184,13 +196,29 @@ def limits_of(threshold: Threshold) -> Thresholds:
     )
 
 
-def working_size(shapes: Sequence[tuple[int, int]], multiple: int) -> tuple[int, int]:
-    """Height and width, px: 256 on the short side in the pictures' own shape if they share one, else 256 x 256."""
-    if not of_one_shape(shapes):
-        return _SHORT_SIDE_PX, _SHORT_SIDE_PX
-    ratio = float(np.median(_ratios(shapes)))
-    long = min(_LONG_SIDE_PX, round(_SHORT_SIDE_PX * max(ratio, 1 / ratio) / multiple) * multiple)
-    return (_SHORT_SIDE_PX, long) if ratio >= 1 else (long, _SHORT_SIDE_PX)
+def working_size(
+    shapes: Sequence[tuple[int, int]], multiple: int, *, most: int = _MOST_SHORT_PX, smallest_defect: int | None = None
+) -> tuple[int, int]:
+    """Height and width, px, at which pictures of these heights and widths are looked at.
+
+    Their own size, or what makes the smallest defect CELL_PX wide if that is known, with the short side kept from 256
+    px to `most`, and no more than 2**20 px in all. Square where their shapes differ.
+    """
+    short = float(np.median([min(shape) for shape in shapes]))
+    wanted = short if smallest_defect is None else short * min(_MOST_ENLARGED, CELL_PX / smallest_defect)
+    side = min(max(wanted, _LEAST_SHORT_PX), most)
+    ratio = float(np.median(_ratios(shapes))) if of_one_shape(shapes) else 1.0
+    long = side * max(ratio, 1 / ratio)
+    shrink = min(1.0, MOST_SIDE_PX / long, math.sqrt(_MOST_PIXELS / (side * long)))
+    low, high = (max(2, round(length * shrink / multiple)) * multiple for length in (side, long))
+    return (low, high) if ratio >= 1 else (high, low)
+
+
+def automatic_size(look: Look, multiple: int, config: TrainConfig) -> tuple[int, int]:
+    """`working_size` for these pictures and options; what must be found counts more than time."""
+    usual = _MOST_SHORT_PX if config.method == "patchcore" else _MOST_SHORT_ELSEWHERE_PX
+    most = usual if config.smallest_defect is None else MOST_SIDE_PX
+    return working_size(look.shapes, multiple, most=most, smallest_defect=config.smallest_defect)
 
 
 def of_one_shape(shapes: Sequence[tuple[int, int]]) -> bool:
@@ -293,7 +321,12 @@ def _fit(
     if config.method == "padim":
         return fit_padim(frames, backbone, features, progress)
     limits = PatchCoreConfig().bank_limits if config.bank is None else (config.bank, config.bank)
-    settings = PatchCoreConfig(bank_limits=limits, memory_bytes=patch_bytes(config.memory_mib), seed=config.seed)
+    settings = PatchCoreConfig(
+        bank_limits=limits,
+        position_prior=config.position_prior,
+        memory_bytes=patch_bytes(config.memory_mib),
+        seed=config.seed,
+    )
     fit = fit_with_depth if config.depth else fit_patchcore
     return fit(frames, backbone, features, settings, progress)
 

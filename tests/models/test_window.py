@@ -14,7 +14,7 @@ def small_window() -> Window:
     return Window(
         images=tuple(digit * 64 for digit in "0af"),
         scores=np.array([1.5, 0.25, 3], np.float32),
-        memory=Memory(grid=(8, 12), pool=pool),
+        memory=Memory(grid=(8, 12), pool=pool, prior=None),
     )
 
 

@@ -53,6 +53,13 @@ from sightline.training import LEAST_MEMORY_MIB, METHODS, TrainConfig, Trained, 
     help="Working resolution in px, such as 256 or 512x1280.  [default: automatic]",
 )
 @click.option(
+    "--smallest-defect-px",
+    "smallest_defect",
+    type=click.IntRange(min=1),
+    metavar="PX",
+    help="Width in your pictures of the smallest defect to be found; sets the working resolution.",
+)
+@click.option(
     "--tile", type=click.IntRange(min=1), metavar="PX", help="Look at squares of this side one after another."
 )
 @click.option(
@@ -65,7 +72,13 @@ from sightline.training import LEAST_MEMORY_MIB, METHODS, TrainConfig, Trained, 
     "--bank",
     type=click.IntRange(min=1),
     metavar="NUMBER",
-    help="Patches that patchcore keeps.  [default: 1 %, from 1,000 to 8,000]",
+    help="Patches that patchcore keeps.  [default: 1 %, from 1,000 to 1,500]",
+)
+@click.option(
+    "--position-prior/--no-position-prior",
+    default=True,
+    show_default=True,
+    help="Whether patchcore also learns what belongs where in the part.",
 )
 @click.option(
     "--memory-mib",
@@ -115,9 +128,11 @@ def train_command(
     method: Literal["patchcore", "padim"],
     max_overkill: float,
     size: tuple[int, int] | None,
+    smallest_defect: int | None,
     tile: int | None,
     dimensions: int | None,
     bank: int | None,
+    position_prior: bool,
     memory_mib: int,
     bit_depth: int | None,
     backbone: Path | None,
@@ -155,9 +170,11 @@ def train_command(
     config = TrainConfig(
         method=method,
         size=size,
+        smallest_defect=smallest_defect,
         tile=tile,
         dimensions=dimensions,
         bank=bank,
+        position_prior=position_prior,
         max_overkill=max_overkill,
         memory_mib=memory_mib,
         bit_depth=bit_depth,

@@ -40,7 +40,7 @@ TILE_CONTEXT_PX = 32
 _FIT_PATCHES = 40_000
 _FIT_FRAMES = 200
 _LEAST_SPREAD = 0.01  # of the median channel's
-_LEAST_SIDE_PX, MOST_SIDE_PX = 64, 1024  # of what the backbone sees where frames keep their shape
+_LEAST_SIDE_PX, MOST_SIDE_PX = 64, 2048  # of what the backbone sees where frames keep their shape
 _WHITENING = 0.5  # 0: components keep their variance; 1: all have the same; chosen on parts rendered or spoilt by us
 
 
