@@ -1,6 +1,7 @@
-"""Write the trained student as the ONNX file that ships: batch norm folded, weights stored in half precision.
+"""Write the trained student as the ONNX file that ships: 8-bit integers, or floating point with `--float`.
 
-Half precision halves the file; the runtime casts the weights back once, when it loads, and computes in float32.
+The 8-bit file says with QuantizeLinear and DequantizeLinear what is rounded where, in standard operators only; runtimes
+that have integer kernels use them, and others compute the same in floating point.
 """
 
 import argparse
@@ -12,6 +13,7 @@ import torch
 from onnx import TensorProto, helper, numpy_helper
 from torch import nn
 
+from quantise import IntegerConv2d, Levels, folded, quantised
 from student import Bottleneck, Student, StudentConfig
 
 OPSET = 18
@@ -19,16 +21,17 @@ MOST_BYTES = 6_000_000
 
 
 class _Writer:
-    """Nodes and half-precision weights, in the order in which the network applies them."""
+    """Nodes and weights, in the order in which the network applies them."""
 
     def __init__(self) -> None:
         self.nodes: list[onnx.NodeProto] = []
         self.weights: list[onnx.TensorProto] = []
+        self.steps: dict[str, float] = {}  # of the values that have 256 levels
 
     def stored(self, values: np.ndarray) -> str:
         name = f"w{len(self.weights)}"
-        self.weights.append(numpy_helper.from_array(values.astype(np.float16), name))
-        return self.node("Cast", [name], {"to": TensorProto.FLOAT})
+        self.weights.append(numpy_helper.from_array(values, name))
+        return name
 
     def node(self, op: str, inputs: list[str], attributes: dict[str, int | list[int]] | None = None) -> str:
         node = helper.make_node(op, inputs, [f"x{len(self.nodes)}"])
@@ -37,41 +40,60 @@ class _Writer:
         output: str = node.output[0]
         return output
 
-    def convolution(self, source: str, conv: nn.Conv2d, norm: nn.BatchNorm2d | None) -> str:
-        weight, bias = _folded(conv, norm)
+    def levels(self, source: str, module: Levels) -> str:
+        step = module.scale.numpy()
+        parameters = [self.stored(step), self.stored(module.zero_point.numpy().astype(np.uint8))]
+        output = self.node("DequantizeLinear", [self.node("QuantizeLinear", [source, *parameters]), *parameters])
+        self.steps[output] = float(step)
+        return output
+
+    def integers(self, source: str, conv: IntegerConv2d) -> list[str]:
+        """Weights as int8, the bias as int32 in units of the products."""
+        scales = conv.scales()
+        weight = torch.round(conv.weight.detach() / scales[:, None, None, None]).to(torch.int8)
+        steps = scales * self.steps[source]
+        bias = torch.round(_bias(conv).double() / steps.double()).to(torch.int32)
+        return [
+            self.node("DequantizeLinear", [self.stored(values.numpy()), self.stored(scale.numpy())], {"axis": 0})
+            for values, scale in ((weight, scales), (bias, steps))
+        ]
+
+    def convolution(self, source: str, conv: nn.Conv2d) -> str:
+        if isinstance(conv, IntegerConv2d):
+            parameters = self.integers(source, conv)
+        else:
+            parameters = [self.stored(conv.weight.detach().numpy()), self.stored(_bias(conv).numpy())]
         kernel, stride, padding = conv.kernel_size[0], conv.stride[0], int(conv.padding[0])
-        inputs = [source, self.stored(weight), self.stored(bias)]
-        return self.node("Conv", inputs, {"kernel_shape": [kernel] * 2, "strides": [stride] * 2, "pads": [padding] * 4})
+        attributes = {"kernel_shape": [kernel] * 2, "strides": [stride] * 2, "pads": [padding] * 4}
+        return self.node("Conv", [source, *parameters], attributes)
 
     def apply(self, source: str, module: nn.Module) -> str:
-        """Translate one module; sequences of Conv, BatchNorm and ReLU, and Bottlenecks."""
+        """Translate one module of a folded or quantised student."""
+        if isinstance(module, nn.Sequential):
+            for part in module:
+                source = self.apply(source, part)
+            return source
         if isinstance(module, Bottleneck):
-            return self.node("Relu", [self.node("Add", [source, self.apply(source, module.body)])])
+            return self.apply(self.node("Add", [source, self.apply(source, module.body)]), module.activation)
+        if isinstance(module, nn.Conv2d):
+            return self.convolution(source, module)
+        if isinstance(module, Levels):
+            return self.levels(source, module)
         if isinstance(module, nn.ReLU):
             return self.node("Relu", [source])
-        if isinstance(module, nn.Conv2d):
-            return self.convolution(source, module, None)
-        if not isinstance(module, nn.Sequential):
-            raise TypeError(f"no translation for {type(module).__name__}")
-        parts = list(module)
-        for part, following in zip(parts, [*parts[1:], None], strict=True):
-            if isinstance(part, nn.BatchNorm2d):
-                continue  # folded into the convolution before it
-            if isinstance(part, nn.Conv2d):
-                source = self.convolution(source, part, following if isinstance(following, nn.BatchNorm2d) else None)
-            else:
-                source = self.apply(source, part)
-        return source
+        if isinstance(module, nn.Identity):
+            return source
+        raise TypeError(f"no translation for {type(module).__name__}")
 
 
-def to_onnx(student: Student) -> onnx.ModelProto:
-    """(N, 3, H, W) float32 RGB in 0..1 -> `stride8` and `stride16`."""
+def to_onnx(network: Student) -> onnx.ModelProto:
+    """A folded or quantised student as (N, 3, H, W) float32 RGB in 0..1 -> `stride8` and `stride16`."""
     writer = _Writer()
-    scaled = writer.node("Mul", ["image", writer.stored(np.array(4.0))])
-    centred = writer.node("Sub", [scaled, writer.stored(np.array(2.0))])
-    near = writer.apply(centred, student.to_stride8)
-    far = writer.apply(near, student.to_stride16)
-    outputs = {"stride8": writer.apply(near, student.head8), "stride16": writer.apply(far, student.head16)}
+    scaled = writer.node("Mul", ["image", writer.stored(np.array(4, np.float32))])
+    centred = writer.node("Sub", [scaled, writer.stored(np.array(2, np.float32))])
+    near = writer.apply(centred, network.to_stride8)
+    far = writer.apply(near, network.to_stride16)
+    outputs = {"stride8": writer.apply(near, network.head8), "stride16": writer.apply(far, network.head16)}
     writer.nodes.extend(helper.make_node("Identity", [source], [name]) for name, source in outputs.items())
     graph = helper.make_graph(
         writer.nodes,
@@ -86,29 +108,28 @@ def to_onnx(student: Student) -> onnx.ModelProto:
     return model
 
 
-def _folded(conv: nn.Conv2d, norm: nn.BatchNorm2d | None) -> tuple[np.ndarray, np.ndarray]:
-    weight = conv.weight.detach().double()
-    bias = conv.bias.detach().double() if conv.bias is not None else torch.zeros(len(weight), dtype=torch.double)
-    if norm is not None:
-        assert norm.running_mean is not None, "the student keeps running statistics"
-        assert norm.running_var is not None, "the student keeps running statistics"
-        scale = norm.weight.detach().double() / torch.sqrt(norm.running_var.double() + norm.eps)
-        weight = weight * scale[:, None, None, None]
-        bias = norm.bias.detach().double() + (bias - norm.running_mean.double()) * scale
-    return weight.numpy(), bias.numpy()
+def _bias(conv: nn.Conv2d) -> torch.Tensor:
+    assert conv.bias is not None, "folding gives every convolution a bias"
+    return conv.bias.detach()
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--cache", type=Path, default=Path("backbone/cache"), help="folder with student.pt")
+    parser.add_argument("--cache", type=Path, default=Path("backbone/cache"), help="folder with what was trained")
     parser.add_argument("--output", "-o", type=Path, default=Path("src/sightline/models/backbone.onnx"))
-    parser.add_argument("--untrained", action="store_true", help="random weights, for comparison")
+    parser.add_argument("--float", action="store_true", dest="floating", help="student.pt as it is, in floating point")
+    parser.add_argument("--untrained", action="store_true", help="random weights, for comparison; implies --float")
     arguments = parser.parse_args()
     torch.manual_seed(0)
-    student = Student(StudentConfig()).eval()
-    if not arguments.untrained:
-        student.load_state_dict(torch.load(arguments.cache / "student.pt", weights_only=True))
-    data = to_onnx(student).SerializeToString(deterministic=True)
+    network = Student(StudentConfig()).eval()
+    if arguments.floating or arguments.untrained:
+        if not arguments.untrained:
+            network.load_state_dict(torch.load(arguments.cache / "student.pt", weights_only=True))
+        network = folded(network)
+    else:
+        network = quantised(network)
+        network.load_state_dict(torch.load(arguments.cache / "quantised.pt", weights_only=True))
+    data = to_onnx(network).SerializeToString(deterministic=True)
     if len(data) > MOST_BYTES:
         raise SystemExit(
             f"the file would take {len(data)} bytes, over the limit of {MOST_BYTES}. Make the student smaller."

@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 
-import torch
 from torch import Tensor, nn
 
 
@@ -31,9 +30,11 @@ class Bottleneck(nn.Module):
             nn.Conv2d(inner, channels, 1, bias=False),
             nn.BatchNorm2d(channels),
         )
+        self.activation = nn.ReLU()
 
     def forward(self, x: Tensor) -> Tensor:
-        return torch.relu(x + self.body(x))
+        joined: Tensor = self.activation(x + self.body(x))
+        return joined
 
 
 class Student(nn.Module):

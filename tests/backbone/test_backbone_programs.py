@@ -14,11 +14,13 @@ torch = pytest.importorskip("torch", reason="the backbone's programs need torch:
 
 import crops  # noqa: E402 after the check for torch
 import export  # noqa: E402
+import quantise  # noqa: E402
 import student  # noqa: E402
 import targets  # noqa: E402
 import train  # noqa: E402
 
 SIDE, COUNT = 32, 24
+SHIPPED = Path(__file__).parents[2] / "src/sightline/models/backbone.onnx"
 
 
 @pytest.fixture(scope="module")
@@ -99,26 +101,91 @@ def test_an_unfinished_cache_is_refused(tmp_path: Path) -> None:
         train.Cache(tmp_path)
 
 
-def test_the_exported_file_computes_what_the_student_does() -> None:
+@pytest.fixture(scope="module")
+def network() -> student.Student:
+    """Random weights, and batch norms that do something."""
     torch.manual_seed(0)
-    network = student.Student(student.StudentConfig()).eval()
-    for module in network.modules():
+    made = student.Student(student.StudentConfig()).eval()
+    for module in made.modules():
         if isinstance(module, torch.nn.BatchNorm2d):
             torch.nn.init.uniform_(module.running_mean, -0.2, 0.2)
             torch.nn.init.uniform_(module.running_var, 0.5, 1.5)
-    model = export.to_onnx(network)
+    return made
+
+
+@pytest.fixture(scope="module")
+def pair(network: student.Student) -> tuple[student.Student, onnx.ModelProto]:
+    """The network in 8-bit arithmetic, imitated and exported."""
+    torch.manual_seed(1)
+    imitated = quantise.quantised(network, [torch.rand(4, 3, 64, 64)])
+    return imitated, export.to_onnx(imitated)
+
+
+def _outputs(model: onnx.ModelProto, images: Any, *, fused: bool = True) -> list[Any]:
+    options = ort.SessionOptions()
+    if not fused:
+        options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_DISABLE_ALL
+    session = ort.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
+    return list(session.run(None, {"image": images.numpy()}))
+
+
+def _error(ours: Any, theirs: Any) -> float:
+    """Variance of the difference over that of the second."""
+    return float(np.square(ours - theirs).mean() / np.square(theirs).mean())
+
+
+def test_the_exported_file_computes_what_the_student_does(network: student.Student) -> None:
     images = torch.rand(2, 3, 64, 96)
-    session = ort.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
-    exported = session.run(None, {"image": images.numpy()})
     with torch.inference_mode():
         expected = [values.numpy() for values in network(images)]
-    for ours, theirs in zip(exported, expected, strict=True):
+    for ours, theirs in zip(_outputs(export.to_onnx(quantise.folded(network)), images), expected, strict=True):
         assert ours.shape == theirs.shape
-        assert np.abs(ours - theirs).max() < 5e-3 * np.abs(theirs).max()  # weights are stored in half precision
+        assert np.abs(ours - theirs).max() < 1e-4 * np.abs(theirs).max()
 
 
-def test_the_shipped_file_is_the_students_architecture() -> None:
-    shipped = onnx.load(str(Path(__file__).parents[2] / "src/sightline/models/backbone.onnx"))
-    fresh = export.to_onnx(student.Student(student.StudentConfig()).eval())
+def test_the_8_bit_file_computes_what_the_imitation_does(pair: tuple[student.Student, onnx.ModelProto]) -> None:
+    images = torch.rand(2, 3, 64, 96)
+    imitated, model = pair
+    with torch.inference_mode():
+        expected = [values.numpy() for values in imitated(images)]
+    for fused in (False, True):
+        for ours, theirs in zip(_outputs(model, images, fused=fused), expected, strict=True):
+            assert ours.shape == theirs.shape
+            assert _error(ours, theirs) < 0.01  # roundings at a tie may go either way, and spread
+
+
+def test_8_bits_differ_little_from_floating_point(
+    network: student.Student, pair: tuple[student.Student, onnx.ModelProto]
+) -> None:
+    """Sums that overflow would differ by half and more."""
+    images = torch.rand(2, 3, 64, 96)
+    with torch.inference_mode():
+        expected = [values.numpy() for values in network(images)]
+    for ours, theirs in zip(_outputs(pair[1], images), expected, strict=True):
+        assert _error(ours, theirs) < 0.03
+
+
+def test_no_two_products_of_the_shipped_weights_overflow_16_bits() -> None:
+    stored = [onnx.numpy_helper.to_array(tensor) for tensor in onnx.load(str(SHIPPED)).graph.initializer]
+    weights = [values for values in stored if values.dtype == np.int8]
+    assert len(weights) == 29
+    assert max(int(np.abs(values.astype(int)).max()) for values in weights) == quantise.MOST_WEIGHT
+    assert 2 * 255 * quantise.MOST_WEIGHT <= 2**15 - 1
+
+
+def test_the_runtime_computes_the_shipped_file_in_integers(tmp_path: Path) -> None:
+    options = ort.SessionOptions()
+    options.optimized_model_filepath = str(tmp_path / "optimised.onnx")
+    options.log_severity_level = 3  # the optimised file is for this machine only, says the runtime
+    ort.InferenceSession(str(SHIPPED), options, providers=["CPUExecutionProvider"])
+    used = [node.op_type for node in onnx.load(options.optimized_model_filepath).graph.node]
+    assert used.count("QLinearConv") == 27
+    assert used.count("Conv") == 3  # the first, and the two that give the outputs
+
+
+def test_the_shipped_file_is_small_and_the_students_architecture() -> None:
+    shipped = onnx.load(str(SHIPPED))
+    fresh = export.to_onnx(quantise.quantised(student.Student(student.StudentConfig())))
+    assert SHIPPED.stat().st_size < 1_200_000
     assert [node.op_type for node in shipped.graph.node] == [node.op_type for node in fresh.graph.node]
     assert [tuple(w.dims) for w in shipped.graph.initializer] == [tuple(w.dims) for w in fresh.graph.initializer]
