@@ -21,6 +21,7 @@ from onnx import TensorProto
 from sightline.errors import FrameError, OptionError
 from sightline.models.backbone import Backbone
 from sightline.models.graph import RUNTIME_ERRORS, GraphBuilder, first_line, open_session
+from sightline.models.heads import projected
 from sightline.records import FloatArray, Frame
 
 Progress = Callable[[str, int, int], None]  # stage, done, total
@@ -324,19 +325,16 @@ def _append_projected(builder: GraphBuilder, rgb: str, features: Features, heigh
     """(1, 3, height, width) -> (1, D, height / s, width / s), s the finest stride."""
     projection, stride = features.projection, features.backbone.stride
     total, sides = "", ""
-    for level, (raw, basis) in enumerate(
-        zip(builder.splice(features.backbone.model, rgb), projection.bases, strict=True)
-    ):
-        # projecting before averaging and resizing is the same, as all are linear, and there are fewer channels to move
-        weight = builder.constant(np.ascontiguousarray(basis.T[:, :, None, None]))
-        projected = _append_neighbourhood(builder, builder.node("Conv", [raw, weight]))
+    # projecting before averaging and resizing is the same, as all are linear, and there are fewer channels to move
+    for level, cells in enumerate(builder.splice(projected(features.backbone.model, projection.bases), rgb)):
+        means = _append_neighbourhood(builder, cells)
         if level:
-            projected = _append_linear(builder, projected, sides)
+            means = _append_linear(builder, means, sides)
         elif features.config.scale is None:
             sides = builder.int64(height // stride, width // stride)
         else:
-            sides = builder.node("Shape", [projected], {"start": 2, "end": 4})
-        total = builder.node("Add", [total, projected]) if total else projected
+            sides = builder.node("Shape", [means], {"start": 2, "end": 4})
+        total = builder.node("Add", [total, means]) if total else means
     return builder.node("Sub", [total, builder.constant(projection.offset[None, :, None, None])])
 
 
