@@ -35,10 +35,10 @@ from sightline.training import (
     TrainConfig,
     Trained,
     Unusual,
-    automatic_size,
     learn,
     look_at,
     most_unusual,
+    working_size,
     written,
 )
 
@@ -74,7 +74,8 @@ def train_products(
     shared = replace(
         config,
         smallest_defect=None,
-        size=config.size or automatic_size(look, load_backbone(config.backbone).multiple, config),
+        size=config.size
+        or working_size(look.shapes, load_backbone(config.backbone).multiple, smallest_defect=config.smallest_defect),
         bit_depth=look.bit_depth if look.bit_depth > 8 else None,
     )
     learned = {name: _learned(name, dataset, shared, progress) for name, dataset in datasets.items()}

@@ -36,8 +36,7 @@ _RUNTIME_MIB = 512  # of the process: interpreter, runtime, one picture and its 
 _DIMENSIONS = 64  # a graph with a bank of 4,000 then takes 0.6 of resnet18 (benchmarks/latency.py)
 _BIT_DEPTHS = (10, 12, 14, 16)  # of cameras; a dark scene uses fewer values than its camera has
 CELL_PX = 8  # side of what one feature vector stands for; a defect as large is well seen
-_LEAST_SHORT_PX, _MOST_SHORT_PX = 256, 512  # short side of the automatic working size
-_MOST_SHORT_ELSEWHERE_PX = 256  # for methods whose memory or training time grows fast with the size
+_SHORT_PX = 256  # short side of the automatic working size, unless the smallest defect asks for another
 _MOST_PIXELS = 2**20  # of the automatic working size
 _MOST_ENLARGED = 2.0  # times; beyond that nothing is gained
 _SAME_SHAPE = 0.10  # pictures whose aspect ratios differ by less are the same view; others are squared
@@ -154,7 +153,7 @@ def learn(dataset: Dataset, config: TrainConfig, progress: Progress | None = Non
     """Learn from the data set's good training pictures; raises as `train`, but writes nothing."""
     backbone = load_backbone(config.backbone)
     look = look_at(dataset, config, progress)
-    height, width = config.size or automatic_size(look, backbone.multiple, config)
+    height, width = config.size or working_size(look.shapes, backbone.multiple, smallest_defect=config.smallest_defect)
     alike = config.size or config.tile or config.depth or of_one_shape(look.shapes)
     usual = min(_DIMENSIONS, sum(backbone.channels))
     features = FeatureConfig(
@@ -197,28 +196,21 @@ def limits_of(threshold: Threshold) -> Thresholds:
 
 
 def working_size(
-    shapes: Sequence[tuple[int, int]], multiple: int, *, most: int = _MOST_SHORT_PX, smallest_defect: int | None = None
+    shapes: Sequence[tuple[int, int]], multiple: int, *, smallest_defect: int | None = None
 ) -> tuple[int, int]:
     """Height and width, px, at which pictures of these heights and widths are looked at.
 
-    Their own size, or what makes the smallest defect CELL_PX wide if that is known, with the short side kept from 256
-    px to `most`, and no more than 2**20 px in all. Square where their shapes differ.
+    256 on the short side; or what makes the smallest defect CELL_PX wide if that is known, with the short side from
+    256 px up and no more than 2**20 px in all. In the pictures' own shape if they share one, else square.
     """
     short = float(np.median([min(shape) for shape in shapes]))
-    wanted = short if smallest_defect is None else short * min(_MOST_ENLARGED, CELL_PX / smallest_defect)
-    side = min(max(wanted, _LEAST_SHORT_PX), most)
+    wanted = 0.0 if smallest_defect is None else short * min(_MOST_ENLARGED, CELL_PX / smallest_defect)
+    side = max(wanted, float(_SHORT_PX))
     ratio = float(np.median(_ratios(shapes))) if of_one_shape(shapes) else 1.0
     long = side * max(ratio, 1 / ratio)
     shrink = min(1.0, MOST_SIDE_PX / long, math.sqrt(_MOST_PIXELS / (side * long)))
     low, high = (max(2, round(length * shrink / multiple)) * multiple for length in (side, long))
     return (low, high) if ratio >= 1 else (high, low)
-
-
-def automatic_size(look: Look, multiple: int, config: TrainConfig) -> tuple[int, int]:
-    """`working_size` for these pictures and options; what must be found counts more than time."""
-    usual = _MOST_SHORT_PX if config.method == "patchcore" else _MOST_SHORT_ELSEWHERE_PX
-    most = usual if config.smallest_defect is None else MOST_SIDE_PX
-    return working_size(look.shapes, multiple, most=most, smallest_defect=config.smallest_defect)
 
 
 def of_one_shape(shapes: Sequence[tuple[int, int]]) -> bool:
