@@ -5,8 +5,9 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
+from importlib.util import find_spec
 from pathlib import Path
-from typing import Literal
+from typing import get_args
 
 import numpy as np
 
@@ -20,13 +21,14 @@ from sightline.files import refuse_unwritable
 from sightline.imaging.decode import read_frame
 from sightline.manifest import Calibration, InputSpec, JsonScalar, Manifest, Provenance, Thresholds, printable
 from sightline.models.backbone import Backbone, load_backbone
-from sightline.models.detector import FittedDetector
+from sightline.models.detector import FittedDetector, Method
 from sightline.models.features import FeatureConfig, Progress
 from sightline.models.padim import fit as fit_padim
 from sightline.models.patchcore import PatchCoreConfig
 from sightline.models.patchcore import fit as fit_patchcore
 
-METHODS = ("patchcore", "padim")
+METHODS: tuple[Method, ...] = get_args(Method)
+BY_GRADIENT = ("efficientad", "fastflow", "stfpm")  # these need torch
 FEW_IMAGES = 50
 _DIMENSIONS = 64  # a graph with a bank of 4,000 then takes 0.6 of resnet18 (benchmarks/latency.py)
 _BIT_DEPTHS = (10, 12, 14, 16)  # of cameras; a dark scene uses fewer values than its camera has
@@ -38,11 +40,12 @@ _SAME_SHAPE = 0.10  # pictures whose aspect ratios differ by less are the same v
 class TrainConfig:
     """What `train` is asked for; the defaults are meant to be good."""
 
-    method: Literal["patchcore", "padim"] = "patchcore"
+    method: Method = "patchcore"
     size: tuple[int, int] | None = None  # height, width of the working resolution, px; None: from the pictures
     tile: int | None = None  # px; None: the backbone sees the working resolution at once
     dimensions: int | None = None  # of a patch feature; None: 64, or as many as the backbone has
     bank: int | None = None  # patches that PatchCore keeps; None: 1 % of all, 1,000 to 8,000
+    steps: int | None = None  # of the methods trained by gradient; None: the method's own number
     max_overkill: float = 0.01
     memory_mib: int = 2048
     bit_depth: int | None = None  # significant bits of 16-bit pictures; None: from the pictures
@@ -54,6 +57,8 @@ class TrainConfig:
         if self.method not in METHODS:
             raise OptionError(f"method {self.method!r} is not known; use one of {', '.join(METHODS)}.")
         between_0_and_1(self.max_overkill, "the overkill rate")  # here, as it is used only at the end
+        if self.steps is not None and self.steps < 1:
+            raise OptionError(f"steps is {self.steps}; give at least 1.")
         if not 0 <= self.seed < 2**63:
             raise OptionError(f"seed {self.seed} does not fit; use a whole number from 0 up, below 2**63.")
         if self.bit_depth is not None and not 8 < self.bit_depth <= 16:
@@ -97,6 +102,8 @@ def train(dataset: Dataset, output: Path, config: TrainConfig, progress: Progres
         FrameError: a picture changed while it was read. StoreError: the file cannot be written.
     """
     refuse_unwritable(output)
+    if config.method in BY_GRADIENT:
+        _require_torch(config.method)
     backbone = load_backbone(config.backbone)
     look = _look_at(dataset, config, progress)
     height, width = config.size or working_size(look.shapes, backbone.multiple)
@@ -126,7 +133,7 @@ def train(dataset: Dataset, output: Path, config: TrainConfig, progress: Progres
     return Trained(
         bundle=load(output),
         images=len(look.paths),
-        unusual=_unusual(look.paths, fitted.good_scores),
+        unusual=_unusual(_scored(look.paths, fitted), fitted.good_scores),
         warnings=(*look.warnings, *threshold.warnings),
     )
 
@@ -207,9 +214,27 @@ def _fit(
 ) -> FittedDetector:
     if config.method == "padim":
         return fit_padim(frames, backbone, features, progress)
+    if config.method in BY_GRADIENT:
+        return _fit_by_gradient(frames, backbone, features, config, progress)
     limits = PatchCoreConfig().bank_limits if config.bank is None else (config.bank, config.bank)
     settings = PatchCoreConfig(bank_limits=limits, memory_bytes=config.memory_mib * 2**20, seed=config.seed)
     return fit_patchcore(frames, backbone, features, settings, progress)
+
+
+def _fit_by_gradient(
+    frames: FrameFiles, backbone: Backbone, features: FeatureConfig, config: TrainConfig, progress: Progress | None
+) -> FittedDetector:
+    from sightline.models import efficientad, fastflow, stfpm  # here, as they import torch
+    from sightline.models.gradient import GradientConfig
+
+    fit = {"efficientad": efficientad.fit, "fastflow": fastflow.fit, "stfpm": stfpm.fit}[config.method]
+    settings = GradientConfig(steps=config.steps, memory_bytes=config.memory_mib * 2**20, seed=config.seed)
+    return fit(frames, backbone, features, settings, progress)
+
+
+def _require_torch(method: str) -> None:
+    if any(find_spec(name) is None for name in ("torch", "onnxscript")):
+        raise OptionError(f"method {method} needs torch; install it with: pip install 'sightline[train]'")
 
 
 def _manifest(
@@ -248,6 +273,11 @@ def _manifest(
             backbone_sha256=backbone.sha256,
         ),
     )
+
+
+def _scored(paths: Sequence[Path], fitted: FittedDetector) -> Sequence[Path]:
+    """The pictures that `good_scores` belong to."""
+    return paths if fitted.held_out is None else [paths[index] for index in fitted.held_out]
 
 
 def _unusual(paths: Sequence[Path], scores: np.ndarray, most: int = 10) -> tuple[Unusual, ...]:

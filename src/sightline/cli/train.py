@@ -3,7 +3,6 @@
 import json
 import time
 from pathlib import Path
-from typing import Literal
 
 import click
 
@@ -19,6 +18,7 @@ from sightline.cli.options import (
 )
 from sightline.cli.progress import Bars
 from sightline.datasets.opening import open_dataset
+from sightline.models.detector import Method
 from sightline.training import METHODS, TrainConfig, Trained, train
 
 
@@ -30,7 +30,10 @@ from sightline.training import METHODS, TrainConfig, Trained, train
     type=click.Choice(METHODS),
     default="patchcore",
     show_default=True,
-    help="patchcore: any part. padim: parts that always lie the same way.",
+    help=(
+        "patchcore: any part. padim: parts that always lie the same way. efficientad, fastflow, stfpm: networks "
+        "trained by gradient, for 100 pictures and more; they need the extra [train]."
+    ),
 )
 @click.option(
     "--max-overkill",
@@ -62,12 +65,18 @@ from sightline.training import METHODS, TrainConfig, Trained, train
     help="Patches that patchcore keeps.  [default: 1 %, from 1,000 to 8,000]",
 )
 @click.option(
+    "--steps",
+    type=click.IntRange(1, 1_000_000),
+    metavar="NUMBER",
+    help="How long efficientad, fastflow and stfpm learn.  [default: by the method, 600 to 800]",
+)
+@click.option(
     "--memory-mib",
     type=click.IntRange(min=64),
     metavar="MIB",
     default=2048,
     show_default=True,
-    help="Limit for the patches held while learning.",
+    help="Limit for the patches or features held while learning.",
 )
 @click.option(
     "--bit-depth",
@@ -87,12 +96,13 @@ from sightline.training import METHODS, TrainConfig, Trained, train
 def train_command(
     data: Path,
     output: Path,
-    method: Literal["patchcore", "padim"],
+    method: Method,
     max_overkill: float,
     size: tuple[int, int] | None,
     tile: int | None,
     dimensions: int | None,
     bank: int | None,
+    steps: int | None,
     memory_mib: int,
     bit_depth: int | None,
     backbone: Path | None,
@@ -104,9 +114,9 @@ def train_command(
     """Learn from the good pictures in DATA and write a model.
 
     DATA is a folder of good pictures, an MVTec AD or VisA folder, or a CSV; `sightline data check DATA` tells how it
-    is understood. Every good training picture both trains and calibrates the model; no defects are needed. The
-    threshold is set so that at most --max-overkill of good parts are rejected. The same pictures, options and seed
-    give the same file.
+    is understood. Every good training picture both trains and calibrates the model; the methods trained by gradient
+    hold out a fifth of them to calibrate. No defects are needed. The threshold is set so that at most --max-overkill
+    of good parts are rejected. The same pictures, options and seed give the same file.
     """
     config = TrainConfig(
         method=method,
@@ -114,6 +124,7 @@ def train_command(
         tile=tile,
         dimensions=dimensions,
         bank=bank,
+        steps=steps,
         max_overkill=max_overkill,
         memory_mib=memory_mib,
         bit_depth=bit_depth,

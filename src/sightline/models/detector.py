@@ -1,29 +1,43 @@
 """The end that all anomaly models share: from distances to map and score, and a graph that judges frames."""
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, Protocol
 
 import numpy as np
 import onnx
 from onnx import TensorProto
 
-from sightline.models.features import FeatureConfig, Features, image_input, run_image
+from sightline.models.features import FeatureConfig, image_input, run_image
 from sightline.models.graph import GraphBuilder, open_session
 from sightline.records import AnomalyMap, FloatArray, Frame
 
 _SMOOTHING_CELLS = 0.5  # sigma; 4 px at stride 8, as in Roth et al. 2022, arXiv 2106.08265, section 3.3
 
 
+Method = Literal["patchcore", "padim", "efficientad", "fastflow", "stfpm"]
+
+
+class Layout(Protocol):
+    """The working size and the grid of cells that distances lie on, as `Features` has them."""
+
+    @property
+    def config(self) -> FeatureConfig: ...
+
+    @property
+    def grid(self) -> tuple[int, int]: ...
+
+
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class FittedDetector:
     """What `fit` of every method returns: the one graph, and how it scored the good frames it had not seen."""
 
-    method: Literal["patchcore", "padim"]
+    method: Method
     features: FeatureConfig
     graph: onnx.ModelProto  # image -> score, map
-    good_scores: FloatArray  # (n,) one per training frame, in order, each scored without its own patches
+    good_scores: FloatArray  # (n,) one per frame, each by a model that has not learnt from it
     calibration: str  # how those were made, in words
     settings: dict[str, int | float | str | None]  # what the fit was asked for and chose, for the record
+    held_out: tuple[int, ...] | None = None  # the frames that `good_scores` belong to; None: all, in order
 
     def detector(self) -> "GraphDetector":
         return GraphDetector(self.graph.SerializeToString(), self.features.bit_depth)
@@ -42,12 +56,12 @@ class GraphDetector:
         return AnomalyMap(score=float(score), values=values)
 
 
-def append_map(builder: GraphBuilder, distances: str, features: Features) -> None:
+def append_map(builder: GraphBuilder, distances: str, layout: Layout) -> None:
     """(rows * columns,) distances -> outputs `map` (height, width) and `score`, its maximum.
 
     Score and map thus cannot contradict each other: a score reaches the threshold if and only if a region does.
     """
-    rows, columns = features.grid
+    rows, columns = layout.grid
     cells = builder.node("Reshape", [distances, builder.int64(1, 1, rows, columns)])
     kernel = _gaussian(_SMOOTHING_CELLS)
     margin = kernel.shape[-1] // 2
@@ -56,25 +70,25 @@ def append_map(builder: GraphBuilder, distances: str, features: Features) -> Non
     smooth = builder.node("Conv", [padded, builder.constant(kernel)])
     full = builder.node(
         "Resize",
-        [smooth, "", "", builder.int64(features.config.height, features.config.width)],
+        [smooth, "", "", builder.int64(layout.config.height, layout.config.width)],
         {"mode": "linear", "axes": [2, 3], "coordinate_transformation_mode": "half_pixel"},
     )
     values = builder.rename(builder.node("Squeeze", [full, builder.int64(0, 1)]), "map")
     builder.rename(builder.node("ReduceMax", [values], {"keepdims": 0}), "score")
 
 
-def build_graph(builder: GraphBuilder, features: Features) -> onnx.ModelProto:
+def build_graph(builder: GraphBuilder, layout: Layout) -> onnx.ModelProto:
     """Finish a graph that starts at `image`."""
-    return builder.build([image_input(features.config)], _outputs(features))
+    return builder.build([image_input(layout.config)], _outputs(layout))
 
 
-def build_tail(builder: GraphBuilder, features: Features, name: str, shape: tuple[int, ...]) -> onnx.ModelProto:
+def build_tail(builder: GraphBuilder, layout: Layout, name: str, shape: tuple[int, ...]) -> onnx.ModelProto:
     """Finish a graph that starts behind the features, for calibration: the very nodes of the whole one."""
-    return builder.build([(name, TensorProto.FLOAT, shape)], _outputs(features))
+    return builder.build([(name, TensorProto.FLOAT, shape)], _outputs(layout))
 
 
-def _outputs(features: Features) -> list[tuple[str, tuple[int, ...]]]:
-    return [("score", ()), ("map", (features.config.height, features.config.width))]
+def _outputs(layout: Layout) -> list[tuple[str, tuple[int, ...]]]:
+    return [("score", ()), ("map", (layout.config.height, layout.config.width))]
 
 
 def _gaussian(sigma: float) -> FloatArray:

@@ -79,7 +79,10 @@ class Features:
 
     def append_to(self, builder: GraphBuilder, image: str) -> str:
         """Add the nodes from `image` to patches, (rows * columns, D) row-major; return the patches' name."""
-        rgb = _append_resize(builder, image, self.config)
+        return self.append_patches(builder, append_resize(builder, image, self.config))
+
+    def append_patches(self, builder: GraphBuilder, rgb: str) -> str:
+        """The same from the resized picture, (1, 3, height, width) float32 in 0..1."""
         joined = _append_tiled(builder, rgb, self)
         return builder.node(
             "Reshape",
@@ -204,18 +207,18 @@ def _equalised(sample: FloatArray) -> NDArray[np.float64]:
 def _raw_model(backbone: Backbone, config: FeatureConfig) -> onnx.ModelProto:
     """image -> per stride (rows * columns, C): what the projection is fitted on."""
     builder = GraphBuilder()
-    maps = builder.splice(backbone.model, _append_resize(builder, "image", config))
+    maps = builder.splice(backbone.model, append_resize(builder, "image", config))
     rows, columns = config.height // backbone.stride, config.width // backbone.stride
     outputs = []
     for index, (features, channels) in enumerate(zip(maps, backbone.channels, strict=True)):
-        grid = _append_to_grid(builder, _append_neighbourhood(builder, features), rows, columns)
+        grid = append_to_grid(builder, _append_neighbourhood(builder, features), rows, columns)
         cells = builder.node("Transpose", [grid], {"perm": [0, 2, 3, 1]})
         builder.rename(builder.node("Reshape", [cells, builder.int64(-1, channels)]), f"raw{index}")
         outputs.append((f"raw{index}", (rows * columns, channels)))
     return builder.build([image_input(config)], outputs)
 
 
-def _append_resize(builder: GraphBuilder, image: str, config: FeatureConfig) -> str:
+def append_resize(builder: GraphBuilder, image: str, config: FeatureConfig) -> str:
     """(H, W, C) integers -> (1, 3, height, width) float32 in 0..1."""
     planes = builder.node("Transpose", [image], {"perm": [2, 0, 1]})
     batch = builder.node("Unsqueeze", [planes, builder.int64(0)])
@@ -243,7 +246,7 @@ def _append_neighbourhood(builder: GraphBuilder, features: str) -> str:
     )
 
 
-def _append_to_grid(builder: GraphBuilder, features: str, rows: int, columns: int) -> str:
+def append_to_grid(builder: GraphBuilder, features: str, rows: int, columns: int) -> str:
     return builder.node(
         "Resize",
         [features, "", "", builder.int64(rows, columns)],
@@ -262,7 +265,7 @@ def _append_projected(builder: GraphBuilder, rgb: str, features: Features, heigh
         weight = builder.constant(np.ascontiguousarray(basis.T[:, :, None, None]))
         projected = _append_neighbourhood(builder, builder.node("Conv", [raw, weight]))
         if level:
-            projected = _append_to_grid(builder, projected, height // stride, width // stride)
+            projected = append_to_grid(builder, projected, height // stride, width // stride)
         total = builder.node("Add", [total, projected]) if total else projected
     return builder.node("Sub", [total, builder.constant(projection.offset[None, :, None, None])])
 
