@@ -177,7 +177,7 @@ def training_loss(networks: Networks, picture: Tensor, taught: Tensor, foreign: 
     """
     first, second, composed = networks(picture)
     penalty: Tensor = networks.student(foreign).float()[:, : taught.shape[1]].square().mean()
-    composed_loss = (composed - taught).square().mean()
+    composed_loss: Tensor = (composed - taught).square().mean()
     imitation_loss = (composed.detach() - second).square().mean()  # S' follows A, and A does not come to meet it
     return hard_loss(first, taught) + penalty + composed_loss + imitation_loss
 

@@ -201,8 +201,7 @@ def exported(network: nn.Module, shape: Sequence[int], outputs: Sequence[str]) -
     """The network as ONNX, from one float32 tensor of this very shape to the outputs named."""
     file = io.BytesIO()
     with warnings.catch_warnings():
-        # the exporter warns of its own successor
-        warnings.filterwarnings("ignore", "You are using the legacy TorchScript-based ONNX export", DeprecationWarning)
+        warnings.simplefilter("ignore", DeprecationWarning)  # the exporter warns of its own successor
         torch.onnx.export(
             network.eval(),
             (torch.zeros(*shape),),
