@@ -183,7 +183,7 @@ def test_without_torch_the_cure_is_told_before_a_picture_is_read(
 ) -> None:
     monkeypatch.setattr(training, "find_spec", lambda name: None if name == missing else object())
     message = refusal(folder, output, replace(config, method=method), OptionError)
-    assert message == f"method {method} needs torch; install it with: pip install 'sightline[train]'"
+    assert message == f"method {method} needs torch. Install it with pip install 'sightline[train]'."
 
 
 def test_padim_and_tiles_are_trained_the_same_way(folder: Path, output: Path, config: TrainConfig) -> None:

@@ -234,7 +234,7 @@ def _fit_by_gradient(
 
 def _require_torch(method: str) -> None:
     if any(find_spec(name) is None for name in ("torch", "onnxscript")):
-        raise OptionError(f"method {method} needs torch; install it with: pip install 'sightline[train]'")
+        raise OptionError(f"method {method} needs torch. Install it with pip install 'sightline[train]'.")
 
 
 def _manifest(

@@ -68,7 +68,7 @@ from sightline.training import METHODS, TrainConfig, Trained, train
     "--steps",
     type=click.IntRange(1, 1_000_000),
     metavar="NUMBER",
-    help="How long efficientad, fastflow and stfpm learn.  [default: by the method, 600 to 800]",
+    help="How long efficientad, fastflow and stfpm learn.  [default: by the method, 500 to 800]",
 )
 @click.option(
     "--memory-mib",

@@ -42,7 +42,7 @@ from sightline.models.gradient import (
 from sightline.models.graph import GraphBuilder
 from sightline.records import FloatArray
 
-STEPS = 700
+STEPS = 500
 _WIDTHS = (48, 96, 128)  # channels of the student's stages; the last for all further ones
 _LEARNING_RATE = 2e-3
 _LEAST_LENGTH = 1e-6  # of a feature: one of zeros has no direction
