@@ -55,7 +55,8 @@ def test_each_network_learns_from_its_own_losses_and_the_teacher_from_none(netwo
 
 def test_textures_are_drawn_by_the_generator_and_differ_from_one_another() -> None:
     drawn = textures(6, 32, 48, np.random.default_rng(3))
-    assert (drawn.shape, drawn.dtype) == ((6, 3, 32, 48), np.float32)
+    assert drawn.shape == (6, 3, 32, 48)
+    assert drawn.dtype == np.float32
     assert drawn.min() >= 0
     assert drawn.max() <= 1
     assert (drawn.std(axis=(1, 2, 3)) > 0.02).all()

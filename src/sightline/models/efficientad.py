@@ -99,7 +99,8 @@ class Autoencoder(nn.Module):
         half = max(1, self.grid[0] // 2), max(1, self.grid[1] // 2)
         x = functional.relu(self.middle(functional.interpolate(x, half, mode="bilinear")))
         x = functional.relu(self.fine(functional.interpolate(x, self.grid, mode="bilinear")))
-        return torch.as_tensor(self.last(x))
+        composed: Tensor = self.last(x)
+        return composed
 
 
 class _Maps(nn.Module):
@@ -178,7 +179,7 @@ def training_loss(networks: Networks, picture: Tensor, taught: Tensor, foreign: 
     first, second, composed = networks(picture)
     penalty: Tensor = networks.student(foreign).float()[:, : taught.shape[1]].square().mean()
     composed_loss: Tensor = (composed - taught).square().mean()
-    imitation_loss = (composed.detach() - second).square().mean()  # S' follows A, and A does not come to meet it
+    imitation_loss: Tensor = (composed.detach() - second).square().mean()  # S' follows A, and A does not come to meet it
     return hard_loss(first, taught) + penalty + composed_loss + imitation_loss
 
 
@@ -186,7 +187,7 @@ def hard_loss(student: Tensor, taught: Tensor) -> Tensor:
     """The mean of those squared differences that reach their 0.999 quantile (section 3.2)."""
     squared = (taught - student).square().flatten()
     count = max(1, round((1 - _HARD) * squared.numel()))
-    return torch.as_tensor(squared.topk(count).values.mean())
+    return squared.topk(count).values.mean()
 
 
 def textures(count: int, height: int, width: int, rng: np.random.Generator) -> FloatArray:
