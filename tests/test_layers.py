@@ -16,7 +16,8 @@ ORDER = [  # a module imports from earlier entries, or from its own folder
     *("export", "search", "devices", "line", "store", "feedback", "service", "console", "cli"),
 ]
 LIGHT = {"numpy", "cv2", "onnxruntime", "onnx", "google", "click", "tqdm", "jinja2"}  # what the light runtime installs
-EXTRAS = {"models": {"torch"}}  # by entry: what only an extra installs
+BY_GRADIENT = ("efficientad", "fastflow", "gradient", "stfpm")  # of models
+EXTRAS = {f"sightline.models.{name}": {"torch"} for name in BY_GRADIENT}  # by module: what only an extra installs
 
 UNSAFE_MODULES = {"pickle", "cPickle", "_pickle", "dill", "cloudpickle", "joblib", "marshal", "shelve"}
 UNSAFE_CALLS = {"eval", "exec", "yaml.load", "yaml.unsafe_load", "yaml.full_load"}
@@ -92,7 +93,7 @@ def imports_a_package(module: str, tree: ast.Module) -> Iterator[str]:
 
 
 def foreign(module: str, tree: ast.Module) -> Iterator[str]:
-    allowed = sys.stdlib_module_names | LIGHT | EXTRAS.get(entry_of(module), set()) | {"sightline"}
+    allowed = sys.stdlib_module_names | LIGHT | EXTRAS.get(module, set()) | {"sightline"}
     for line, name, level in imports(tree):
         if not level and name.split(".")[0] not in allowed:
             yield f"{module}:{line}: {name} is not part of the light runtime, nor of an extra that may be used here"
@@ -103,6 +104,17 @@ def loads_something(module: str, tree: ast.Module) -> Iterator[str]:
     for node in runs_at_import(tree):
         if isinstance(node, ast.Import | ast.ImportFrom) and any(name != "typing" for _, name, _ in imports(node)):
             yield f"{module}:{node.lineno}: imported at run time; put it inside a function"
+
+
+def loads_torch(module: str, tree: ast.Module) -> Iterator[str]:
+    """What is not trained by gradient imports what is only inside functions, so that it starts without torch."""
+    if module in EXTRAS:
+        return
+    for node in runs_at_import(tree):
+        if isinstance(node, ast.Import | ast.ImportFrom):
+            for line, name, _ in imports(node):
+                if name in EXTRAS or ".".join(name.split(".")[:-1]) in EXTRAS:
+                    yield f"{module}:{line}: imports {name}, and thereby torch; put it inside a function"
 
 
 def unsafe(module: str, tree: ast.Module) -> Iterator[str]:
@@ -155,7 +167,7 @@ def check(rule: Rule, paths: list[Path]) -> list[str]:
     return [finding for path in paths for finding in rule(name_of(path), ast.parse(path.read_text("utf-8"), str(path)))]
 
 
-@pytest.mark.parametrize("rule", [points_up, imports_a_package, foreign, swallows, acts_at_import])
+@pytest.mark.parametrize("rule", [points_up, imports_a_package, foreign, loads_torch, swallows, acts_at_import])
 def test_the_package_keeps(rule: Rule) -> None:
     assert check(rule, sources(PACKAGE)) == []
 
@@ -186,6 +198,9 @@ REFUSED: list[tuple[str, Rule, str, str]] = [
     ("a package's package", imports_a_package, "sightline.cli.main", "from sightline import imaging"),
     ("up by the root", points_up, "sightline.errors", "from sightline import errors, records"),
     ("torch outside models", foreign, "sightline.evaluation.metrics", "import torch.nn as nn"),
+    ("torch in a light model", foreign, "sightline.models.padim", "def f():\n    import torch"),
+    ("light code that loads torch", loads_torch, "sightline.training", "from sightline.models.stfpm import fit"),
+    ("a model that loads torch", loads_torch, "sightline.models.padim", "import sightline.models.gradient"),
     ("a test's library", foreign, "sightline.imaging.decode", "def f():\n    import PIL.Image"),
     ("loads at import", loads_something, "sightline", "from sightline.inspector import load"),
     ("loads in a try", loads_something, "sightline", "try:\n    import cv2\nexcept ImportError:\n    cv2 = None"),
@@ -214,6 +229,8 @@ ALLOWED: list[tuple[str, Rule, str, str]] = [
     ("same folder", points_up, "sightline.imaging.decode", "from sightline.imaging.tiles import cut"),
     ("from a module", imports_a_package, "sightline.cli.main", "from sightline.errors import OptionError"),
     ("a module", imports_a_package, "sightline.cli.main", "from sightline import errors"),
+    ("torch, when asked for", loads_torch, "sightline.training", "def f():\n    from sightline.models import stfpm"),
+    ("torch for torch", loads_torch, "sightline.models.stfpm", "from sightline.models.gradient import descend"),
     ("torch in models", foreign, "sightline.models.efficientad", "import torch"),
     ("the light runtime", foreign, "sightline.imaging.decode", "import cv2, json, numpy as np"),
     (

@@ -15,14 +15,14 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
 import sightline
-from sightline import bundle
+from sightline import bundle, training
 from sightline.datasets.dataset import Dataset, Sample
 from sightline.datasets.frames import FrameFiles
 from sightline.datasets.opening import open_dataset
 from sightline.errors import DatasetError, FrameError, InspectionError, OptionError, StoreError
 from sightline.imaging.writing import write_png
 from sightline.records import Verdict
-from sightline.training import TrainConfig, Trained, train, working_size
+from sightline.training import BY_GRADIENT, TrainConfig, Trained, train, working_size
 
 Pixels = NDArray[np.uint8]
 Told = list[tuple[str, int, int]]
@@ -155,6 +155,35 @@ def test_one_changed_pixel_changes_the_data_sets_hash(folder: Path, output: Path
     pixels[0, 0] ^= 1
     write_png(folder / "04.png", pixels)
     assert trained(folder, output, config).bundle.manifest.provenance.dataset_sha256 != before
+
+
+@pytest.mark.parametrize("method", BY_GRADIENT)
+def test_a_method_trained_by_gradient_calibrates_with_the_pictures_it_held_out(
+    folder: Path, output: Path, config: TrainConfig, method: Any
+) -> None:
+    pytest.importorskip("torch", reason="the extra [train] is not installed")
+    from sightline.models.gradient import hold_out
+
+    paths = [folder / f"{index:02}.png" for index in hold_out(10, config.seed).held_out]
+    write_png(paths[2], bad_part(5))  # a defect among the good
+    result = trained(folder, output, replace(config, method=method, steps=3))
+    calibration = result.bundle.manifest.calibration
+    assert (result.bundle.manifest.method, calibration.source) == (method, "held-out 5 of 10 good images")
+    inspector = sightline.load(output)
+    assert calibration.good_scores == tuple(sorted(inspector.inspect(path).score or 0 for path in paths))
+    if method == "fastflow":  # the others know too little after three steps
+        assert [item.path for item in result.unusual] == [paths[2]]
+    assert [item.score for item in result.unusual] == [inspector.inspect(item.path).score for item in result.unusual]
+
+
+@pytest.mark.parametrize("missing", ["torch", "onnxscript"])
+@pytest.mark.parametrize("method", BY_GRADIENT)
+def test_without_torch_the_cure_is_told_before_a_picture_is_read(
+    folder: Path, output: Path, config: TrainConfig, monkeypatch: pytest.MonkeyPatch, method: Any, missing: str
+) -> None:
+    monkeypatch.setattr(training, "find_spec", lambda name: None if name == missing else object())
+    message = refusal(folder, output, replace(config, method=method), OptionError)
+    assert message == f"method {method} needs torch. Install it with pip install 'sightline[train]'."
 
 
 def test_padim_and_tiles_are_trained_the_same_way(folder: Path, output: Path, config: TrainConfig) -> None:
@@ -327,6 +356,7 @@ def test_frames_on_disk_are_decoded_when_asked_for(folder: Path) -> None:
     ("change", "expected"),
     [
         ({"method": "magic"}, "method 'magic' is not known; use one of patchcore, padim"),
+        ({"steps": 0}, "steps is 0; give at least 1"),
         ({"max_overkill": 0.0}, "overkill rate is 0.0; it must lie between 0 and 1"),
         ({"max_overkill": 1.5}, "overkill rate is 1.5"),
         ({"max_overkill": float("nan")}, "overkill rate is nan"),

@@ -5,8 +5,9 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
+from importlib.util import find_spec
 from pathlib import Path
-from typing import Literal
+from typing import get_args
 
 import numpy as np
 
@@ -21,7 +22,7 @@ from sightline.imaging.depth import depth_files
 from sightline.manifest import Calibration, InputSpec, JsonScalar, Manifest, Provenance, Thresholds, printable
 from sightline.models.backbone import Backbone, load_backbone
 from sightline.models.depth import fit as fit_with_depth
-from sightline.models.detector import FittedDetector
+from sightline.models.detector import FittedDetector, Method
 from sightline.models.features import MOST_SIDE_PX, FeatureConfig, Progress
 from sightline.models.padim import fit as fit_padim
 from sightline.models.patchcore import PatchCoreConfig
@@ -29,7 +30,8 @@ from sightline.models.patchcore import fit as fit_patchcore
 from sightline.models.window import Window
 from sightline.records import FloatArray
 
-METHODS = ("patchcore", "padim")
+METHODS: tuple[Method, ...] = get_args(Method)
+BY_GRADIENT = ("efficientad", "fastflow", "stfpm")  # these need torch
 FEW_IMAGES = 50
 LEAST_MEMORY_MIB = 768  # the projection alone takes some 680 at its peak, before any patch is held
 _RUNTIME_MIB = 512  # of the process: interpreter, runtime, one picture and its feature maps, the model being written
@@ -46,13 +48,14 @@ _SAME_SHAPE = 0.10  # pictures whose aspect ratios differ by less are the same v
 class TrainConfig:
     """What `train` is asked for; the defaults are meant to be good."""
 
-    method: Literal["patchcore", "padim"] = "patchcore"
+    method: Method = "patchcore"
     size: tuple[int, int] | None = None  # height, width of the working resolution, px; None: from the pictures
     smallest_defect: int | None = None  # px across in the pictures, that must be found; None: not known
     tile: int | None = None  # px; None: the backbone sees the working resolution at once
     dimensions: int | None = None  # of a patch feature; None: 64, or as many as the backbone has
     bank: int | None = None  # patches that PatchCore keeps; None: 1 % of all, 1,000 to 1,500
     position_prior: bool = True  # PatchCore also learns what belongs where
+    steps: int | None = None  # of the methods trained by gradient; None: the method's own number
     max_overkill: float = 0.01
     memory_mib: int = 2048  # of the whole process, with pictures up to some 1024 px as the backbone sees them
     bit_depth: int | None = None  # significant bits of 16-bit pictures; None: from the pictures
@@ -67,6 +70,8 @@ class TrainConfig:
         if self.method not in METHODS:
             raise OptionError(f"method {self.method!r} is not known; use one of {', '.join(METHODS)}.")
         between_0_and_1(self.max_overkill, "the overkill rate")  # here, as it is used only at the end
+        if self.steps is not None and self.steps < 1:
+            raise OptionError(f"steps is {self.steps}; give at least 1.")
         if not 0 <= self.seed < 2**63:
             raise OptionError(f"seed {self.seed} does not fit; use a whole number from 0 up, below 2**63.")
         if self.smallest_defect is not None and self.smallest_defect < 1:
@@ -151,10 +156,12 @@ def written(learned: Learned, output: Path) -> Trained:
 
 def learn(dataset: Dataset, config: TrainConfig, progress: Progress | None = None) -> Learned:
     """Learn from the data set's good training pictures; raises as `train`, but writes nothing."""
+    if config.method in BY_GRADIENT:
+        _require_torch(config.method)
     backbone = load_backbone(config.backbone)
     look = look_at(dataset, config, progress)
     height, width = config.size or working_size(look.shapes, backbone.multiple, smallest_defect=config.smallest_defect)
-    alike = config.size or config.tile or config.depth or of_one_shape(look.shapes)
+    alike = config.size or config.tile or config.depth or config.method in BY_GRADIENT or of_one_shape(look.shapes)
     usual = min(_DIMENSIONS, sum(backbone.channels))
     features = FeatureConfig(
         height=height,
@@ -179,7 +186,7 @@ def learn(dataset: Dataset, config: TrainConfig, progress: Progress | None = Non
         manifest=_manifest(dataset, look, config, backbone, fitted, graph, window, thresholds),
         paths=tuple(look.paths),
         good_scores=fitted.good_scores,
-        unusual=most_unusual(look.paths, fitted.good_scores),
+        unusual=most_unusual(_scored(look.paths, fitted), fitted.good_scores),
         warnings=(*look.warnings, *few(len(look.paths)), *threshold.warnings),
     )
 
@@ -312,6 +319,8 @@ def _fit(
 ) -> FittedDetector:
     if config.method == "padim":
         return fit_padim(frames, backbone, features, progress)
+    if config.method in BY_GRADIENT:
+        return _fit_by_gradient(frames, backbone, features, config, progress)
     limits = PatchCoreConfig().bank_limits if config.bank is None else (config.bank, config.bank)
     settings = PatchCoreConfig(
         bank_limits=limits,
@@ -335,6 +344,22 @@ def window_of(hashes: Sequence[str], fitted: FittedDetector) -> bytes | None:
     if fitted.memory is None:
         return None
     return Window(images=tuple(hashes), scores=fitted.good_scores, memory=fitted.memory).to_bytes()
+
+
+def _fit_by_gradient(
+    frames: FrameFiles, backbone: Backbone, features: FeatureConfig, config: TrainConfig, progress: Progress | None
+) -> FittedDetector:
+    from sightline.models import efficientad, fastflow, stfpm  # here, as they import torch
+    from sightline.models.gradient import GradientConfig
+
+    fit = {"efficientad": efficientad.fit, "fastflow": fastflow.fit, "stfpm": stfpm.fit}[config.method]
+    settings = GradientConfig(steps=config.steps, memory_bytes=config.memory_mib * 2**20, seed=config.seed)
+    return fit(frames, backbone, features, settings, progress)
+
+
+def _require_torch(method: str) -> None:
+    if any(find_spec(name) is None for name in ("torch", "onnxscript")):
+        raise OptionError(f"method {method} needs torch. Install it with pip install 'sightline[train]'.")
 
 
 def _manifest(
@@ -378,6 +403,11 @@ def _manifest(
             backbone_sha256=backbone.sha256,
         ),
     )
+
+
+def _scored(paths: Sequence[Path], fitted: FittedDetector) -> Sequence[Path]:
+    """The pictures that `good_scores` belong to."""
+    return paths if fitted.held_out is None else [paths[index] for index in fitted.held_out]
 
 
 def most_unusual(paths: Sequence[Path], scores: np.ndarray, most: int = 10) -> tuple[Unusual, ...]:

@@ -3,7 +3,6 @@
 import json
 import time
 from pathlib import Path
-from typing import Literal
 
 import click
 from click.core import ParameterSource
@@ -24,6 +23,7 @@ from sightline.datasets.products import open_products
 from sightline.extending import ExtendConfig
 from sightline.extending import extend as extend_model
 from sightline.joint_training import BANKS, Banks, train_products
+from sightline.models.detector import Method
 from sightline.models.folds import FEWEST_FRAMES
 from sightline.training import LEAST_MEMORY_MIB, METHODS, TrainConfig, Trained, train
 
@@ -36,7 +36,10 @@ from sightline.training import LEAST_MEMORY_MIB, METHODS, TrainConfig, Trained, 
     type=click.Choice(METHODS),
     default="patchcore",
     show_default=True,
-    help="patchcore: any part. padim: parts that always lie the same way.",
+    help=(
+        "patchcore: any part. padim: parts that always lie the same way. efficientad, fastflow, stfpm: networks "
+        "trained by gradient, for 100 pictures and more; they need the extra [train]."
+    ),
 )
 @click.option(
     "--max-overkill",
@@ -79,6 +82,12 @@ from sightline.training import LEAST_MEMORY_MIB, METHODS, TrainConfig, Trained, 
     default=True,
     show_default=True,
     help="Whether patchcore also learns what belongs where in the part.",
+)
+@click.option(
+    "--steps",
+    type=click.IntRange(1, 1_000_000),
+    metavar="NUMBER",
+    help="How long efficientad, fastflow and stfpm learn.  [default: by the method, 500 to 800]",
 )
 @click.option(
     "--memory-mib",
@@ -125,7 +134,7 @@ from sightline.training import LEAST_MEMORY_MIB, METHODS, TrainConfig, Trained, 
 def train_command(
     data: tuple[Path, ...],
     output: Path,
-    method: Literal["patchcore", "padim"],
+    method: Method,
     max_overkill: float,
     size: tuple[int, int] | None,
     smallest_defect: int | None,
@@ -133,6 +142,7 @@ def train_command(
     dimensions: int | None,
     bank: int | None,
     position_prior: bool,
+    steps: int | None,
     memory_mib: int,
     bit_depth: int | None,
     backbone: Path | None,
@@ -148,9 +158,9 @@ def train_command(
     """Learn from the good pictures in DATA and write a model.
 
     DATA is a folder of good pictures, an MVTec AD or VisA folder, or a CSV; `sightline data check DATA` tells how it
-    is understood. Every good training picture both trains and calibrates the model; no defects are needed. The
-    threshold is set so that at most --max-overkill of good parts are rejected. The same pictures, options and seed
-    give the same file.
+    is understood. Every good training picture both trains and calibrates the model; the methods trained by gradient
+    hold out a fifth of them to calibrate. No defects are needed. The threshold is set so that at most --max-overkill
+    of good parts are rejected. The same pictures, options and seed give the same file.
 
     With --products there are several DATA, one per product, each PATH or NAME=PATH; or one folder whose subfolders they
     are. A model with separate banks is told at run time which product it sees.
@@ -175,6 +185,7 @@ def train_command(
         dimensions=dimensions,
         bank=bank,
         position_prior=position_prior,
+        steps=steps,
         max_overkill=max_overkill,
         memory_mib=memory_mib,
         bit_depth=bit_depth,

@@ -2,14 +2,14 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, Protocol
 
 import numpy as np
 import onnx
 from onnx import TensorProto
 
 from sightline.errors import FrameError
-from sightline.models.features import Extractor, FeatureConfig, image_input, run_image, takes_depth
+from sightline.models.features import FeatureConfig, image_input, run_image, takes_depth
 from sightline.models.graph import GraphBuilder, open_session
 from sightline.models.window import Memory
 from sightline.records import AnomalyMap, FloatArray, Frame
@@ -17,16 +17,30 @@ from sightline.records import AnomalyMap, FloatArray, Frame
 _SMOOTHING_CELLS = 0.5  # sigma; 4 px at stride 8, as in Roth et al. 2022, arXiv 2106.08265, section 3.3
 
 
+Method = Literal["patchcore", "padim", "efficientad", "fastflow", "stfpm"]
+
+
+class Layout(Protocol):
+    """The working size and the grid of cells that distances lie on, as `Features` has them."""
+
+    @property
+    def config(self) -> FeatureConfig: ...
+
+    @property
+    def grid(self) -> tuple[int, int]: ...
+
+
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class FittedDetector:
     """What `fit` of every method returns: the one graph, and how it scored the good frames it had not seen."""
 
-    method: Literal["patchcore", "padim"]
+    method: Method
     features: FeatureConfig
     graph: onnx.ModelProto  # image, and depth where it was learnt from -> score, map
-    good_scores: FloatArray  # (n,) one per training frame, in order, each scored without its own patches
+    good_scores: FloatArray  # (n,) one per frame, each by a model that has not learnt from it
     calibration: str  # how those were made, in words
     settings: dict[str, int | float | str | None]  # what the fit was asked for and chose, for the record
+    held_out: tuple[int, ...] | None = None  # the frames that `good_scores` belong to; None: all, in order
     memory: Memory | None = None  # what extending it takes; None: the method cannot be extended
 
     def detector(self) -> "GraphDetector":
@@ -60,12 +74,12 @@ class GraphDetector:
         return AnomalyMap(score=float(score), values=values)
 
 
-def append_map(builder: GraphBuilder, distances: str, features: Extractor) -> None:
+def append_map(builder: GraphBuilder, distances: str, layout: Layout) -> None:
     """(rows * columns,) distances -> outputs `map` (height, width) and `score`, its maximum.
 
     Score and map thus cannot contradict each other: a score reaches the threshold if and only if a region does.
     """
-    rows, columns = features.grid
+    rows, columns = layout.grid
     cells = builder.node("Reshape", [distances, builder.int64(1, 1, rows, columns)])
     kernel = _gaussian(_SMOOTHING_CELLS)
     margin = kernel.shape[-1] // 2
@@ -74,30 +88,30 @@ def append_map(builder: GraphBuilder, distances: str, features: Extractor) -> No
     smooth = builder.node("Conv", [padded, builder.constant(kernel)])
     full = builder.node(
         "Resize",
-        [smooth, "", "", builder.int64(features.config.height, features.config.width)],
+        [smooth, "", "", builder.int64(layout.config.height, layout.config.width)],
         {"mode": "linear", "axes": [2, 3], "coordinate_transformation_mode": "half_pixel"},
     )
     values = builder.rename(builder.node("Squeeze", [full, builder.int64(0, 1)]), "map")
     builder.rename(builder.node("ReduceMax", [values], {"keepdims": 0}), "score")
 
 
-def build_graph(builder: GraphBuilder, features: Extractor) -> onnx.ModelProto:
+def build_graph(builder: GraphBuilder, layout: Layout) -> onnx.ModelProto:
     """Finish a graph that starts at `image`."""
-    return builder.build([image_input(features.config)], _outputs(features))
+    return builder.build([image_input(layout.config)], _outputs(layout))
 
 
-def build_tail(builder: GraphBuilder, features: Extractor, inputs: Mapping[str, tuple[int, ...]]) -> onnx.ModelProto:
+def build_tail(builder: GraphBuilder, layout: Layout, inputs: Mapping[str, tuple[int, ...]]) -> onnx.ModelProto:
     """Finish a graph that starts behind the features, for calibration: the very nodes of the whole one.
 
     Args:
         inputs: the shapes, by name, of the values it starts from.
     """
     ports = [(name, TensorProto.FLOAT, shape) for name, shape in inputs.items()]
-    return builder.build(ports, _outputs(features))
+    return builder.build(ports, _outputs(layout))
 
 
-def _outputs(features: Extractor) -> list[tuple[str, tuple[int, ...]]]:
-    return [("score", ()), ("map", (features.config.height, features.config.width))]
+def _outputs(layout: Layout) -> list[tuple[str, tuple[int, ...]]]:
+    return [("score", ()), ("map", (layout.config.height, layout.config.width))]
 
 
 def _gaussian(sigma: float) -> FloatArray:

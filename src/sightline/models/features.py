@@ -104,7 +104,10 @@ class Features:
 
     def append_to(self, builder: GraphBuilder, image: str) -> str:
         """Add the nodes from `image` to patches, (rows * columns, D) row-major; return the patches' name."""
-        rgb = _append_resize(builder, image, self.config, self.backbone.multiple)
+        return self.append_patches(builder, append_resize(builder, image, self.config, self.backbone.multiple))
+
+    def append_patches(self, builder: GraphBuilder, rgb: str) -> str:
+        """The same from the resized picture, (1, 3, height, width) float32 in 0..1."""
         joined = _append_tiled(builder, rgb, self)
         return builder.node(
             "Reshape",
@@ -250,18 +253,18 @@ def _equalised(sample: FloatArray) -> NDArray[np.float64]:
 def _raw_model(backbone: Backbone, config: FeatureConfig) -> onnx.ModelProto:
     """image -> per stride (rows * columns, C): what the projection is fitted on."""
     builder = GraphBuilder()
-    maps = builder.splice(backbone.model, _append_resize(builder, "image", config, backbone.multiple))
+    maps = builder.splice(backbone.model, append_resize(builder, "image", config, backbone.multiple))
     rows, columns = config.height // backbone.stride, config.width // backbone.stride
     outputs = []
     for index, (features, channels) in enumerate(zip(maps, backbone.channels, strict=True)):
-        grid = _append_to_grid(builder, _append_neighbourhood(builder, features), rows, columns)
+        grid = append_to_grid(builder, _append_neighbourhood(builder, features), rows, columns)
         cells = builder.node("Transpose", [grid], {"perm": [0, 2, 3, 1]})
         builder.rename(builder.node("Reshape", [cells, builder.int64(-1, channels)]), f"raw{index}")
         outputs.append((f"raw{index}", (rows * columns, channels)))
     return builder.build([image_input(config)], outputs)
 
 
-def _append_resize(builder: GraphBuilder, image: str, config: FeatureConfig, multiple: int) -> str:
+def append_resize(builder: GraphBuilder, image: str, config: FeatureConfig, multiple: int = 1) -> str:
     """(H, W, C) integers -> (1, 3, height, width) float32 in 0..1, or of the sides that the scale makes."""
     planes = builder.node("Transpose", [image], {"perm": [2, 0, 1]})
     batch = builder.node("Unsqueeze", [planes, builder.int64(0)])
@@ -309,7 +312,7 @@ def _append_neighbourhood(builder: GraphBuilder, features: str) -> str:
     )
 
 
-def _append_to_grid(builder: GraphBuilder, features: str, rows: int, columns: int) -> str:
+def append_to_grid(builder: GraphBuilder, features: str, rows: int, columns: int) -> str:
     return _append_linear(builder, features, builder.int64(rows, columns))
 
 
@@ -342,7 +345,7 @@ def _append_tiled(builder: GraphBuilder, rgb: str, features: Features) -> str:
     config, stride = features.config, features.backbone.stride
     if config.tile is None:
         whole = _append_projected(builder, rgb, features, config.height, config.width)
-        return whole if config.scale is None else _append_to_grid(builder, whole, *features.grid)
+        return whole if config.scale is None else append_to_grid(builder, whole, *features.grid)
     strips = []
     for down in tile_spans(config.height, config.tile, features.backbone.multiple):
         pieces = []
