@@ -44,6 +44,7 @@ class ExtendConfig:
     dimensions: int | None = None
     bit_depth: int | None = None
     backbone: Path | None = None
+    position_prior: bool | None = None
     seed: int | None = None
 
     def __post_init__(self) -> None:
@@ -136,6 +137,7 @@ def _window(bundle: Bundle, config: ExtendConfig) -> Window:
         ("number of dimensions", config.dimensions, manifest.provenance.config.get("dimensions")),
         ("bit depth", config.bit_depth, manifest.input.bit_depth),
         ("backbone (SHA-256)", backbone and backbone.sha256, manifest.provenance.backbone_sha256),
+        ("prior on position", config.position_prior, _has_prior(bundle)),
         ("seed", config.seed, manifest.provenance.seed),
     ]
     for what, given, has in stated:
@@ -224,10 +226,14 @@ def _settings(bundle: Bundle, config: ExtendConfig) -> PatchCoreConfig:
     return PatchCoreConfig(
         bank_fraction=fraction if isinstance(fraction, float) else usual.bank_fraction,
         bank_limits=limits,
-        position_prior=bundle.manifest.provenance.config.get("position_prior") is True,
+        position_prior=_has_prior(bundle),
         memory_bytes=patch_bytes(config.memory_mib),
         seed=bundle.manifest.provenance.seed,
     )
+
+
+def _has_prior(bundle: Bundle) -> bool:
+    return bundle.manifest.provenance.config.get("position_prior") is True
 
 
 def _manifest(bundle: Bundle, after: Window, settings: Mapping[str, JsonScalar]) -> Manifest:

@@ -26,7 +26,7 @@ def features(patchy: Backbone) -> Features:
 def tail(features: Features, distances: NDArray[Any]) -> tuple[float, FloatArray]:
     builder = GraphBuilder()
     append_map(builder, "distances", features)
-    session = open_session(build_tail(builder, features, "distances", (ROWS * COLUMNS,)))
+    session = open_session(build_tail(builder, features, {"distances": (ROWS * COLUMNS,)}))
     score, values = session.run(["score", "map"], {"distances": distances.astype(np.float32).ravel()})
     return float(score), values
 

@@ -21,7 +21,8 @@ from sightline.records import FloatArray, Frame
 
 MakeMap = Callable[[NDArray[Any]], NDArray[np.float64]]
 SMALL = FeatureConfig(height=64, width=96, dimensions=8)  # 8 x 12 patches
-WHOLE = PatchCoreConfig(bank_fraction=1, bank_limits=(1, 10**6))  # every patch is kept
+# every patch is kept, and nothing but the distance to the nearest counts
+WHOLE = PatchCoreConfig(bank_fraction=1, bank_limits=(1, 10**6), position_prior=False)
 
 
 def all_patches(features: Features, frames: list[Frame]) -> list[FloatArray]:
@@ -127,8 +128,9 @@ def ample_and_tight(
     onnx.save(network((4, 8)), path)
     size = FeatureConfig(height=256, width=256, dimensions=64)
     frames = [*(part(seed) for seed in range(21)), scratched]
+    config = PatchCoreConfig(bank_limits=(30, 30), folds=2, position_prior=False)
     return [
-        fit(frames, load_backbone(path), size, PatchCoreConfig(bank_limits=(30, 30), folds=2, memory_bytes=memory))
+        fit(frames, load_backbone(path), size, replace(config, memory_bytes=memory))
         for memory in (2 * 2**30, 64 * 2**20)
     ]
 

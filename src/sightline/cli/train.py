@@ -177,6 +177,8 @@ def train_command(
         raise click.UsageError("--window is for --extend MODEL; give both or neither.")
     if extend is not None and (banks is not None or depth):
         raise click.UsageError("--extend goes with neither --products nor --depth; train such a model anew.")
+    if extend is not None and smallest_defect is not None:
+        raise click.UsageError("--smallest-defect-px sets the working size, and --extend keeps it; leave one out.")
     config = TrainConfig(
         method=method,
         size=size,
@@ -225,6 +227,7 @@ def _extension(config: TrainConfig, window: int | None) -> ExtendConfig:
         dimensions=config.dimensions,
         bit_depth=config.bit_depth,
         backbone=config.backbone,
+        position_prior=config.position_prior if given("position_prior") else None,
         seed=config.seed if given("seed") else None,
     )
 

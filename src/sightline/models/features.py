@@ -296,7 +296,7 @@ def _append_sides(builder: GraphBuilder, image: str, scale: float, multiple: int
             builder.constant(np.float32(scale / multiple)),
         ],
     )
-    low, high = (builder.constant(np.float32(side // multiple)) for side in (_LEAST_SIDE_PX, MOST_SIDE_PX))
+    low, high = (builder.constant(np.float32(max(2, side // multiple))) for side in (_LEAST_SIDE_PX, MOST_SIDE_PX))
     whole = builder.node("Clip", [builder.node("Round", [units]), low, high])
     return builder.node("Mul", [builder.node("Cast", [whole], {"to": TensorProto.INT64}), builder.int64(multiple)])
 

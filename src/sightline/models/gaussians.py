@@ -20,6 +20,7 @@ DoubleArray = NDArray[np.float64]
 MOST_PLACES = 1024  # 8 MB in the file at 64 dimensions
 RIDGE = 0.01  # eps of eq. 1, here times the mean variance of a feature, so that the scale does not matter
 _LEAST_RIDGE = 1e-6  # pictures that are all alike have no variance; whitening must stay within half precision
+_ROUNDING = 1e-5  # of the squares, which float32 leaves of the difference that a variance is
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -112,7 +113,8 @@ def gaussians_of(moments: Moments) -> Gaussians:
     covariance -= mean[:, :, None] * mean[:, None, :]
     dimensions = mean.shape[1]
     variance = float(np.trace(covariance, axis1=1, axis2=2).mean()) / dimensions
-    covariance += max(RIDGE * variance, _LEAST_RIDGE) * np.eye(dimensions)
+    largest = float(np.trace(moments.squares, axis1=1, axis2=2).max()) / n
+    covariance += max(RIDGE * variance, _ROUNDING * largest, _LEAST_RIDGE) * np.eye(dimensions)
     return Gaussians(mean=mean.astype(np.float32), whitening=whitening(covariance).astype(np.float16))
 
 

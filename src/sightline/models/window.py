@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 
 from sightline.errors import BundleError
-from sightline.models.gaussians import Moments, places_of
+from sightline.models.gaussians import Moments, gaussians_of, places_of
 from sightline.models.pools import Pool
 from sightline.records import FloatArray
 
@@ -136,9 +136,15 @@ def _prior(numbers: FloatArray, places: int, dimensions: int) -> Prior:
 
 def _is_sound(prior: Prior) -> bool:
     moments = prior.moments
-    return bool(
-        min(prior.weights) > 0 and moments.count >= 0 and np.isfinite([*prior.weights, moments.count]).all()
-    ) and bool(np.isfinite(moments.total).all() and np.isfinite(moments.squares).all())
+    if not (min(prior.weights) > 0 and moments.count >= 0 and np.isfinite([*prior.weights, moments.count]).all()):
+        return False
+    if not (np.isfinite(moments.total).all() and np.isfinite(moments.squares).all()):
+        return False
+    try:
+        gaussians_of(moments)
+    except np.linalg.LinAlgError:  # no features have such a covariance
+        return False
+    return True
 
 
 def _numbers(content: bytes, kind: str, count: int, start: int) -> np.ndarray[Any, np.dtype[Any]]:
