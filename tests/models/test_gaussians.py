@@ -50,7 +50,9 @@ def distances_of(moments: Moments, places: Places, patches: FloatArray) -> Float
 # --- places
 
 
-@pytest.mark.parametrize("grid", [(1, 1), (2, 3), (32, 32), (33, 32), SHARED, (65, 31), (33, 123), (1, 5000), (256, 256)])
+@pytest.mark.parametrize(
+    "grid", [(1, 1), (2, 3), (32, 32), (33, 32), SHARED, (65, 31), (33, 123), (1, 5000), (256, 256)]
+)
 def test_every_cell_has_one_place_and_all_cells_of_a_place_lie_in_one_small_square(grid: tuple[int, int]) -> None:
     places, (rows, columns) = places_of(grid), grid
     cells = np.arange(rows * columns)
