@@ -19,8 +19,10 @@ from sightline.datasets.opening import open_dataset
 from sightline.errors import BundleError, DatasetError, InspectionError, OptionError
 from sightline.extending import ExtendConfig, extend
 from sightline.imaging.writing import write_png
-from sightline.models.window import Window, from_bytes
-from sightline.records import Verdict
+from sightline.models.features import FeatureConfig
+from sightline.models.stored import stored_features
+from sightline.models.window import Prior, Window, from_bytes
+from sightline.records import Frame, Verdict
 from sightline.training import TrainConfig, Trained, train
 
 Pixels = NDArray[np.uint8]
@@ -92,6 +94,19 @@ def window_of(model: Path | Bundle) -> Window:
     content = (load(model) if isinstance(model, Path) else model).window
     assert content is not None
     return from_bytes(content)
+
+
+def prior_of(model: Path | Bundle) -> Prior:
+    prior = window_of(model).memory.prior
+    assert prior is not None
+    return prior
+
+
+def new_patches(model: Path, seeds: range, look: float) -> NDArray[np.float64]:
+    """(n, P, D) of the pictures, by the model's own features."""
+    features = stored_features(load(model).graph, FeatureConfig(height=64, width=96, dimensions=8), (8, 12))
+    frames = [Frame(pixels=part(seed, look)[:, :, None]) for seed in seeds]
+    return np.stack(list(features.extract(frames, range(len(frames))))).astype(np.float64)
 
 
 def hashes(seeds: range, look: float = 0) -> list[str]:
@@ -192,6 +207,36 @@ def test_of_more_new_pictures_than_the_window_holds_the_last_are_learnt(
     result = extended(make("look", range(100, 120), 60), first, output, window=8)
     assert list(window_of(result.bundle).images) == hashes(range(112, 120), 60)
     assert "12 of 20 new pictures left out: the window of 8 takes the last ones." in result.warnings
+
+
+def test_the_prior_keeps_its_weights_and_takes_in_the_new_images(first: Path, make: MakeFolder, output: Path) -> None:
+    before, after = prior_of(first), prior_of(extended(make("look", range(100, 120), 60), first, output).bundle)
+    assert after.weights == before.weights
+    assert (before.moments.count, after.moments.count) == (12, 32)
+    new = new_patches(first, range(100, 120), 60)
+    total, squares = new.sum(axis=0), np.einsum("npd,npe->pde", new, new)
+    np.testing.assert_allclose(after.moments.total, before.moments.total + total, rtol=1e-4, atol=1e-3)
+    np.testing.assert_allclose(after.moments.squares, before.moments.squares + squares, rtol=1e-4, atol=1e-2)
+
+
+def test_forgetting_fades_the_prior_by_the_share_that_goes(first: Path, make: MakeFolder, output: Path) -> None:
+    later = make("later", range(100, 108), 0)
+    before, after = prior_of(first), prior_of(extended(later, first, output, window=15).bundle)
+    new = new_patches(first, range(100, 108), 0)
+    assert after.moments.count == pytest.approx(15)  # 12, of which 5 go, and 8
+    expected = 7 / 12 * before.moments.total + new.sum(axis=0)
+    np.testing.assert_allclose(after.moments.total, expected, rtol=1e-4, atol=1e-3)
+    assert after.weights == before.weights
+
+
+def test_a_model_without_a_prior_is_extended_without(
+    make: MakeFolder, config: TrainConfig, output: Path, tmp_path: Path
+) -> None:
+    plain = tmp_path / "plain.sight"
+    train(open_dataset(make("first", range(12), 0)), plain, replace(config, position_prior=False))
+    bundle = extended(make("later", range(100, 108), 0), plain, output).bundle
+    assert window_of(bundle).memory.prior is None
+    assert bundle.manifest.provenance.config["position_prior"] is False
 
 
 def test_the_manifest_tells_where_the_model_came_from(first: Path, make: MakeFolder, output: Path) -> None:
@@ -312,6 +357,7 @@ def test_a_padim_model_cannot_be_extended(make: MakeFolder, config: TrainConfig,
         ({"tile": 96}, "its tile is None, not 96"),
         ({"dimensions": 9}, "its number of dimensions is 8, not 9"),
         ({"bit_depth": 12}, "its bit depth is 8, not 12"),
+        ({"position_prior": False}, "its prior on position is True, not False"),
         ({"seed": 1}, "its seed is 0, not 1"),
         ({"method": "padim"}, "its method is patchcore, not padim"),
         ({"memory_mib": 100}, "memory 100 MiB is too little"),

@@ -252,6 +252,7 @@ def test_a_value_that_cannot_be_meant_is_wrong_usage(
         (["--size", 60], "use a multiple of"),
         (["--size", 64, "--tile", 50], "use a multiple of"),
         (["--size", 64, "--backbone", "nowhere.onnx"], "nowhere.onnx"),
+        (["--size", 64, "--smallest-defect-px", 5], "the smallest defect sets the working size, and a size is given"),
         (["--size", 64, "--max-megapixels", 0.001], "none of 12 pictures can be read"),
     ],
 )
@@ -297,7 +298,24 @@ def test_what_extending_keeps_may_be_stated_but_not_changed(
     assert "its working size (height, width) is (64, 64), not (96, 96)" in refused(*words, "--size", 96)
     assert "its seed is 0, not 3" in refused(*words, "--seed", 3)
     assert "its method is patchcore, not padim" in refused(*words, "--method", "padim")
+    assert "its prior on position is True, not False" in refused(*words, "--no-position-prior")
+    done = sightline(*words, "--smallest-defect-px", 5)
+    assert done.returncode == 2
+    assert "--extend keeps it" in done.stderr
     assert sightline(*words, "--size", 64, "--seed", 0, "--method", "patchcore").returncode == 0
+
+
+def test_the_prior_on_position_can_be_left_out(document: Document, good: Path, tmp_path: Path) -> None:
+    made = {}
+    for name, words in {"with": (), "without": ("--no-position-prior",)}.items():
+        document("train", good, "-o", tmp_path / f"{name}.sight", *SMALL, *words)
+        made[name] = load(tmp_path / f"{name}.sight").manifest.provenance.config["position_prior"]
+    assert made == {"with": True, "without": False}
+
+
+def test_the_smallest_defect_sets_the_working_size(document: Document, good: Path, tmp_path: Path) -> None:
+    found = document("train", good, "-o", tmp_path / "part.sight", "--smallest-defect-px", 100, "--quiet")
+    assert min(found["working_size"].values()) == 256
 
 
 def test_a_window_is_for_extending_only(sightline: Sightline, good: Path, tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """Frames to patches: the same in one piece and in tiles, in 8 bits and in 12, in grey and in RGB."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from itertools import pairwise
 
 import cv2
@@ -8,10 +9,13 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from numpy.typing import NDArray
+from onnx import TensorProto, helper
 
 from sightline.errors import FrameError, OptionError
 from sightline.models.backbone import Backbone
 from sightline.models.features import (
+    MOST_SIDE_PX,
     TILE_CONTEXT_PX,
     FeatureConfig,
     Features,
@@ -134,6 +138,64 @@ def test_the_smallest_sizes_that_are_allowed_work(patchy: Backbone, parts: list[
 def test_no_dimensions_are_refused() -> None:
     with pytest.raises(OptionError, match="dimensions must be at least 1, got 0"):
         FeatureConfig(dimensions=0)
+
+
+# --- one scale for pictures of many shapes
+
+
+SCALED = FeatureConfig(height=64, width=64, scale=0.5, dimensions=8)
+
+
+def seen(features: Features, pixels: NDArray[np.uint8]) -> FloatArray:
+    """(1, 3, h, w), the very pixels that reach the backbone."""
+    model = features.model()
+    (name,) = [node.output[0] for node in model.graph.node if node.op_type == "Expand"]
+    model.graph.output.append(helper.make_tensor_value_info(name, TensorProto.FLOAT, [1, 3, "h", "w"]))
+    found: FloatArray = open_session(model).run([name], {"image": pixels})[0]
+    return found
+
+
+@pytest.fixture(scope="module")
+def scaled(patchy: Backbone, parts: list[Frame]) -> Features:
+    return fit_features(parts, patchy, SCALED)
+
+
+def test_a_picture_twice_as_wide_is_looked_at_at_the_same_scale(scaled: Features, part: MakePart) -> None:
+    pixels = np.asarray(part(1, 128, 128).pixels, np.uint8)
+    single, double = seen(scaled, pixels), seen(scaled, np.concatenate([pixels, pixels], axis=1))
+    assert (single.shape, double.shape) == ((1, 3, 64, 64), (1, 3, 64, 128))
+    np.testing.assert_array_equal(double[..., :62], single[..., :62])  # all but what is mixed at the seam
+    np.testing.assert_array_equal(double[..., 66:], single[..., 2:])
+
+
+@pytest.mark.parametrize(
+    ("height", "width", "expected"),
+    [
+        pytest.param(1, 1, (64, 64), id="a single pixel"),
+        pytest.param(20, 300, (64, 144), id="150 on a multiple of 16"),
+        pytest.param(200, 9000, (96, MOST_SIDE_PX), id="too wide"),
+        pytest.param(9000, 2, (MOST_SIDE_PX, 64), id="too high"),
+    ],
+)
+def test_what_the_backbone_sees_is_bounded_whatever_comes_in(
+    scaled: Features, height: int, width: int, expected: tuple[int, int]
+) -> None:
+    pixels = np.full((height, width, 1), 90, np.uint8)
+    assert seen(scaled, pixels).shape == (1, 3, *expected)
+    patches = patches_of(scaled, Frame(pixels=pixels))
+    assert patches.shape == (64, 8)  # on the common grid, 8 x 8
+    assert np.isfinite(patches).all()
+
+
+def test_frames_of_the_working_shape_give_the_patches_of_a_fixed_size(scaled: Features, part: MakePart) -> None:
+    fixed = with_config(scaled, replace(SCALED, scale=None))
+    frame = part(1, 128, 128)
+    np.testing.assert_allclose(patches_of(scaled, frame), patches_of(fixed, frame), atol=1e-5)
+
+
+def test_tiles_and_a_scale_are_refused_together() -> None:
+    with pytest.raises(OptionError, match="tiles need one working size for all pictures"):
+        FeatureConfig(scale=0.5, tile=128)
 
 
 # --- the projection

@@ -182,6 +182,18 @@ def test_progress_tells_of_every_bank(patchy: Backbone, parts: list[Frame]) -> N
     }
 
 
+@pytest.mark.parametrize("sides", [(90, 120), (60, 300), (200, 64)], ids=str)
+def test_with_one_scale_for_all_shapes_map_and_score_keep_the_working_size(
+    patchy: Backbone, part: Callable[..., Frame], sides: tuple[int, int]
+) -> None:
+    frames = [part(seed, *shape) for seed, shape in enumerate([(90, 120), (60, 300), (200, 64)] * 4)]
+    size = FeatureConfig(height=64, width=64, scale=0.7, dimensions=8)
+    fitted = fit(frames, patchy, size, PatchCoreConfig(bank_limits=(60, 60)))
+    anomaly = fitted.detector().score(part(50, *sides))
+    assert anomaly.values.shape == (64, 64)
+    assert anomaly.score == anomaly.values.max()
+
+
 @pytest.mark.parametrize(
     ("make", "expected"),
     [

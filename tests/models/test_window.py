@@ -154,6 +154,7 @@ def of_other_places() -> bytes:
         pytest.param(
             put(GOOD, SQUARES, struct.pack("<f", -100)), "numbers that cannot be", id="a covariance that none has"
         ),
+        pytest.param(put(GOOD, 16, b"\xff" * 8), "numbers that cannot be", id="a grid too large for any memory"),
         pytest.param(of_other_places(), "numbers that cannot be", id="places of another grid"),
     ],
 )

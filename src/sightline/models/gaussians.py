@@ -35,11 +35,22 @@ class Places:
         return len(self.cells)
 
 
-def places_of(grid: tuple[int, int]) -> Places:
-    """Squares of as few cells as bring their number to MOST_PLACES."""
+def squares_of(grid: tuple[int, int]) -> tuple[int, int, int]:
+    """The side, in cells, of the smallest squares that are no more than MOST_PLACES; how many down and across."""
     rows, columns = grid
-    side = math.isqrt(max(0, -(-rows * columns // MOST_PLACES) - 1)) + 1
-    down, across = -(-rows // side), -(-columns // side)
+    side = max(
+        math.isqrt(max(0, -(-rows * columns // MOST_PLACES) - 1)) + 1,  # the cells of each bound it from below ...
+        -(-max(grid) // MOST_PLACES),  # ... and so does a single row of them
+    )
+    while -(-rows // side) * -(-columns // side) > MOST_PLACES:
+        side += 1
+    return side, -(-rows // side), -(-columns // side)
+
+
+def places_of(grid: tuple[int, int]) -> Places:
+    """The squares of `squares_of`."""
+    rows, columns = grid
+    side, down, across = squares_of(grid)
     row = np.arange(down)[:, None, None, None] * side + np.arange(side)[None, None, :, None]
     column = np.arange(across)[None, :, None, None] * side + np.arange(side)[None, None, None, :]
     cells = np.minimum(row, rows - 1) * columns + np.minimum(column, columns - 1)

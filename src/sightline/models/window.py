@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 
 from sightline.errors import BundleError
-from sightline.models.gaussians import Moments, gaussians_of, places_of
+from sightline.models.gaussians import Moments, gaussians_of, squares_of
 from sightline.models.pools import Pool
 from sightline.records import FloatArray
 
@@ -104,7 +104,8 @@ def from_bytes(content: bytes) -> Window:
     patches = _numbers(content, "<f4", count * dimensions, starts[3]).astype(np.float32).reshape(count, dimensions)
     prior = _prior(_numbers(content, "<f4", prior_bytes // 4, starts[4]), places, dimensions) if places else None
     finite = np.isfinite(scores).all() and np.isfinite(patches).all() and (prior is None or _is_sound(prior))
-    if not finite or (owners >= images).any() or places not in (0, places_of((rows, columns)).count):
+    _, down, across = squares_of((rows, columns))
+    if not finite or (owners >= images).any() or places not in (0, down * across):
         raise BundleError(f"has a window of images with numbers that cannot be; {_CURE}")
     return Window(
         images=tuple(hashes[at : at + 32].hex() for at in range(0, len(hashes), 32)),
