@@ -148,7 +148,7 @@ def test_no_product_is_ever_taken_for_another(
     models: dict[str, Path], kind: str, product: str | None, expected: str
 ) -> None:
     judge = inspector(models[kind])
-    frame = judge._frame(plain(0))
+    frame = judge.frame(plain(0))
     calls: list[Callable[[], object]] = [
         lambda: judge.inspect(plain(0), product=product),
         lambda: judge.inspect_all([plain(0)], product=product),  # at once, not when it is first looked at
