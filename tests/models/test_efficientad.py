@@ -32,10 +32,10 @@ def features(patchy: Backbone, parts: list[Frame]) -> Features:
     return fit_features(parts, patchy, SMALL)
 
 
-def test_the_hard_loss_is_the_mean_of_the_largest_thousandth() -> None:
-    taught = torch.zeros(2, 10, 10, 10)
+def test_the_hard_loss_is_the_mean_of_the_largest_tenth() -> None:
+    taught = torch.zeros(2, 10, 1, 1)
     student = torch.zeros_like(taught)
-    student.view(-1)[[5, 900]] = torch.tensor([3.0, 1.0])  # 2 of 2,000 are a thousandth
+    student.view(-1)[[5, 13, 17]] = torch.tensor([3.0, 0.5, -1.0])  # 2 of 20 are a tenth
     assert float(hard_loss(student, taught)) == pytest.approx((9 + 1) / 2)
 
 

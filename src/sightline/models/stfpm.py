@@ -32,6 +32,7 @@ from sightline.models.gradient import (
     append_standardised,
     as_planes,
     calibrated,
+    centred,
     descend,
     down,
     downsampling,
@@ -84,7 +85,7 @@ class Student(nn.Module):
             self.heads.append(nn.Conv2d(width, outputs, 1))
 
     def forward(self, x: Tensor) -> tuple[Tensor, ...]:
-        found = []
+        x, found = centred(x), []
         for level, head in zip(self.levels, self.heads, strict=True):
             x = level(x)
             found.append(functional.normalize(head(x).float(), dim=1, eps=_LEAST_LENGTH))
