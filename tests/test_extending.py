@@ -156,16 +156,34 @@ def test_pictures_that_the_old_model_rejects_are_pointed_at(first: Path, make: M
     )
 
 
+@pytest.fixture
+def plain(make: MakeFolder, config: TrainConfig, tmp_path: Path) -> Path:
+    """The first model, but by the bank alone."""
+    path = tmp_path / "plain.sight"
+    train(open_dataset(make("first", range(12), 0)), path, replace(config, position_prior=False))
+    return path
+
+
 def test_images_of_a_new_look_are_calibrated_by_one_another_and_never_by_their_own_patches(
-    first: Path, make: MakeFolder, output: Path
+    plain: Path, make: MakeFolder, output: Path
 ) -> None:
-    result = extended(make("look", range(100, 120), 60), first, output, bank=5000)  # every patch is kept
+    result = extended(make("look", range(100, 120), 60), plain, output, bank=5000)  # every patch is kept
     window = window_of(result.bundle)
-    assert np.array_equal(window.scores[:12], window_of(first).scores)
+    assert np.array_equal(window.scores[:12], window_of(plain).scores)
     new = [part(seed, 60) for seed in range(100, 120)]
-    old_scores, new_scores = ([score(model, pixels) for pixels in new] for model in (first, output))
+    old_scores, new_scores = ([score(model, pixels) for pixels in new] for model in (plain, output))
     assert window.scores[12:].max() < 0.5 * min(old_scores)  # the others' look is known
     assert window.scores[12:].min() > 20 * max(new_scores)  # but not the image itself
+
+
+def test_with_a_prior_too_each_new_image_scores_higher_than_by_the_model_that_knows_it(
+    first: Path, make: MakeFolder, output: Path
+) -> None:
+    window = window_of(extended(make("look", range(100, 120), 60), first, output, bank=5000).bundle)
+    assert np.array_equal(window.scores[:12], window_of(first).scores)
+    knowing = [score(output, part(seed, 60)) for seed in range(100, 120)]
+    assert (window.scores[12:] > knowing).all()
+    assert window.scores[12:].max() < min(score(first, part(seed, 60)) for seed in range(100, 120))
 
 
 def test_a_single_image_is_scored_by_what_was_known_before_it(first: Path, make: MakeFolder, output: Path) -> None:
@@ -229,11 +247,7 @@ def test_forgetting_fades_the_prior_by_the_share_that_goes(first: Path, make: Ma
     assert after.weights == before.weights
 
 
-def test_a_model_without_a_prior_is_extended_without(
-    make: MakeFolder, config: TrainConfig, output: Path, tmp_path: Path
-) -> None:
-    plain = tmp_path / "plain.sight"
-    train(open_dataset(make("first", range(12), 0)), plain, replace(config, position_prior=False))
+def test_a_model_without_a_prior_is_extended_without(plain: Path, make: MakeFolder, output: Path) -> None:
     bundle = extended(make("later", range(100, 108), 0), plain, output).bundle
     assert window_of(bundle).memory.prior is None
     assert bundle.manifest.provenance.config["position_prior"] is False
