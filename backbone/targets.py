@@ -153,17 +153,9 @@ def build_cache(
             print(f"targets {start}/{crops.count}", flush=True)
     for array in (pixels, *targets.values()):
         array.flush()
-    # last, so that a cache without it is known to be unfinished
-    (folder / "cache.json").write_text(
-        json.dumps(
-            {
-                "crops": asdict(crops),
-                "targets": asdict(config),
-                "explained": {s: p.explained for s, p in projections.items()},
-            },
-            indent=1,
-        )
-    )
+    explained = {s: p.explained for s, p in projections.items()}
+    about = {"crops": asdict(crops), "targets": asdict(config), "explained": explained}
+    (folder / "cache.json").write_text(json.dumps(about, indent=1))  # last: a cache without it is unfinished
 
 
 def _take(items: Iterator[Image], count: int) -> Iterator[Image]:

@@ -79,21 +79,32 @@ def _joined(folders: Sequence[Path], name: str) -> np.ndarray:
     return np.concatenate([np.load(folder / name, mmap_mode="r") for folder in folders])
 
 
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Run:
+    """What one training learns from, and where its results go."""
+
+    cache: Cache
+    held_out: list[np.ndarray]
+    config: TrainConfig
+    student_config: StudentConfig
+    folder: Path
+    device: str
+
+
 def train(cache: Cache, student_config: StudentConfig, config: TrainConfig, folder: Path, device: str) -> None:
     """Write a state dict of averaged weights and a log into `folder` as training goes on: `student.pt` and
     `student.json`, or `quantised.pt` and `quantised.json`."""
     torch.manual_seed(config.seed)
     training, held_out = cache.split(config.held_out)
-    student = Student(student_config)
-    if config.start:
-        student.load_state_dict(torch.load(config.start, weights_only=True))
-    student = student.to(device)
-    if config.quantise_aware:
-        calibration = training[:: max(1, len(training) // config.calibration)]
-        student = quantised(student, (cache.batch(part, device)[0] for part in np.array_split(calibration, 13))).to(
-            device
-        )
-    student.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's own stubs lack it
+    run = _Run(
+        cache=cache,
+        held_out=held_out,
+        config=config,
+        student_config=student_config,
+        folder=folder,
+        device=device,
+    )
+    student = _first(run, training)
     average = torch.optim.swa_utils.AveragedModel(
         student, multi_avg_fn=_averaging(config.average_decay), use_buffers=True
     )
@@ -116,9 +127,22 @@ def train(cache: Cache, student_config: StudentConfig, config: TrainConfig, fold
         step += 1
         recent += 0.01 * (float(loss.detach()) - recent)
         if step % 250 == 0:
-            _checkpoint(average, cache, held_out, config, student_config, folder, device, step, elapsed)
+            _checkpoint(run, average, step, elapsed)
             print(f"running loss {recent:.4f}", flush=True)
-    _checkpoint(average, cache, held_out, config, student_config, folder, device, step, 1.0)
+    _checkpoint(run, average, step, 1.0)
+
+
+def _first(run: _Run, training: np.ndarray) -> Student:
+    """The network that training begins with, on its device."""
+    student = Student(run.student_config)
+    if run.config.start:
+        student.load_state_dict(torch.load(run.config.start, weights_only=True))
+    student = student.to(run.device)
+    if run.config.quantise_aware:
+        chosen = np.array_split(training[:: max(1, len(training) // run.config.calibration)], 13)
+        student = quantised(student, (run.cache.batch(part, run.device)[0] for part in chosen)).to(run.device)
+    student.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's own stubs lack it
+    return student
 
 
 def _averaging(decay: float) -> Callable[[Sequence[Tensor], Sequence[Tensor], Tensor | int], None]:
@@ -164,33 +188,24 @@ def _loss(predicted: Tensor, target: Tensor) -> Tensor:
 
 
 @torch.no_grad()
-def _checkpoint(
-    average: torch.optim.swa_utils.AveragedModel,
-    cache: Cache,
-    held_out: list[np.ndarray],
-    config: TrainConfig,
-    student_config: StudentConfig,
-    folder: Path,
-    device: str,
-    step: int,
-    elapsed: float,
-) -> None:
+def _checkpoint(run: _Run, average: torch.optim.swa_utils.AveragedModel, step: int, elapsed: float) -> None:
     average.eval()
-    explained = [_explained(average, cache, indices, device) for indices in held_out]
+    explained = [_explained(average, run.cache, indices, run.device) for indices in run.held_out]
     average.train()
-    folder.mkdir(parents=True, exist_ok=True)
-    partial = folder / f"{config.product}.pt.partial"
+    product = run.folder / run.config.product
+    run.folder.mkdir(parents=True, exist_ok=True)
+    partial = product.with_suffix(".pt.partial")
     torch.save(average.module.state_dict(), partial)
-    partial.replace(folder / f"{config.product}.pt")
+    partial.replace(product.with_suffix(".pt"))
     log = {
         "step": step,
         "elapsed": round(elapsed, 4),
         "explained_variance_8_16": explained,
-        "train": asdict(config),
-        "student": asdict(student_config),
-        "caches": cache.about,
+        "train": asdict(run.config),
+        "student": asdict(run.student_config),
+        "caches": run.cache.about,
     }
-    (folder / f"{config.product}.json").write_text(json.dumps(log, indent=1))
+    product.with_suffix(".json").write_text(json.dumps(log, indent=1))
     print(f"step {step}, {elapsed:.1%} of the time, explained variance {explained}", flush=True)
 
 
