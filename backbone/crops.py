@@ -1,4 +1,4 @@
-"""The training crops: seeded, augmented squares cut from photographs, textures and procedural surfaces.
+"""The training crops: seeded, augmented squares cut from photographs, textures, drawn surfaces and rendered parts.
 
 Teacher targets are computed once per crop and cached, so every augmentation happens here, before the teachers.
 """
@@ -10,6 +10,11 @@ from pathlib import Path
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+
+from sightline.synthesis.assembly import Drive
+from sightline.synthesis.defects import DefectType
+from sightline.synthesis.parts import PartConfig, render
+from surfaces import draw_surface
 
 Image = NDArray[np.uint8]  # (H, W, 3) RGB
 FloatImage = NDArray[np.float32]  # the same in 0..1
@@ -24,6 +29,8 @@ class CropConfig:
     seed: int = 0
     procedural_fraction: float = 0.12
     mosaic_fraction: float = 0.25  # four pictures side by side: detail finer than the small photographs hold
+    drawn_fraction: float = 0.12  # industrial surfaces, sound and damaged
+    part_fraction: float = 0.05  # rendered parts, good and defective
     texture_fraction: float = 0.35  # of the photographic crops; surfaces matter more here than their share of files
     grey_fraction: float = 0.5  # most inspection cameras are monochrome
 
@@ -31,12 +38,17 @@ class CropConfig:
 def generate(photographs: list[Path], textures: list[Path], config: CropConfig) -> Iterator[Image]:
     """Yield `config.count` crops of (side, side, 3) uint8 RGB; the same config and files give the same crops."""
     rng = np.random.default_rng(config.seed)
+    fractions = [config.procedural_fraction, config.mosaic_fraction, config.drawn_fraction, config.part_fraction]
     for _ in range(config.count):
-        kind = rng.random()
-        if kind < config.procedural_fraction:
+        kind = int(np.searchsorted(np.cumsum(fractions), rng.random(), side="right"))
+        if kind == 0:
             picture = _procedural(rng, config.side_px)
-        elif kind < config.procedural_fraction + config.mosaic_fraction:
+        elif kind == 1:
             picture = _mosaic([_pick(rng, photographs, textures, config) for _ in range(4)])
+        elif kind == 2:
+            picture = draw_surface(rng, round(config.side_px * rng.uniform(0.8, 1.6)))
+        elif kind == 3:
+            picture = _part(rng)
         else:
             picture = _pick(rng, photographs, textures, config)
         crop = _random_square(rng, picture, config.side_px)
@@ -83,6 +95,24 @@ def _photometric(rng: np.random.Generator, crop: Image, config: CropConfig) -> I
     if rng.random() < 0.3:
         values = values + rng.normal(0, rng.uniform(0.005, 0.04), values.shape).astype(np.float32)
     return np.rint(np.clip(values, 0, 1) * 255).astype(np.uint8)
+
+
+def _part(rng: np.random.Generator) -> Image:
+    """A turned part as a station would never show it twice: any angle, light, focus and text."""
+    config = PartConfig(
+        size=int(rng.integers(200, 420)),
+        shift_mm=4,
+        turn_deg=180,
+        light_turn_deg=180,
+        light_change=0.4,
+        blur_px=float(rng.uniform(0.3, 1.2)),
+        noise=float(rng.uniform(0, 3)),
+        drive=Drive.CROSS if rng.random() < 0.5 else Drive.SLOT,
+        text="".join(chr(code) for code in rng.integers(ord("0"), ord("Z"), 6)),
+    )
+    defects = list(DefectType)
+    defect = defects[rng.integers(len(defects))] if rng.random() < 0.6 else None
+    return np.asarray(render(config, rng, defect=defect).pixels, np.uint8)
 
 
 def _procedural(rng: np.random.Generator, side: int) -> Image:

@@ -64,7 +64,11 @@ class _Writer:
         else:
             parameters = [self.stored(conv.weight.detach().numpy()), self.stored(_bias(conv).numpy())]
         kernel, stride, padding = conv.kernel_size[0], conv.stride[0], int(conv.padding[0])
-        attributes = {"kernel_shape": [kernel] * 2, "strides": [stride] * 2, "pads": [padding] * 4}
+        attributes: dict[str, int | list[int]] = {
+            "kernel_shape": [kernel] * 2,
+            "strides": [stride] * 2,
+            "pads": [padding] * 4,
+        }
         return self.node("Conv", [source, *parameters], attributes)
 
     def apply(self, source: str, module: nn.Module) -> str:

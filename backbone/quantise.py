@@ -26,6 +26,9 @@ CLIPPED = 0.1  # share of the pictures that may leave a range at either end; wid
 class Levels(nn.Module):
     """Rounds to 256 levels; the gradient passes straight through, except where values were clipped."""
 
+    scale: Tensor
+    zero_point: Tensor
+
     def __init__(self, low: float, high: float) -> None:
         """`low` <= 0 < `high`; zero is always a level, or padding would not be exact."""
         super().__init__()
@@ -49,7 +52,8 @@ class IntegerConv2d(nn.Conv2d):
         scales = self.scales()
         zeros = torch.zeros_like(scales, dtype=torch.int32)
         weight = torch.fake_quantize_per_channel_affine(self.weight, scales, zeros, 0, -MOST_WEIGHT, MOST_WEIGHT)
-        return self._conv_forward(x, weight, self.bias)
+        convolved: Tensor = self._conv_forward(x, weight, self.bias)
+        return convolved
 
 
 def folded(student: Student) -> Student:
@@ -59,7 +63,7 @@ def folded(student: Student) -> Student:
         if isinstance(module, nn.Sequential):
             for index in range(len(module) - 1):
                 conv, norm = module[index], module[index + 1]
-                if isinstance(norm, nn.BatchNorm2d):
+                if isinstance(conv, nn.Conv2d) and isinstance(norm, nn.BatchNorm2d):
                     module[index] = fuse_conv_bn_eval(conv, norm)
                     module[index + 1] = nn.Identity()
     return network
@@ -116,8 +120,7 @@ def _range(extremes: Tensor) -> tuple[float, float]:
 
 
 def _integer(conv: nn.Conv2d) -> IntegerConv2d:
-    twin = IntegerConv2d(
-        conv.in_channels, conv.out_channels, conv.kernel_size, conv.stride, conv.padding, bias=conv.bias is not None
-    )
+    kernel, stride, padding = conv.kernel_size[0], conv.stride[0], int(conv.padding[0])
+    twin = IntegerConv2d(conv.in_channels, conv.out_channels, kernel, stride, padding, bias=conv.bias is not None)
     twin.load_state_dict(conv.state_dict())
     return twin

@@ -8,7 +8,7 @@ sums of the teachers' distances, which is what a nearest-neighbour detector live
 import importlib.util
 import json
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -93,6 +93,22 @@ def fit_projections(
     return projections
 
 
+def save_projections(projections: dict[int, Projection], path: Path) -> None:
+    arrays = {f"{name}_{s}": getattr(p, name) for s, p in projections.items() for name in Projection.__slots__}
+    np.savez(path, **arrays)
+
+
+def load_projections(path: Path) -> dict[int, Projection]:
+    """What `save_projections` wrote."""
+    with np.load(path, allow_pickle=False) as stored:
+        return {
+            s: Projection(
+                mean=stored[f"mean_{s}"], basis=stored[f"basis_{s}"], explained=float(stored[f"explained_{s}"])
+            )
+            for s in STRIDES
+        }
+
+
 def build_cache(
     photographs: list[Path],
     textures: list[Path],
@@ -101,11 +117,17 @@ def build_cache(
     config: TargetConfig,
     folder: Path,
     device: str,
+    projections: dict[int, Projection] | None = None,
 ) -> None:
-    """Write crops.npy, target_8.npy and target_16.npy (float16) into `folder`, and what they were made with."""
+    """Write crops.npy, target_8.npy and target_16.npy (float16) into `folder`, and what they were made with.
+
+    Targets of several caches agree if they share their `projections`; None: fitted on the first crops.
+    """
     folder.mkdir(parents=True, exist_ok=True)
-    head = list(_take(generate(photographs, textures, crops), config.fit_crops))
-    projections = fit_projections(teachers, head, config, device)
+    if projections is None:
+        head = list(_take(generate(photographs, textures, crops), config.fit_crops))
+        projections = fit_projections(teachers, head, config, device)
+    save_projections(projections, folder / "projections.npz")
     print(
         {s: f"{p.explained:.3f} of the variance in {p.basis.shape[1]} components" for s, p in projections.items()},
         flush=True,
@@ -131,17 +153,9 @@ def build_cache(
             print(f"targets {start}/{crops.count}", flush=True)
     for array in (pixels, *targets.values()):
         array.flush()
-    # last, so that a cache without it is known to be unfinished
-    (folder / "cache.json").write_text(
-        json.dumps(
-            {
-                "crops": asdict(crops),
-                "targets": asdict(config),
-                "explained": {s: p.explained for s, p in projections.items()},
-            },
-            indent=1,
-        )
-    )
+    explained = {s: p.explained for s, p in projections.items()}
+    about = {"crops": asdict(crops), "targets": asdict(config), "explained": explained}
+    (folder / "cache.json").write_text(json.dumps(about, indent=1))  # last: a cache without it is unfinished
 
 
 def _take(items: Iterator[Image], count: int) -> Iterator[Image]:
@@ -167,6 +181,9 @@ def main() -> None:
     parser.add_argument("--shared", type=Path, default=Path("../shared"), help="folder with data/ and teachers/")
     parser.add_argument("--cache", type=Path, default=Path("backbone/cache"))
     parser.add_argument("--count", type=int, default=CropConfig().count)
+    parser.add_argument("--seed", type=int, default=CropConfig().seed)
+    parser.add_argument("--industrial", action="store_true", help="drawn surfaces and rendered parts alone")
+    parser.add_argument("--like", type=Path, help="a cache whose projections these targets are to share")
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     arguments = parser.parse_args()
     photographs = sorted((arguments.shared / "data/natural").glob("*.jpg"))
@@ -177,9 +194,11 @@ def main() -> None:
         )
     config = TargetConfig()
     teachers = load_teachers(arguments.shared / "teachers", config, arguments.device)
-    build_cache(
-        photographs, textures, teachers, CropConfig(count=arguments.count), config, arguments.cache, arguments.device
-    )
+    crops = CropConfig(count=arguments.count, seed=arguments.seed)
+    if arguments.industrial:
+        crops = replace(crops, procedural_fraction=0, mosaic_fraction=0, drawn_fraction=0.9, part_fraction=0.1)
+    projections = load_projections(arguments.like / "projections.npz") if arguments.like else None
+    build_cache(photographs, textures, teachers, crops, config, arguments.cache, arguments.device, projections)
 
 
 if __name__ == "__main__":

@@ -16,6 +16,7 @@ import crops  # noqa: E402 after the check for torch
 import export  # noqa: E402
 import quantise  # noqa: E402
 import student  # noqa: E402
+import surfaces  # noqa: E402
 import targets  # noqa: E402
 import train  # noqa: E402
 
@@ -87,13 +88,53 @@ def test_training_learns_and_can_begin_where_another_ended(cache: Path) -> None:
     config = student.StudentConfig(widths=(4, 8, 8, 8), bottlenecks=(4, 4, 4), depths=(1, 1, 1), outputs=(6, 8))
     quick = train.TrainConfig(minutes=0.03, batch=4, held_out=4, average_decay=0.9)
     train.train(train.Cache(cache), config, quick, cache, "cpu")
-    first = json.loads((cache / "training.json").read_text())
+    first = json.loads((cache / "student.json").read_text())
     again = train.TrainConfig(minutes=0.001, batch=4, held_out=4, average_decay=0.9, start=str(cache / "student.pt"))
     train.train(train.Cache(cache), config, again, cache, "cpu")
-    second = json.loads((cache / "training.json").read_text())
+    second = json.loads((cache / "student.json").read_text())
     assert first["step"] > 5
     assert np.isfinite(first["explained_variance_8_16"]).all()
     assert second["train"]["start"] == str(cache / "student.pt")
+
+
+def test_8_bit_fine_tuning_begins_calibrated_and_keeps_its_levels(cache: Path) -> None:
+    config = student.StudentConfig(widths=(4, 8, 8, 8), bottlenecks=(4, 4, 4), depths=(1, 1, 1), outputs=(6, 8))
+    torch.manual_seed(0)
+    torch.save(student.Student(config).state_dict(), cache / "start.pt")
+    settings = {"batch": 4, "held_out": 4, "calibration": 13, "quantise_aware": True, "start": str(cache / "start.pt")}
+    states = []
+    for minutes in (0.0, 0.01):
+        train.train(train.Cache(cache), config, train.TrainConfig(minutes=minutes, **settings), cache, "cpu")
+        states.append(torch.load(cache / "quantised.pt", weights_only=True))
+    levels = [name for name in states[0] if name.endswith(("scale", "zero_point"))]
+    assert len(levels) == 2 * 16  # 4 halvings and 3 bottlenecks of 4
+    assert all(torch.equal(states[0][name], states[1][name]) for name in levels)
+    assert not torch.equal(states[0]["head8.weight"], states[1]["head8.weight"])
+
+
+def test_caches_with_the_same_projections_are_trained_on_together(cache: Path, pictures: list[Path]) -> None:
+    crop_config = crops.CropConfig(count=8, side_px=SIDE, seed=1)
+    config = targets.TargetConfig(weights={"a": 0.7, "b": 0.3}, components={8: 6, 16: 8}, batch=4)
+    teachers = {"a": _teacher(0, 5), "b": _teacher(1, 7)}
+    projections = targets.load_projections(cache / "projections.npz")
+    more = cache / "more"
+    targets.build_cache(pictures, pictures, teachers, crop_config, config, more, "cpu", projections)
+    again = targets.load_projections(more / "projections.npz")
+    assert all(np.array_equal(projections[s].basis, again[s].basis) for s in (8, 16))
+    both = train.Cache(cache, more)
+    training, held_out = both.split(2)
+    assert len(training) == COUNT + 8 - 4
+    assert [list(part) for part in held_out] == [[COUNT - 2, COUNT - 1], [COUNT + 6, COUNT + 7]]
+    assert np.array_equal(both.crops[COUNT:], np.load(more / "crops.npy"))
+
+
+@pytest.mark.parametrize("look", surfaces.LOOKS)
+def test_every_look_is_drawn_and_every_damage_shows(look: surfaces.Look) -> None:
+    for damage in surfaces.DAMAGE:
+        sound, damaged = (look(np.random.default_rng(2), 64) for _ in range(2))
+        assert np.isfinite(sound.colour).all()
+        damage(np.random.default_rng(4), damaged)
+        assert np.abs(sound.colour - damaged.colour).max() + np.abs(sound.height - damaged.height).max() > 0.03
 
 
 def test_an_unfinished_cache_is_refused(tmp_path: Path) -> None:
