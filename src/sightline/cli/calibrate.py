@@ -164,9 +164,8 @@ def calibrate_command(
     defects: DefectScores = {}
     if data is not None and wish.needs_defects:
         with Bars(quiet=quiet) as bars:
-            defects = _defect_scores(
-                Inspector(bundle, max_megapixels=max_megapixels), open_dataset(data), bars, product
-            )
+            inspector = Inspector(bundle, max_megapixels=max_megapixels)
+            defects = _defect_scores(inspector, open_dataset(data), bars, product)
     elif data is not None:
         click.echo("sightline: note: this rule needs the model alone; DATA is not looked at", err=True)
     before, good = limits.thresholds, limits.good_scores
@@ -176,11 +175,16 @@ def calibrate_command(
     manifest = with_thresholds(bundle, product, after)
     save(target, bundle.graph, manifest, bundle.window)
     if as_json:
-        choice = {name: asdict(limit) if limit else None for name, limit in (("reject", reject), ("review", review))}
-        document = {"model": str(target), "model_id": model_id(manifest), "thresholds": asdict(after), **choice}
-        click.echo(json.dumps(document, indent=2))
+        click.echo(json.dumps(_document(target, manifest, after, reject, review), indent=2))
     else:
         click.echo("\n".join(_lines(target, before, after, [limit for limit in (reject, review) if limit])))
+
+
+def _document(
+    target: Path, manifest: Manifest, after: Thresholds, reject: Threshold | None, review: Threshold | None
+) -> dict[str, object]:
+    choice = {name: asdict(limit) if limit else None for name, limit in (("reject", reject), ("review", review))}
+    return {"model": str(target), "model_id": model_id(manifest), "thresholds": asdict(after), **choice}
 
 
 def _lines(target: Path, before: Thresholds, after: Thresholds, chosen: list[Threshold]) -> list[str]:

@@ -171,14 +171,7 @@ def train_command(
     \b
       sightline train tile=pictures/tile cap=pictures/cap -o line.sight --products separate
     """
-    if banks is None and len(data) > 1:
-        raise click.UsageError("several DATA are several products; give --products separate or --products unified.")
-    if window is not None and extend is None:
-        raise click.UsageError("--window is for --extend MODEL; give both or neither.")
-    if extend is not None and (banks is not None or depth):
-        raise click.UsageError("--extend goes with neither --products nor --depth; train such a model anew.")
-    if extend is not None and smallest_defect is not None:
-        raise click.UsageError("--smallest-defect-px sets the working size, and --extend keeps it; leave one out.")
+    _check_together(data, banks, depth, extend, window, smallest_defect)
     config = TrainConfig(
         method=method,
         size=size,
@@ -200,12 +193,31 @@ def train_command(
     with Bars(quiet=quiet) as bars:
         if extend is not None:
             trained = extend_model(open_dataset(data[0]), extend, output, _extension(config, window), bars)
-        elif banks is None:
-            trained = train(open_dataset(data[0]), output, config, bars)
-        else:
+        elif banks is not None:
             trained = train_products(open_products([str(place) for place in data]), output, banks, config, bars)
+        else:
+            trained = train(open_dataset(data[0]), output, config, bars)
     seconds = time.monotonic() - started
     click.echo(json.dumps(_document(trained, seconds), indent=2) if as_json else "\n".join(_lines(trained, seconds)))
+
+
+def _check_together(
+    data: tuple[Path, ...],
+    banks: Banks | None,
+    depth: bool,
+    extend: Path | None,
+    window: int | None,
+    smallest_defect: int | None,
+) -> None:
+    """Refuse options that contradict each other."""
+    if banks is None and len(data) > 1:
+        raise click.UsageError("several DATA are several products; give --products separate or --products unified.")
+    if window is not None and extend is None:
+        raise click.UsageError("--window is for --extend MODEL; give both or neither.")
+    if extend is not None and (banks is not None or depth):
+        raise click.UsageError("--extend goes with neither --products nor --depth; train such a model anew.")
+    if extend is not None and smallest_defect is not None:
+        raise click.UsageError("--smallest-defect-px sets the working size, and --extend keeps it; leave one out.")
 
 
 def _extension(config: TrainConfig, window: int | None) -> ExtendConfig:
