@@ -34,7 +34,7 @@ from sightline.evaluation.thresholds import (
 )
 from sightline.files import refuse_unwritable
 from sightline.inspector import Inspector
-from sightline.manifest import Thresholds, model_id
+from sightline.manifest import Manifest, Thresholds, model_id
 from sightline.products import limits_of, with_thresholds
 
 DefectScores = dict[str, list[float]]

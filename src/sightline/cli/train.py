@@ -24,6 +24,7 @@ from sightline.extending import ExtendConfig
 from sightline.extending import extend as extend_model
 from sightline.joint_training import BANKS, Banks, train_products
 from sightline.models.detector import Method
+from sightline.models.features import Progress
 from sightline.models.folds import FEWEST_FRAMES
 from sightline.training import LEAST_MEMORY_MIB, METHODS, TrainConfig, Trained, train
 
@@ -191,14 +192,25 @@ def train_command(
     )
     started = time.monotonic()
     with Bars(quiet=quiet) as bars:
-        if extend is not None:
-            trained = extend_model(open_dataset(data[0]), extend, output, _extension(config, window), bars)
-        elif banks is not None:
-            trained = train_products(open_products([str(place) for place in data]), output, banks, config, bars)
-        else:
-            trained = train(open_dataset(data[0]), output, config, bars)
+        trained = _learn(data, output, config, banks, extend, window, bars)
     seconds = time.monotonic() - started
     click.echo(json.dumps(_document(trained, seconds), indent=2) if as_json else "\n".join(_lines(trained, seconds)))
+
+
+def _learn(
+    data: tuple[Path, ...],
+    output: Path,
+    config: TrainConfig,
+    banks: Banks | None,
+    extend: Path | None,
+    window: int | None,
+    progress: Progress,
+) -> Trained:
+    if banks is not None:
+        return train_products(open_products([str(place) for place in data]), output, banks, config, progress)
+    if extend is not None:
+        return extend_model(open_dataset(data[0]), extend, output, _extension(config, window), progress)
+    return train(open_dataset(data[0]), output, config, progress)
 
 
 def _check_together(
