@@ -183,11 +183,7 @@ def training_loss(networks: Networks, picture: Tensor, taught: Tensor, foreign: 
     first, second, composed = networks(picture)
     penalty: Tensor = networks.student(centred(foreign)).float()[:, : taught.shape[1]].square().mean()
     composed_loss: Tensor = (composed - taught).square().mean()
-<<<<<<< HEAD
     imitation_loss: Tensor = (composed.detach() - second).square().mean()  # S' follows A alone
-=======
-    imitation_loss: Tensor = (composed.detach() - second).square().mean()  # S' follows A, not A also S'
->>>>>>> methods
     return hard_loss(first, taught) + penalty + composed_loss + imitation_loss
 
 
