@@ -60,6 +60,12 @@ def places_of(grid: tuple[int, int]) -> Places:
     return Places(cells=cells.reshape(down * across, side * side), order=order)
 
 
+def single_cells(grid: tuple[int, int]) -> Places:
+    """Every cell by itself, however many there are."""
+    cells = np.arange(grid[0] * grid[1])
+    return Places(cells=cells[:, None], order=cells)
+
+
 @dataclass(slots=True, kw_only=True, eq=False)
 class Moments:
     """Sums over good frames, from which the Gaussians follow; what was added later can be put aside again by folds."""
@@ -113,7 +119,7 @@ class Gaussians:
     """Ready to measure distances."""
 
     mean: FloatArray  # (G, D)
-    whitening: NDArray[np.float16]  # (G, D, D); (x - mean) @ it has unit covariance
+    whitening: NDArray[np.float16] | FloatArray  # (G, D, D); (x - mean) @ it has unit covariance
 
 
 def gaussians_of(moments: Moments) -> Gaussians:
@@ -142,8 +148,9 @@ def append_mahalanobis(builder: GraphBuilder, patches: str, gaussians: Gaussians
         patches = builder.node("Gather", [patches, builder.constant(places.cells.reshape(-1))], {"axis": 0})
     rows = builder.node("Reshape", [patches, builder.int64(count, shared, dimensions)])
     delta = builder.node("Sub", [rows, builder.constant(gaussians.mean[:, None, :])])
-    # half precision in the file, cast once when it is loaded
-    factors = builder.node("Cast", [builder.constant(gaussians.whitening)], {"to": TensorProto.FLOAT})
+    factors = builder.constant(gaussians.whitening)
+    if gaussians.whitening.dtype == np.float16:  # so in the file, cast once when it is loaded
+        factors = builder.node("Cast", [factors], {"to": TensorProto.FLOAT})
     white = builder.node("MatMul", [delta, factors])
     squared = builder.node("ReduceSumSquare", [white, builder.int64(2)], {"keepdims": 0})
     distances = builder.node("Reshape", [builder.node("Sqrt", [squared]), builder.int64(-1)])

@@ -9,18 +9,15 @@ from dataclasses import dataclass
 
 import numpy as np
 import onnx
-from numpy.typing import NDArray
 
 from sightline.errors import OptionError
 from sightline.models.backbone import Backbone
 from sightline.models.detector import FittedDetector, append_map, build_graph, build_tail
 from sightline.models.features import FeatureConfig, Features, Frames, Progress, fit_features
 from sightline.models.folds import FEWEST_FRAMES
+from sightline.models.gaussians import RIDGE, DoubleArray, Gaussians, append_mahalanobis, single_cells, whitening
 from sightline.models.graph import GraphBuilder, open_session
 from sightline.records import FloatArray
-
-DoubleArray = NDArray[np.float64]
-_RIDGE = 0.01  # eps, as in the paper, here times the mean variance of a feature, so that the scale does not matter
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -73,7 +70,7 @@ def _accumulate(frames: Frames, features: Features, progress: Progress | None) -
     mean = total / len(frames)
     squares -= len(frames) * mean[:, :, None] * mean[:, None, :]
     variance = float(np.trace(squares, axis1=1, axis2=2).mean()) / ((len(frames) - 1) * dimensions)
-    return _Gaussians(count=len(frames), mean=mean, scatter=squares, ridge=max(_RIDGE * variance, 1e-12))
+    return _Gaussians(count=len(frames), mean=mean, scatter=squares, ridge=max(RIDGE * variance, 1e-12))
 
 
 def _leave_one_out_scores(
@@ -87,7 +84,7 @@ def _leave_one_out_scores(
     """
     n = gaussians.count
     ridge = (n - 2) * gaussians.ridge * np.eye(features.config.dimensions)
-    factors = np.linalg.inv(np.linalg.cholesky(gaussians.scatter + ridge))  # B^-1 = factors^T factors
+    factors = whitening(gaussians.scatter + ridge).transpose(0, 2, 1)  # B^-1 = factors^T factors
     c = n / (n - 1)
     rows, columns = features.grid
     builder = GraphBuilder()
@@ -110,19 +107,14 @@ def _leave_one_out_scores(
 def _whole_model(features: Features, gaussians: _Gaussians) -> onnx.ModelProto:
     builder = GraphBuilder()
     patches = features.append_to(builder, "image")
-    append_map(builder, _append_mahalanobis(builder, patches, gaussians), features)
+    append_map(
+        builder, append_mahalanobis(builder, patches, _finished(gaussians), single_cells(features.grid)), features
+    )
     return build_graph(builder, features)
 
 
-def _append_mahalanobis(builder: GraphBuilder, patches: str, gaussians: _Gaussians) -> str:
-    """(P, D) patches -> (P,) Mahalanobis distances, each position by its own Gaussian (eq. 2)."""
+def _finished(gaussians: _Gaussians) -> Gaussians:
+    """Eq. 1 for every position."""
     covariance = gaussians.scatter / (gaussians.count - 1)
     covariance += gaussians.ridge * np.eye(covariance.shape[-1])
-    whitening = np.linalg.inv(np.linalg.cholesky(covariance)).transpose(
-        0, 2, 1
-    )  # (P, D, D); delta @ it has unit covariance
-    delta = builder.node("Sub", [patches, builder.constant(gaussians.mean.astype(np.float32))])
-    rows = builder.node("Unsqueeze", [delta, builder.int64(1)])
-    white = builder.node("MatMul", [rows, builder.constant(whitening.astype(np.float32))])
-    squared = builder.node("ReduceSumSquare", [white, builder.int64(1, 2)], {"keepdims": 0})
-    return builder.node("Sqrt", [squared])
+    return Gaussians(mean=gaussians.mean.astype(np.float32), whitening=whitening(covariance).astype(np.float32))
