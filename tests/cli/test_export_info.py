@@ -26,11 +26,22 @@ def test_the_exported_graph_gives_the_same_score_without_sightline(
     output = tmp_path / "part.onnx"
     done = sightline("export", trained, "--to", "onnx", "-o", output)
     assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout == f"{output}: onnx graph of model {load(trained).model_id}, takes uint8 pixels of 8 bits\n"
-    assert [path.name for path in tmp_path.iterdir()] == ["part.onnx"]
+    assert done.stdout.startswith(f"{output}: onnx graph of model {load(trained).model_id}, ")
+    assert "  verdicts  0 of 12 changed\n" in done.stdout
+    assert {path.name for path in tmp_path.iterdir()} == {"part.onnx", "part.onnx.json"}
     session = ort.InferenceSession(output.read_bytes(), providers=["CPUExecutionProvider"])
     score = session.run(["score"], {"image": read_frame(good / "00.png").pixels})[0]
     assert np.asarray(score).item() == pytest.approx(load_inspector(trained).inspect(good / "00.png").score, abs=1e-4)
+
+
+def test_an_export_as_json_is_what_lies_beside_it(document: Document, trained: Path, good: Path, tmp_path: Path) -> None:
+    found = document("export", trained, "--to", "onnx", "--images", good, "-o", tmp_path / "part.onnx")
+    assert found == json.loads((tmp_path / "part.onnx.json").read_text("utf-8"))
+    assert found["judged_on"] == "12 pictures of good, all of it"
+
+
+def test_int8_without_pictures_is_told(refused: Refused, trained: Path, tmp_path: Path) -> None:
+    assert "give --images" in refused("export", trained, "--to", "onnx", "--int8", "-o", tmp_path / "part.onnx")
 
 
 def test_an_export_that_cannot_be_written_is_told(refused: Refused, trained: Path, tmp_path: Path) -> None:
