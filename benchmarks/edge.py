@@ -1,7 +1,7 @@
 """Models in the formats of `sightline export`: size, latency, and verdicts that are not the model's.
 
-Latency is that of judging a decoded picture, resize included, as a ratio to the ONNX graph of the same model in the same
-run: all formats of a model run in bursts, in turn. Verdicts are counted on the pictures that are given, whatever the loss.
+Latency is that of judging a decoded picture, resize included, as a ratio to the ONNX graph of the same model in the
+same run: all formats of a model run in bursts, in turn. Verdicts are counted on the pictures given, whatever the loss.
 
     python benchmarks/edge.py MODEL... --images DATASET [--rounds 10]
 """
@@ -18,7 +18,7 @@ from sightline.bundle import Bundle, load
 from sightline.datasets.opening import open_dataset
 from sightline.errors import OptionError
 from sightline.export.artifact import Artifact
-from sightline.export.exporting import FORMATS, ExportConfig, judged, make
+from sightline.export.exporting import FORMATS, INTEGER_FORMATS, ExportConfig, judged, make
 from sightline.export.judgement import Judgement
 from sightline.export.pictures import Pictures, of_dataset
 from tables import RESULTS, Cell, write_table
@@ -28,7 +28,7 @@ _CONFIGS = {
     f"{kind}{' int8' if int8 else ''}": (kind, int8)
     for kind in FORMATS
     for int8 in (False, True)
-    if not (kind == "tensorrt" and int8)
+    if not int8 or kind in INTEGER_FORMATS
 }
 _MEGAPIXELS = 50.0
 

@@ -34,7 +34,9 @@ def test_the_exported_graph_gives_the_same_score_without_sightline(
     assert np.asarray(score).item() == pytest.approx(load_inspector(trained).inspect(good / "00.png").score, abs=1e-4)
 
 
-def test_an_export_as_json_is_what_lies_beside_it(document: Document, trained: Path, good: Path, tmp_path: Path) -> None:
+def test_an_export_as_json_is_what_lies_beside_it(
+    document: Document, trained: Path, good: Path, tmp_path: Path
+) -> None:
     found = document("export", trained, "--to", "onnx", "--images", good, "-o", tmp_path / "part.onnx")
     assert found == json.loads((tmp_path / "part.onnx.json").read_text("utf-8"))
     assert found["judged_on"] == "12 pictures of good, all of it"

@@ -10,7 +10,7 @@ from sightline.cli.options import PLACE, Number, json_option, megapixels_option,
 from sightline.cli.products import product_option
 from sightline.cli.progress import Bars
 from sightline.datasets.opening import open_dataset
-from sightline.export.exporting import FORMATS, Exported, ExportConfig, export
+from sightline.export.exporting import FORMATS, ExportConfig, Exported, export
 from sightline.export.judgement import Judgement
 
 
@@ -21,7 +21,7 @@ from sightline.export.judgement import Judgement
     "kind",
     type=click.Choice(FORMATS),
     required=True,
-    help="onnx: the very graph, bare; openvino: FILE.xml and FILE.bin; tensorrt: an engine for this machine's GPU.",
+    help="onnx: the very graph, bare; openvino: FILE.xml and FILE.bin; litert: .tflite; tensorrt: an engine for this machine's GPU.",
 )
 @click.option("--int8", is_flag=True, help="Compute float convolutions in 8-bit integers; needs --images.")
 @click.option("--images", type=PLACE, metavar="DATASET", help="Your pictures: ranges come from good ones for training.")
@@ -40,7 +40,9 @@ from sightline.export.judgement import Judgement
     show_default=True,
     help="Share of verdicts that --int8 may change.",
 )
-@click.option("-o", "--output", type=PLACE, required=True, help="File to write; its report goes beside it as FILE.json.")
+@click.option(
+    "-o", "--output", type=PLACE, required=True, help="File to write; its report goes beside it as FILE.json."
+)
 @product_option
 @megapixels_option
 @quiet_option

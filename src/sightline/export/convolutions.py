@@ -34,12 +34,12 @@ def in_float(model: onnx.ModelProto) -> list[str]:
     Args:
         model: its nodes have names.
     """
-    sizes = {tensor.name: math.prod(tensor.dims) for tensor in model.graph.initializer}
+    sizes: dict[str, int] = {tensor.name: math.prod(tensor.dims) for tensor in model.graph.initializer}
     makers = {name: node for node in model.graph.node for name in node.output}
 
     def weights(node: onnx.NodeProto) -> int:
         maker = makers.get(node.input[1])  # of a weight in 8 bits, a DequantizeLinear
-        return sizes.get(maker.input[0] if maker else node.input[1], 0)
+        return sizes.get(str(maker.input[0] if maker else node.input[1]), 0)
 
     nodes = list(model.graph.node)
     every = [node for node in nodes if node.op_type == "Conv"]
@@ -86,4 +86,3 @@ def without_names(model: onnx.ModelProto) -> onnx.ModelProto:
     copy.opset_import.extend(opsets)
     del copy.metadata_props[:]
     return copy
-

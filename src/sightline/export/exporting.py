@@ -11,7 +11,7 @@ from sightline import __version__
 from sightline.bundle import Bundle
 from sightline.datasets.dataset import Dataset
 from sightline.errors import OptionError
-from sightline.export import onnx_graph, openvino_ir, tensorrt
+from sightline.export import litert, onnx_graph, openvino_ir, tensorrt
 from sightline.export.artifact import Artifact
 from sightline.export.judgement import FLOAT_TOLERANCE, INTEGER_TOLERANCE, Judgement, judge
 from sightline.export.pictures import Pictures, made_up, of_dataset
@@ -20,9 +20,10 @@ from sightline.inspector import Inspector
 from sightline.products import limits_of
 from sightline.records import Frame
 
-Format = Literal["onnx", "openvino", "tensorrt"]
+Format = Literal["onnx", "openvino", "litert", "tensorrt"]
 Progress = Callable[[str, int, int], None]  # stage, done, total
-FORMATS: tuple[Format, ...] = ("onnx", "openvino", "tensorrt")
+FORMATS: tuple[Format, ...] = ("onnx", "openvino", "litert", "tensorrt")
+INTEGER_FORMATS: tuple[Format, ...] = ("onnx", "openvino")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,8 +43,10 @@ class ExportConfig:
             raise OptionError(f"max_loss must be from 0 to below 1, got {self.max_loss}.")
         if self.calibrating < 1:
             raise OptionError(f"calibrating must be at least 1, got {self.calibrating}.")
-        if self.int8 and self.format == "tensorrt":
-            raise OptionError("TensorRT takes no 8-bit ranges of ours; leave --int8 out, or export to onnx.")
+        if self.int8 and self.format not in INTEGER_FORMATS:
+            raise OptionError(
+                f"8 bits are made for {' and '.join(INTEGER_FORMATS)}, not for {self.format}; leave --int8 out."
+            )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,6 +99,8 @@ def make(bundle: Bundle, config: ExportConfig, pictures: Pictures, progress: Pro
     """The export, neither judged nor written; raises as `export`."""
     if config.format == "tensorrt":
         return tensorrt.engine(bundle, config.product)
+    if config.format == "litert":
+        return litert.flat(bundle, config.product)
     calibration = _told(pictures, progress)
     if config.format == "openvino":
         return openvino_ir.representation(bundle, config.product, calibration if config.int8 else None)

@@ -91,7 +91,8 @@ def quantised(
             weight_type=ortq.QuantType.QInt8,
             calibrate_method=method,
         )
-        return without_names(onnx.load(target)).SerializeToString()
+        graph: bytes = without_names(onnx.load(target)).SerializeToString()
+    return graph
 
 
 def _feeds(frames: Iterable[Frame], place: int | None) -> Iterator[Mapping[str, NDArray[Any]]]:

@@ -79,4 +79,4 @@ def _noise(manifest: Manifest, height: int, width: int, seed: int) -> Frame:
 
 
 def _spread(count: int, most: int) -> Sequence[int]:
-    return np.unique(np.linspace(0, count - 1, min(count, most)).round().astype(int)).tolist()
+    return [round(place) for place in np.linspace(0, count - 1, min(count, most)).tolist()]
