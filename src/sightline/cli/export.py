@@ -1,6 +1,8 @@
 """`sightline export`: the model for other runtimes, judged before it is written."""
 
 import json
+import sys
+from contextlib import redirect_stdout
 from pathlib import Path
 
 import click
@@ -21,7 +23,7 @@ from sightline.export.judgement import Judgement
     "kind",
     type=click.Choice(FORMATS),
     required=True,
-    help="onnx: the very graph, bare; openvino: FILE.xml and FILE.bin; litert: .tflite; tensorrt: an engine for this machine's GPU.",
+    help="onnx: the very graph; openvino: FILE.xml and FILE.bin; litert: .tflite; tensorrt: for this machine's GPU.",
 )
 @click.option("--int8", is_flag=True, help="Compute float convolutions in 8-bit integers; needs --images.")
 @click.option("--images", type=PLACE, metavar="DATASET", help="Your pictures: ranges come from good ones for training.")
@@ -30,7 +32,7 @@ from sightline.export.judgement import Judgement
     type=click.Choice(["minmax", "percentile"]),
     default="minmax",
     show_default=True,
-    help="Of activations, for 8-bit ONNX: all values, or 99.99 % of them.",
+    help="Of activations, for 8-bit ONNX: all values, or up to the 99.999th percentile.",
 )
 @click.option(
     "--max-loss",
@@ -82,7 +84,7 @@ def export_command(
         max_megapixels=max_megapixels,
     )
     dataset = open_dataset(images) if images else None
-    with Bars(quiet=quiet) as bars:
+    with Bars(quiet=quiet) as bars, redirect_stdout(sys.stderr):  # the libraries print how far they are
         exported = export(bundle, output, config, dataset, bars)
     click.echo(json.dumps(exported.document, indent=2) if as_json else "\n".join(_summary(exported)))
 

@@ -4,10 +4,10 @@ import hashlib
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Literal
 
-from sightline import __version__
 from sightline.bundle import Bundle
 from sightline.datasets.dataset import Dataset
 from sightline.errors import OptionError
@@ -169,5 +169,5 @@ def _document(
         "judged_on": pictures.source,
         "calibrated_on": len(pictures.calibration) if config.int8 else 0,
         "judgement": {**asdict(judgement), "loss": judgement.loss},
-        "versions": {"sightline": __version__, **artifact.versions},
+        "versions": {"sightline": version("sightline"), **artifact.versions},
     }

@@ -37,7 +37,7 @@ def integer(bundle: Bundle, product: str | None, calibration: Iterable[Frame], r
 
     Args:
         calibration: good frames, from which the ranges of activations come.
-        ranges: to the lowest and highest value, or to the 99.99th percentile.
+        ranges: to the lowest and highest value, or to the 99.999th percentile.
 
     Raises:
         OptionError: hardly any weight of a convolution is left in float. FrameError: a frame cannot be read.

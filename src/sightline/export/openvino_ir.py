@@ -5,6 +5,7 @@ plug-in for processors computes in bfloat16 where it can unless asked not to; ju
 whoever deploys the file has to ask for it, too.
 """
 
+import logging
 import tempfile
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -77,6 +78,7 @@ def _quantised(
     network: Any, chosen: list[str], calibration: Iterable[Frame], prepared: Callable[[Frame], NDArray[Any]]
 ) -> Any:
     nncf = library("nncf", "nncf", "8-bit OpenVINO")
+    nncf.set_log_level(logging.ERROR)  # else it lists each node that it leaves alone
     frames = list(calibration)
     operations = network.get_ops()
     others = sorted({op.get_type_name() for op in operations} - {"Convolution", "GroupConvolution"})

@@ -4,16 +4,16 @@ It knows the operators that Sightline's graphs and usual backbones are made of, 
 are defined to compute. 8-bit levels are imitated in float, which holds them exactly.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
 import onnx
 import torch
-import torch.nn.functional as F
 from numpy.typing import NDArray
 from onnx import helper, numpy_helper
 from torch import Tensor, nn
+from torch.nn import functional
 
 from sightline.errors import OptionError
 
@@ -82,9 +82,9 @@ def _whole(values: Array) -> list[int]:
 
 def _conv(a: Attributes, x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     top, left, bottom, right = a.get("pads", (0, 0, 0, 0))
-    padded = F.pad(x, (left, right, top, bottom)) if (top, left) != (bottom, right) else x
+    padded = functional.pad(x, (left, right, top, bottom)) if (top, left) != (bottom, right) else x
     padding = (0, 0) if padded is not x else (top, left)
-    return F.conv2d(
+    return functional.conv2d(
         padded, weight, bias, a.get("strides", (1, 1)), padding, a.get("dilations", (1, 1)), a.get("group", 1)
     )
 
@@ -104,7 +104,7 @@ def _quantize(_: Attributes, x: Tensor, scale: Array, zero: Array) -> Tensor:
 def _resize(a: Attributes, x: Tensor, _roi: None, _scales: None, sizes: Array) -> Tensor:
     if a.get("mode") != b"linear" or a.get("coordinate_transformation_mode", b"half_pixel") != b"half_pixel":
         raise OptionError("the graph has a resize that is not linear, which cannot be converted; use onnx.")
-    return F.interpolate(x, size=_whole(sizes)[-2:], mode="bilinear", align_corners=False)
+    return functional.interpolate(x, size=_whole(sizes)[-2:], mode="bilinear", align_corners=False)
 
 
 def _slice(_: Attributes, x: Tensor, starts: Array, ends: Array, axes: Array) -> Tensor:
@@ -116,12 +116,12 @@ def _slice(_: Attributes, x: Tensor, starts: Array, ends: Array, axes: Array) ->
 def _pad(a: Attributes, x: Tensor, pads: Array, *_: None) -> Tensor:
     top, left, bottom, right = (_whole(pads)[place] for place in (2, 3, 6, 7))
     mode = "replicate" if a.get("mode") == b"edge" else "constant"
-    return F.pad(x, (left, right, top, bottom), mode=mode)
+    return functional.pad(x, (left, right, top, bottom), mode=mode)
 
 
-def _reduced(reduce: Callable[[Tensor, Sequence[int], bool], Tensor]) -> Operator:
+def _reduced(reduce: Callable[..., Tensor]) -> Operator:
     def run(a: Attributes, x: Tensor, axes: Array | None = None) -> Tensor:
-        return reduce(x, range(x.ndim) if axes is None else _whole(axes), bool(a.get("keepdims", 1)))
+        return reduce(x, list(range(x.ndim)) if axes is None else _whole(axes), bool(a.get("keepdims", 1)))
 
     return run
 
@@ -141,19 +141,21 @@ _SETTINGS = {
 }
 _OPERATORS: dict[str, Operator] = {
     "Add": lambda _, x, y: x + y,
-    "AveragePool": lambda a, x: F.avg_pool2d(x, **_pool(a), count_include_pad=bool(a.get("count_include_pad", 0))),
+    "AveragePool": lambda a, x: functional.avg_pool2d(
+        x, **_pool(a), count_include_pad=bool(a.get("count_include_pad", 0))
+    ),
     "Cast": lambda _, x: x.float(),
     "Concat": lambda a, *parts: torch.cat(parts, a["axis"]),
     "Conv": _conv,
     "DequantizeLinear": lambda _, x, scale, zero: (x - float(zero)) * float(scale),
     "Div": lambda _, x, y: x / y,
-    "Expand": lambda _, x, shape: x.expand(torch.broadcast_shapes(x.shape, _whole(shape))),
+    "Expand": lambda _, x, shape: x.expand(np.broadcast_shapes(tuple(x.shape), tuple(_whole(shape)))),
     "Gather": lambda a, x, places: torch.index_select(x, a.get("axis", 0), torch.from_numpy(places).reshape(-1)),
     "Gemm": _gemm,
     "Identity": lambda _, x: x,
     "MatMul": lambda _, x, y: torch.matmul(x, y),
     "Max": lambda _, x, y: torch.maximum(x, y),
-    "MaxPool": lambda a, x: F.max_pool2d(x, **_pool(a)),
+    "MaxPool": lambda a, x: functional.max_pool2d(x, **_pool(a)),
     "Mul": lambda _, x, y: x * y,
     "Pad": _pad,
     "QuantizeLinear": _quantize,
@@ -162,7 +164,7 @@ _OPERATORS: dict[str, Operator] = {
     "ReduceMin": _reduced(torch.amin),
     "ReduceSum": _reduced(torch.sum),
     "ReduceSumSquare": _reduced(lambda x, axes, keep: torch.sum(x * x, axes, keep)),
-    "Relu": lambda _, x: F.relu(x),
+    "Relu": lambda _, x: functional.relu(x),
     "Reshape": lambda _, x, shape: x.reshape(_whole(shape)),
     "Resize": _resize,
     "Sigmoid": lambda _, x: torch.sigmoid(x),
