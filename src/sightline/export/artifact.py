@@ -8,8 +8,6 @@ from types import ModuleType
 from sightline.errors import OptionError
 from sightline.records import AnomalyMap, Frame
 
-EXTRA = "sightline[edge]"
-
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Artifact:
@@ -22,14 +20,14 @@ class Artifact:
     notes: tuple[str, ...] = ()  # what whoever deploys it must know
 
 
-def library(module: str, package: str, wanted_for: str) -> ModuleType:
-    """A library of the extra; raises OptionError, with the cure, where it is not installed."""
+def library(module: str, extra: str, wanted_for: str) -> ModuleType:
+    """A library of an extra; raises OptionError, with the cure, where it is not installed."""
     try:
         return import_module(module)
     except ImportError as error:
         raise OptionError(
-            f"{wanted_for} needs {package}, which is not installed ({error.name or module}). "
-            f"Install it: pip install '{EXTRA}'."
+            f"{wanted_for} needs {error.name or module}, which is not installed. "
+            f"Install it: pip install 'sightline[{extra}]'."
         ) from error
 
 

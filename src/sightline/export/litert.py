@@ -27,9 +27,9 @@ def flat(bundle: Bundle, product: str | None) -> Artifact:
         OptionError: torch, litert-torch or ai-edge-litert is not installed; the model does not suit a fixed size; or
             its graph has an operator that is not known.
     """
-    torch = library("torch", "torch", _WANTED)
+    torch = library("torch", "litert", _WANTED)
     cut = fixed_size(bundle, product, _WANTED)
-    converter = library("litert_torch", "litert-torch", _WANTED)
+    converter = library("litert_torch", "litert", _WANTED)
     from sightline.export.torch_network import TorchNetwork  # loads torch
 
     network = TorchNetwork(cut.graph).eval()
@@ -48,7 +48,7 @@ def flat(bundle: Bundle, product: str | None) -> Artifact:
 
 def open_flat(content: bytes) -> Run:
     """A .tflite file of ours, ready to run; raises OptionError where ai-edge-litert is not installed."""
-    runtime = library("ai_edge_litert.interpreter", "ai-edge-litert", _WANTED)
+    runtime = library("ai_edge_litert.interpreter", "litert", _WANTED)
     interpreter = runtime.Interpreter(model_content=content)
     interpreter.allocate_tensors()
     image_place = interpreter.get_input_details()[0]["index"]

@@ -6,9 +6,11 @@ whoever deploys the file has to ask for it, too.
 """
 
 import logging
+import sys
 import tempfile
 from collections.abc import Callable, Iterable
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -36,7 +38,7 @@ def representation(bundle: Bundle, product: str | None, calibration: Iterable[Fr
         OptionError: OpenVINO, or for 8 bits NNCF, is not installed; the model does not suit a fixed size; or hardly
             any weight of a convolution is left in float. FrameError: a frame cannot be read.
     """
-    openvino = library("openvino", "openvino", _WANTED)
+    openvino = _silent("openvino")
     cut = fixed_size(bundle, product, _WANTED)
     named = with_named_nodes(cut.graph)
     network = openvino.Core().read_model(named.SerializeToString())
@@ -49,7 +51,7 @@ def representation(bundle: Bundle, product: str | None, calibration: Iterable[Fr
         compiled = openvino.Core().compile_model(openvino.Core().read_model(str(xml)), "CPU", PRECISION)
         contents = {"": xml.read_bytes(), ".bin": weights.read_bytes()}
         score = cut.scorer(_runner(compiled))
-        libraries = [ort, openvino, *(() if calibration is None else (library("nncf", "nncf", _WANTED),))]
+        libraries = [ort, openvino, *(() if calibration is None else (_silent("nncf"),))]
     return Artifact(
         contents=contents,
         score=score,
@@ -61,9 +63,16 @@ def representation(bundle: Bundle, product: str | None, calibration: Iterable[Fr
 
 def score_of(xml: Path, bundle: Bundle, product: str | None = None) -> Callable[[Frame], AnomalyMap]:
     """A written export as a detector; its model says how pictures are resized."""
-    openvino = library("openvino", "openvino", _WANTED)
+    openvino = _silent("openvino")
     compiled = openvino.Core().compile_model(openvino.Core().read_model(str(xml)), "CPU", PRECISION)
     return fixed_size(bundle, product, _WANTED).scorer(_runner(compiled))
+
+
+def _silent(name: str) -> ModuleType:
+    """OpenVINO or NNCF without their telemetry, which reports over the network unless someone has declined."""
+    # both go on without where its import fails, as an entry of None makes it
+    sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]  # the stubs know modules only
+    return library(name, "edge", _WANTED)
 
 
 def _runner(compiled: Any) -> Run:
@@ -77,7 +86,7 @@ def _runner(compiled: Any) -> Run:
 def _quantised(
     network: Any, chosen: list[str], calibration: Iterable[Frame], prepared: Callable[[Frame], NDArray[Any]]
 ) -> Any:
-    nncf = library("nncf", "nncf", "8-bit OpenVINO")
+    nncf = _silent("nncf")
     nncf.set_log_level(logging.ERROR)  # else it lists each node that it leaves alone
     frames = list(calibration)
     operations = network.get_ops()
