@@ -24,6 +24,7 @@ Format = Literal["onnx", "openvino", "litert", "tensorrt"]
 Progress = Callable[[str, int, int], None]  # stage, done, total
 FORMATS: tuple[Format, ...] = ("onnx", "openvino", "litert", "tensorrt")
 INTEGER_FORMATS: tuple[Format, ...] = ("onnx", "openvino")
+_MOST_FOR_PERCENTILES = 16  # pictures: the runtime holds all their activations at once
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,6 +48,11 @@ class ExportConfig:
             raise OptionError(
                 f"8 bits are made for {' and '.join(INTEGER_FORMATS)}, not for {self.format}; leave --int8 out."
             )
+
+    @property
+    def pictures_for_ranges(self) -> int:
+        """How many pictures ranges come from, at most."""
+        return min(self.calibrating, _MOST_FOR_PERCENTILES) if self.ranges == "percentile" else self.calibrating
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,7 +87,9 @@ def export(
         raise OptionError("8-bit ranges come from your pictures, and the loss is judged on them; give --images.")
     manifest = bundle.manifest
     pictures = (
-        of_dataset(dataset, manifest, config.calibrating, config.max_megapixels) if dataset else made_up(manifest)
+        of_dataset(dataset, manifest, config.pictures_for_ranges, config.max_megapixels)
+        if dataset
+        else made_up(manifest)
     )
     artifact = make(bundle, config, pictures, progress)
     judgement = judged(bundle, artifact, config, pictures, progress)

@@ -88,14 +88,14 @@ def _quantised(
 ) -> Any:
     nncf = _silent("nncf")
     nncf.set_log_level(logging.ERROR)  # else it lists each node that it leaves alone
-    frames = list(calibration)
+    images = [{"image": prepared(frame)} for frame in calibration]  # at the working size, so that memory is bounded
     operations = network.get_ops()
     others = sorted({op.get_type_name() for op in operations} - {"Convolution", "GroupConvolution"})
     left = [op.get_friendly_name() for op in operations if op.get_type_name() in ("Convolution", "GroupConvolution")]
     left = [name for name in left if name.removesuffix("/WithoutBiases") not in chosen]
     return nncf.quantize(
         network,
-        nncf.Dataset(frames, lambda frame: {"image": prepared(frame)}),
-        subset_size=len(frames),
+        nncf.Dataset(images),
+        subset_size=len(images),
         ignored_scope=nncf.IgnoredScope(names=left, types=others, validate=False),
     )
