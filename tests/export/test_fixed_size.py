@@ -1,19 +1,24 @@
 """The graph at its working size: the same answers, given pictures resized as it says."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from sightline.bundle import Bundle
+from sightline.bundle import Bundle, load
 from sightline.datasets.dataset import Dataset
+from sightline.datasets.opening import open_dataset
 from sightline.errors import OptionError
 from sightline.export.fixed_size import FixedSize, fixed_size
 from sightline.imaging.decode import read_frame
 from sightline.inspector import Inspector
 from sightline.models.graph import open_session
 from sightline.records import AnomalyMap, Frame
+from sightline.synthesis.collection import Counts, write_dataset
+from sightline.synthesis.parts import PartConfig
+from sightline.training import TrainConfig, train
 
 
 def score(cut: FixedSize, frame: Frame) -> AnomalyMap:
@@ -38,6 +43,16 @@ def test_scores_and_maps_are_the_models_own(shipped: Bundle, rendered: Dataset) 
 def test_a_grey_picture_is_judged_as_by_the_model(shipped: Bundle) -> None:
     frame = Frame(pixels=np.random.default_rng(0).integers(0, 256, (70, 90, 1), np.uint8))
     assert score(fixed_size(shipped, None, "a test"), frame).score == Inspector(shipped).score(frame).score
+
+
+def test_16_bits_are_judged_as_by_the_model_and_lose_nothing_on_the_way(tmp_path: Path) -> None:
+    write_dataset(tmp_path / "deep", PartConfig(size=64, bit_depth=16), Counts(good_train=8, good_test=2, per_defect=0))
+    train(open_dataset(tmp_path / "deep"), tmp_path / "deep.sight", TrainConfig(size=(48, 48), bank=50))
+    bundle = load(tmp_path / "deep.sight")
+    cut = fixed_size(bundle, None, "a test")
+    assert cut.dtype == "float32"
+    frame = read_frame(tmp_path / "deep" / "test" / "good" / "000.png")
+    assert score(cut, frame).score == Inspector(bundle).score(frame).score
 
 
 def test_the_graph_takes_one_size_and_says_how_to_get_there(shipped: Bundle) -> None:

@@ -26,7 +26,7 @@ class Judgement:
     pictures: int
     changed: int  # pictures whose verdict is another
     changed_pictures: tuple[str, ...]  # the first of them
-    largest_deviation: float  # of a score, as a share of the threshold
+    largest_deviation: float  # of a finite score, as a share of the threshold
     tolerance: float | None  # that deviation's limit; None: int8, for which verdicts count
     max_loss: float  # share of changed verdicts that is allowed
     auroc_model: float | None  # None: no labels, or one kind of picture only
@@ -93,12 +93,13 @@ def judge(
     if not scores:
         raise OptionError("there are no pictures to judge the export on.")
     both = np.array(scores, np.float64)
+    finite = both[np.isfinite(both).all(axis=1)]  # what is no number for one alone is a changed verdict
     scale = max(abs(thresholds.reject), 1e-12)
     return Judgement(
         pictures=len(scores),
         changed=len(changed),
         changed_pictures=tuple(changed[:_LISTED]),
-        largest_deviation=float(np.abs(both[:, 1] - both[:, 0]).max() / scale),
+        largest_deviation=float(np.abs(finite[:, 1] - finite[:, 0]).max(initial=0) / scale),
         tolerance=tolerance,
         max_loss=max_loss,
         auroc_model=_auroc(both[:, 0], labels),
