@@ -56,21 +56,23 @@ def convert(source: Path, target: Path, conversion: Conversion, *, progress: boo
             `lossy` was not given.
         StoreError: the target cannot be written.
     """
+    return write_labelled(open_labelled(source, conversion.source_format), target, conversion, progress=progress)
+
+
+def write_labelled(
+    dataset: LabelledSet, target: Path, conversion: Conversion, *, progress: bool | None = None
+) -> Converted:
+    """`convert` of a data set that is open already."""
     form = FORMATS[conversion.format]
-    dataset = open_labelled(source, conversion.source_format)
     written, losses = fitted(dataset, form)
     if losses and not conversion.lossy:
         raise DatasetError(
-            f"{source}: {form.name} cannot carry all of it: {'; '.join(lines(losses))}. "
+            f"{dataset.root}: {form.name} cannot carry all of it: {'; '.join(lines(losses))}. "
             "Convert it all the same with --lossy."
         )
+    hidden = None if progress is None else not progress
     with building(target) as folder:
-        bar = tqdm(
-            _placed(written, form),
-            desc="copying",
-            unit=" pictures",
-            disable=None if progress is None else not progress,
-        )
+        bar = tqdm(_placed(written, form), desc="copying", unit=" pictures", disable=hidden)
         placed = tuple(_put(one, folder, conversion.link) for one in bar)
         form.write(Export(folder=folder, placed=placed, classes=written.classes, prefix=conversion.prefix))
     return Converted(source=dataset, written=written, losses=tuple(lines(losses)))
@@ -97,9 +99,19 @@ def _placed(dataset: LabelledSet, form: Format) -> list[Placed]:
         others = (form.place(picture, name) for name in _other_names(picture, dataset.root))
         free = (place for place in others if _key(place) not in used and not often[_key(place)])
         place = wished if often[_key(wished)] == 1 else next(free)
+        _check_text(picture, place)
         used.add(_key(place))
         placed.append(Placed(picture=picture, place=place))
     return placed
+
+
+def _check_text(picture: LabelledPicture, place: str) -> None:
+    try:
+        " ".join([place, *picture.labels, *(annotation.label for annotation in picture.annotations)]).encode()
+    except UnicodeEncodeError as error:
+        raise DatasetError(
+            f"{picture.path}: not written, as its name or a label of it is not valid text; rename it."
+        ) from error
 
 
 def _key(place: str) -> str:

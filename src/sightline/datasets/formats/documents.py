@@ -126,12 +126,12 @@ def json_lines(path: Path) -> Iterator[Entry]:
             yield as_entry(where, _parsed(where, line))
 
 
-def write_json(path: Path, document: object, *, indent: int | None = None) -> None:
-    path.write_bytes(_json(path, document, indent))
+def write_json(path: Path, document: object) -> None:
+    path.write_bytes(_json(document))
 
 
 def write_json_lines(path: Path, lines: Iterable[object]) -> None:
-    path.write_bytes(b"".join(_json(path, line, None) for line in lines))
+    path.write_bytes(b"".join(map(_json, lines)))
 
 
 def read_xml(path: Path) -> Element:
@@ -211,11 +211,8 @@ def _parsed(where: str, text: str) -> object:
     return document
 
 
-def _json(path: Path, document: object, indent: int | None) -> bytes:
-    try:
-        return json.dumps(document, ensure_ascii=False, allow_nan=False, indent=indent).encode() + b"\n"
-    except UnicodeEncodeError as error:
-        raise DatasetError(f"{path}: not written, as a file name or a label is not valid text; rename it.") from error
+def _json(document: object) -> bytes:
+    return json.dumps(document, ensure_ascii=False, allow_nan=False).encode() + b"\n"
 
 
 def _is_finite(value: float) -> bool:
