@@ -124,7 +124,7 @@ class LabelledPicture:
         if self.labels:
             return self.labels[0]
         if self.annotations:
-            return Counter(annotation.label for annotation in self.annotations).most_common(1)[0][0]
+            return by_frequency(self.annotations)[0]
         return GOOD if self.annotated else None
 
 
@@ -163,6 +163,12 @@ class LabelledSet:
         return (annotation.label for picture in self.pictures for annotation in picture.annotations)
 
 
+def by_frequency(annotations: Iterable[Annotation]) -> list[str]:
+    """Their labels, the most frequent first; of equally many the first by name."""
+    counts = Counter(annotation.label for annotation in annotations)
+    return sorted(counts, key=lambda label: (-counts[label], label))
+
+
 def bounds(geometry: Geometry) -> Rectangle | None:
     """The box of a rectangle or of outlines; None for a mask, which lies within its picture by its making."""
     if isinstance(geometry, Rectangle):
@@ -196,7 +202,7 @@ def _check_place(path: Path, annotation: Annotation, height: int, width: int) ->
             f"{width} x {height} pixels; make the mask from the picture at its full size."
         )
     box = bounds(geometry)
-    if box and (box.left >= width or box.top >= height or box.right < 0 or box.bottom < 0):
+    if box and (box.left > width or box.top > height or box.right < 0 or box.bottom < 0):
         raise DatasetError(
             f'{path}: "{annotation.label}" at x {box.left:g} to {box.right:g}, y {box.top:g} to {box.bottom:g} lies '
             f"outside the picture of {width} x {height} pixels; was it drawn at another size?"

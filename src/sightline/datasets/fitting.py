@@ -16,6 +16,7 @@ from sightline.datasets.annotations import (
     Polygon,
     Polygons,
     Rectangle,
+    by_frequency,
 )
 from sightline.datasets.dataset import GOOD
 from sightline.datasets.formats.format import Carries, Format
@@ -96,8 +97,7 @@ def _all_labels(picture: LabelledPicture, carries: frozenset[Carries]) -> tuple[
     """Those that must find room with the picture: where regions have none, theirs as well, the most frequent first."""
     if picture.labels or Carries.INSTANCES in carries or not picture.annotated:
         return picture.labels
-    frequent = Counter(annotation.label for annotation in picture.annotations).most_common()
-    return tuple(label for label, _ in frequent) or (GOOD,)
+    return tuple(by_frequency(picture.annotations)) or (GOOD,)
 
 
 def _of_picture(picture: LabelledPicture, kept: tuple[Annotation, ...], carries: frozenset[Carries]) -> Iterator[Loss]:

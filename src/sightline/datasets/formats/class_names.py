@@ -47,7 +47,7 @@ def settings(file: Path) -> Settings:
         if key in (*_PLACES, "path", "names"):
             told[key] = _values(f"{file}, line {line}", rest, block)
     names = told.get("names", {})
-    if not names or sorted(names) != list(range(len(names))):
+    if "names" not in told or sorted(names) != list(range(len(names))):
         raise DatasetError(f'{file}: "names" must name the classes by number from 0 on, as in names: [crack, dent].')
     return Settings(
         path=told.get("path", {}).get(0, ""),
@@ -59,7 +59,10 @@ def settings(file: Path) -> Settings:
 def described(places: dict[str, str], names: tuple[str, ...]) -> str:
     """data.yaml with its keys; texts are quoted as in JSON, which YAML reads."""
     lines = ["path: .", *(f"{key}: {place}" for key, place in places.items())]
-    lines += ["names:", *(f"  {number}: {json.dumps(name)}" for number, name in enumerate(names))]
+    lines += [
+        "names:" if names else "names: []",
+        *(f"  {number}: {json.dumps(name)}" for number, name in enumerate(names)),
+    ]
     return "\n".join(lines) + "\n"
 
 
