@@ -89,9 +89,7 @@ def test_a_split_is_in_the_name_of_the_coco_file_or_of_its_folder(tmp_path: Path
 @pytest.mark.parametrize(
     ("content", "says"),
     [
-        ("{", "not valid JSON"),
         ('{"images": ' + "[" * 100_000, "not valid JSON"),
-        ("{}", r'"categories" is missing'),
         (coco([], images={"file_name": "../../secret.png"}), r'no picture "\.\./\.\./secret\.png" below'),
         (coco([], images={"width": 64}), "are for 64 x 24"),
         (coco([], annotations={"category_id": 9}), "no category 9"),
@@ -384,7 +382,6 @@ def test_a_brush_of_single_values_is_read_and_a_cut_one_refused() -> None:
         (task("rectanglelabels", SHARES | {"rectanglelabels": ["a"]}, image_rotation=90), "turned"),
         (task("rectanglelabels", SHARES | {"rectanglelabels": ["a"]}, original_width=99), "32 x 24"),
         (task("brushlabels", {"rle": [300], "brushlabels": ["a"]}), "no bytes"),
-        ('[{"image": "1.png"}]', "data: is not an object"),
         ('[{"data": {"text": "hello"}}]', "names no picture"),
     ],
 )
@@ -457,3 +454,35 @@ def test_what_is_not_there_or_has_no_such_format_is_refused(tmp_path: Path) -> N
     for name in ("coco", "voc", "yolo", "cvat", "label-studio", "ground-truth", "vertex-csv", "vertex-jsonl"):
         with pytest.raises(DatasetError, match="holds no"):
             open_labelled(tmp_path, name)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "says"),
+    [
+        ("coco", "{", "not valid JSON"),
+        ("coco", "{}", '"categories" is missing'),
+        ("label-studio", '[{"image": "1.png"}]', "holds no JSON with a list of tasks"),
+    ],
+)
+def test_annotations_that_are_not_understood_never_make_pictures_good(
+    lay: Lay, tmp_path: Path, name: str, content: str, says: str
+) -> None:
+    with pytest.raises(DatasetError, match=r"export\.json: may hold annotations"):
+        lay("export.json", content)
+    with pytest.raises(DatasetError, match=says):
+        open_labelled(tmp_path / "export.json" if name == "coco" else tmp_path, name)
+
+
+def test_files_of_other_programs_do_not_mislead(tmp_path: Path, save: Save) -> None:
+    save(tmp_path / "good/1.png")
+    save(tmp_path / "crack/1.png", 1)
+    for name, content in {
+        "settings.json": '{"a": 1}',
+        "list.json": "[1, 2]",
+        "other.yaml": "a: 1\n",
+        "report.csv": "a,b\n1,2\n",
+        "broken.xml": "<a",
+        "log.jsonl": "{}\n",
+    }.items():
+        (tmp_path / name).write_text(content)
+    assert guessed(tmp_path) == "classes"

@@ -4,10 +4,13 @@ from pathlib import Path
 
 from sightline.datasets import visa
 from sightline.datasets.annotations import LabelledSet
+from sightline.datasets.dataset import Dataset
 from sightline.datasets.formats.plain import labelled
 from sightline.datasets.formats.table import FORMATS
 from sightline.datasets.opening import open_dataset
 from sightline.errors import DatasetError, OptionError
+
+_SUFFIXES = frozenset({".json", ".jsonl", ".manifest", ".xml", ".csv", ".yaml", ".yml"})
 
 
 def open_labelled(path: Path, format_name: str | None = None) -> LabelledSet:
@@ -19,8 +22,8 @@ def open_labelled(path: Path, format_name: str | None = None) -> LabelledSet:
         format_name: one in `formats.table.FORMATS`; None: told by the content, and else what `open_dataset` takes.
 
     Raises:
-        DatasetError: nothing is there, it is not of that format, or a part of it is damaged, missing, or does not fit
-            its picture.
+        DatasetError: nothing is there, it is not of that format or of none that is known, or a part of it is damaged,
+            missing, or does not fit its picture.
         OptionError: there is no such format.
     """
     if format_name is not None and format_name not in FORMATS:
@@ -31,7 +34,23 @@ def open_labelled(path: Path, format_name: str | None = None) -> LabelledSet:
         reason = getattr(error, "strerror", None) or error
         raise DatasetError(f"{path}: cannot be opened ({reason}); check the path.") from error
     name = format_name or guessed(path)
-    return FORMATS[name].read(path) if name else labelled(open_dataset(path))
+    if name:
+        return FORMATS[name].read(path)
+    dataset = open_dataset(path)
+    _refuse_unknown(dataset)
+    return labelled(dataset)
+
+
+def _refuse_unknown(dataset: Dataset) -> None:
+    """Pictures beside annotations that are not understood must not pass for good ones."""
+    if dataset.layout != "folder":
+        return
+    beside = sorted(file for file in dataset.root.iterdir() if file.suffix.lower() in _SUFFIXES)
+    if beside:
+        raise DatasetError(
+            f"{beside[0]}: may hold annotations, but in no format that is known; "
+            "name the format, or take the file away if all pictures are good."
+        )
 
 
 def guessed(path: Path) -> str | None:

@@ -7,6 +7,7 @@ A box is [left, top, width, height] in px. A segmentation is a list of outlines,
 counts, or the string into which COCO's own code packs them.
 """
 
+import re
 from pathlib import Path
 
 from sightline.datasets.annotations import (
@@ -35,6 +36,7 @@ from sightline.datasets.geometry import area_of, box_of, polygon
 from sightline.errors import DatasetError
 
 _FOLDER = "annotations"
+_KEY = re.compile(r"""\{.*?"(images|annotations|categories)"\s*:""", re.DOTALL)
 
 
 def packed(runs: tuple[int, ...]) -> str:
@@ -74,17 +76,14 @@ def unpacked(text: str) -> tuple[int, ...]:
     return tuple(runs)
 
 
-def _matches(path: Path) -> bool:
-    return any(head(file).startswith("{") for file in _files(path))
-
-
 def _files(path: Path) -> list[Path]:
     """Also one below each folder of a split, as Roboflow writes them."""
-    return files_in(path, ".json", _FOLDER, "train", "valid", "val", "test")
+    files = files_in(path, ".json", _FOLDER, "train", "valid", "val", "test")
+    return [file for file in files if _KEY.match(head(file)) or path == file]
 
 
 def _read(path: Path) -> LabelledSet:
-    files = [file for file in _files(path) if head(file).startswith("{")]
+    files = _files(path)
     if not files:
         raise DatasetError(f"{path}: holds no COCO JSON; point to it, or to the folder above {_FOLDER}/.")
     root = path if path.is_dir() else root_of(files, _FOLDER)
@@ -100,7 +99,10 @@ def _read(path: Path) -> LabelledSet:
 
 
 def _pictures(document: Entry, classes: dict[int, str], pictures: Pictures, split: str) -> list[LabelledPicture]:
-    by_picture: dict[int, list[Entry]] = {entry.whole("id"): [] for entry in document.entries("images")}
+    images = document.entries("images")
+    by_picture: dict[int, list[Entry]] = {image.whole("id"): [] for image in images}
+    if len(by_picture) < len(images):
+        raise DatasetError(f"{document.where}: two images have the same id; export it again.")
     for entry in document.entries("annotations"):
         owner, kind = entry.whole("image_id"), entry.whole("category_id")
         if owner not in by_picture or kind not in classes:
@@ -108,7 +110,7 @@ def _pictures(document: Entry, classes: dict[int, str], pictures: Pictures, spli
             raise DatasetError(f"{entry.where}: there is no {missing} in this file; export it again.")
         by_picture[owner].append(entry)
     found = []
-    for image in document.entries("images"):
+    for image in images:
         path = pictures.find(image.text("file_name"), image.where, SHORT[split])
         size = size_of(path, (image.number("height"), image.number("width")))
         annotations = tuple(_annotation(entry, classes, size) for entry in by_picture[image.whole("id")])
@@ -190,7 +192,7 @@ COCO = Format(
             *(Carries.SPLIT, Carries.CONFIDENCE),
         }
     ),
-    matches=_matches,
+    matches=lambda path: any(_KEY.match(head(file)) for file in _files(path)),
     read=_read,
     place=in_split_folder,
     write=_write,

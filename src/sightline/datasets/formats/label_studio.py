@@ -31,6 +31,7 @@ from sightline.datasets.geometry import decoded, encoded, polygon, rotated
 from sightline.datasets.pictures import is_picture
 from sightline.errors import DatasetError
 
+_TASKS = re.compile(r"""\[\s*(\]|\{.*?"data"\s*:)""", re.DOTALL)
 _UPLOAD = re.compile(r"^[0-9a-f]{8}-")
 _LOCAL = "/data/local-files/?d="
 _NO_PLACE = {"textarea", "rating", "number", "datetime", "relation", "taxonomy", "pairwise"}
@@ -38,7 +39,7 @@ _PERCENT = 100.0
 
 
 def _files(path: Path) -> list[Path]:
-    return [file for file in files_in(path, ".json") if head(file).startswith("[")]
+    return [file for file in files_in(path, ".json") if _TASKS.match(head(file))]
 
 
 def _read(path: Path) -> LabelledSet:

@@ -8,6 +8,7 @@ from collections import defaultdict
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
+from sightline.datasets.formats.format import size_of
 from sightline.datasets.pictures import pictures_in
 from sightline.errors import DatasetError
 
@@ -19,6 +20,7 @@ class Pictures:
         self.root = root
         self._by_name: defaultdict[str, list[Path]] = defaultdict(list)
         self._by_stem: defaultdict[str, list[Path]] = defaultdict(list)
+        self._sizes: dict[Path, tuple[int, int]] = {}
         for path in pictures_in(root):
             self._by_name[path.name].append(path)
             self._by_stem[path.stem].append(path)
@@ -42,6 +44,12 @@ class Pictures:
                 f'{where}: "{reference[:120]}" may be {chosen[0]} or {chosen[1]}; give them different names.'
             )
         return chosen[0]
+
+    def size(self, path: Path) -> tuple[int, int]:
+        """(height, width) of one of them, read once."""
+        if path not in self._sizes:
+            self._sizes[path] = size_of(path)
+        return self._sizes[path]
 
     def with_stem(self, stem: str) -> list[Path]:
         """Those that are called so, whatever their suffix."""

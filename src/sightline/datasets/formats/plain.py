@@ -18,6 +18,8 @@ from sightline.datasets.pictures import pictures_in, subfolders
 from sightline.errors import DatasetError
 from sightline.imaging.writing import png
 
+_NOT_CLASSES = {"images", "imgs", "labels", "masks", "annotations", "train", "val", "test"}  # as names of folders
+
 
 def labelled(dataset: Dataset) -> LabelledSet:
     """Any data set with each mask as one annotation; an empty mask is none.
@@ -60,6 +62,8 @@ def _are_classes(path: Path) -> bool:
     folders = subfolders(path)
     if any(label_named(name) == GOOD for name in folders):
         return True
+    if _NOT_CLASSES & {name.casefold() for name in folders}:
+        return False
     alone = len(folders) > 1 and not pictures_in(path, nested=False)
     return alone and all(pictures_in(child, nested=False) for child in folders.values())
 

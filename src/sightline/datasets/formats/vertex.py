@@ -32,7 +32,6 @@ from sightline.datasets.formats.format import (
     Placed,
     files_in,
     in_images,
-    size_of,
     split_named,
 )
 from sightline.datasets.formats.locating import Pictures
@@ -93,7 +92,7 @@ def _csv_row(cells: list[str], where: str, pictures: Pictures) -> LabelledPictur
         labels = tuple(label_named(cell) for cell in rest if cell)
         return LabelledPicture(path=path, split=split or "train", labels=labels, annotated=bool(labels))
     label, corners = rest[0], rest[1 : 1 + _CORNERS]
-    size = size_of(path)
+    size = pictures.size(path)
     found: tuple[Annotation, ...] = ()
     if label or any(corners):
         xs, ys = [cell for cell in corners[::2] if cell], [cell for cell in corners[1::2] if cell]
@@ -110,7 +109,7 @@ def _json_rows(file: Path, pictures: Pictures) -> Iterator[LabelledPicture]:
         path = pictures.find(line.text("imageGcsUri"), line.where)
         split = _split(line)
         if line.has("boundingBoxAnnotations"):
-            size = size_of(path)
+            size = pictures.size(path)
             boxes = tuple(_box(entry, *size) for entry in line.entries("boundingBoxAnnotations"))
             yield LabelledPicture(path=path, size=size, split=split, annotations=boxes)
             continue

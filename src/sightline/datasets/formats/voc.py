@@ -7,15 +7,17 @@
 Its pixels count from 1 and a box includes its last row and column: xmin 1 and xmax 200 is the whole of 200 px.
 """
 
+import re
 from pathlib import Path
 from xml.etree.ElementTree import Element, SubElement
 
 from sightline.datasets.annotations import Annotation, LabelledPicture, LabelledSet, Rectangle
-from sightline.datasets.formats.documents import finite, placed_at, read_text, read_xml, write_xml
+from sightline.datasets.formats.documents import finite, head, placed_at, read_text, read_xml, write_xml
 from sightline.datasets.formats.format import SHORT, Carries, Export, Format, Placed, size_of, split_named
 from sightline.datasets.formats.locating import Pictures
 from sightline.errors import DatasetError
 
+_ROOT = re.compile(r"<annotation[\s>]")
 _SETS = Path("ImageSets", "Main")
 
 
@@ -31,7 +33,7 @@ def _files(folder: Path) -> list[Path]:
 
 def _matches(path: Path) -> bool:
     folder = _folder(path)
-    return folder is not None and read_xml(_files(folder)[0]).tag == "annotation"
+    return folder is not None and _ROOT.search(head(_files(folder)[0])) is not None
 
 
 def _read(path: Path) -> LabelledSet:

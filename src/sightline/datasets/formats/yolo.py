@@ -7,12 +7,13 @@
 An even count of numbers ends in a confidence, as predictions have it. A picture without a text file has no defects.
 """
 
+import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from sightline.datasets.annotations import Annotation, Geometry, LabelledPicture, LabelledSet, Polygons, Rectangle
 from sightline.datasets.formats.class_names import described, settings
-from sightline.datasets.formats.documents import finite, placed_at, read_text
+from sightline.datasets.formats.documents import finite, head, placed_at, read_text
 from sightline.datasets.formats.format import (
     SHORT,
     Carries,
@@ -28,6 +29,7 @@ from sightline.datasets.geometry import clipped, polygon
 from sightline.datasets.pictures import is_file, pictures_in
 from sightline.errors import DatasetError
 
+_NAMES = re.compile(r"^names\s*:", re.MULTILINE)
 _MOST_BYTES = 64 << 20  # of one text file
 
 
@@ -37,7 +39,7 @@ def _matches(path: Path) -> bool:
 
 def _data_file(path: Path) -> Path | None:
     """data.yaml, or the only file of that kind."""
-    files = files_in(path, ".yaml") + files_in(path, ".yml")
+    files = [file for suffix in (".yaml", ".yml") for file in files_in(path, suffix) if _NAMES.search(head(file))]
     named = [file for file in files if file.stem == "data"]
     return (named or files)[0] if named or len(files) == 1 else None
 
