@@ -12,9 +12,10 @@ from sightline.datasets.conversion import Conversion, Converted, convert
 from sightline.datasets.formats.table import FORMATS
 
 _NAMES = tuple(FORMATS)
+_EPILOG = f"Formats: {', '.join(f'{name} ({form.title})' for name, form in FORMATS.items())}."
 
 
-@click.command("convert")
+@click.command("convert", epilog=_EPILOG)
 @click.argument("source", type=PLACE)
 @click.argument("target", type=PLACE)
 @click.option("--to", "target_format", type=click.Choice(_NAMES), required=True, help="Format to write.")
