@@ -54,10 +54,10 @@ def close(one: Geometry, other: Geometry, size: tuple[int, int]) -> bool:
         return all(abs(a - b) <= 1 + 1e-6 for a, b in pairs)
     if isinstance(one, Polygons) and isinstance(other, Polygons):
         rings = [[corner for part in each.parts for corner in part.outline] for each in (one, other)]
-        return len(rings[0]) == len(rings[1]) and float(np.abs(np.subtract(*rings)).max()) <= 1
-    drawn = [pixels_of(geometry, *size).astype(np.uint8) for geometry in (one, other)]
-    wide = [cv2.dilate(mask, np.ones((3, 3), np.uint8)) for mask in drawn]
-    return not ((drawn[0] & ~wide[1]) | (drawn[1] & ~wide[0])).any()
+        return len(rings[0]) == len(rings[1]) and np.allclose(rings[0], rings[1], rtol=0, atol=1)
+    drawn = [pixels_of(geometry, *size) for geometry in (one, other)]
+    wide = [cv2.dilate(mask.astype(np.uint8), np.ones((3, 3), np.uint8)) > 0 for mask in drawn]
+    return not bool(((drawn[0] & ~wide[1]) | (drawn[1] & ~wide[0])).any())
 
 
 def same(one: LabelledSet, other: LabelledSet) -> None:

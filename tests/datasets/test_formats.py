@@ -44,7 +44,7 @@ def coco(segmentation: Any = None, **changes: Any) -> str:
     annotation = {"id": 1, "image_id": 7, "category_id": 3, "bbox": [8, 6, 8, 12], "segmentation": segmentation}
     document = {"images": [image], "annotations": [annotation], "categories": [{"id": 3, "name": "crack"}]}
     for place, change in changes.items():
-        document[place][0].update(change)  # type: ignore[index]
+        document[place][0].update(change)
     return json.dumps(document)
 
 
