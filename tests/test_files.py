@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from sightline.errors import StoreError
-from sightline.files import refuse_unwritable, write_bytes
+from sightline.errors import DatasetError, StoreError
+from sightline.files import building, refuse_unwritable, write_bytes
 
 
 def refusal(path: Path) -> str:
@@ -156,3 +156,26 @@ def test_two_processes_that_write_the_same_file_leave_one_of_the_two(tmp_path: P
     assert [writer.wait(timeout=60) for writer in writers] == [0, 0]
     assert path.read_bytes() in (b"x" * 100_000, b"y" * 100_000)
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_folder_that_is_built_appears_whole_or_not_at_all(tmp_path: Path) -> None:
+    with building(tmp_path / "new/set") as place:
+        (place / "a").write_bytes(b"x")
+        assert not (tmp_path / "new/set").exists()
+    assert (tmp_path / "new/set/a").read_bytes() == b"x"
+    with pytest.raises(ZeroDivisionError), building(tmp_path / "other"):
+        raise ZeroDivisionError
+    with pytest.raises(StoreError, match="cannot be written"), building(tmp_path / "other") as place:
+        (place / "none/a").write_bytes(b"x")
+    assert [path.name for path in tmp_path.iterdir()] == ["new"]
+
+
+def test_a_folder_that_is_occupied_stays_as_it_is(tmp_path: Path) -> None:
+    (tmp_path / "set").mkdir()
+    with building(tmp_path / "set") as place:  # an empty one is as good as none
+        (place / "a").touch()
+    with pytest.raises(DatasetError, match="not empty"), building(tmp_path / "set"):
+        pass
+    with pytest.raises(DatasetError, match="not a folder"), building(tmp_path / "set/a"):
+        pass
+    assert [path.name for path in tmp_path.iterdir()] == ["set"]

@@ -1,12 +1,14 @@
-"""Files that appear whole or not at all."""
+"""Files and folders that appear whole or not at all."""
 
 import errno
 import os
 import secrets
-from contextlib import suppress
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from sightline.errors import StoreError
+from sightline.errors import DatasetError, StoreError
 
 _CURES = {
     errno.ENOSPC: "The disk is full: free some space, or write to another disk.",
@@ -58,6 +60,46 @@ def refuse_unwritable(path: Path) -> None:
         raise _refused(path, error) from error
     if code:
         raise _refused(path, OSError(code, os.strerror(code)))
+
+
+@contextmanager
+def building(folder: Path) -> Iterator[Path]:
+    """A place beside `folder` to build it in; it becomes `folder` at the end, and vanishes after an error.
+
+    Files in it may be written in any way: they are made durable together, which is faster than one by one.
+
+    Raises:
+        DatasetError: the folder is there already and not empty, or is a file.
+        StoreError: it, or anything in it, cannot be written.
+    """
+    _refuse_occupied(folder)
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=f".{folder.name}.", dir=folder.parent) as workshop:
+            built = Path(workshop) / "built"  # a plain mkdir's permissions; the temporary folder's are the owner's only
+            built.mkdir()
+            yield built
+            if hasattr(os, "sync"):  # not on Windows
+                os.sync()
+            _move_into_place(built, folder)
+    except OSError as error:
+        raise StoreError(f"{folder}: cannot be written ({error.strerror or error}); choose another place.") from error
+
+
+def _refuse_occupied(folder: Path) -> None:
+    if folder.is_dir():
+        if any(folder.iterdir()):
+            raise DatasetError(f"{folder}: the folder is not empty; give a new one, or empty it first.")
+    elif folder.exists() or folder.is_symlink():
+        raise DatasetError(f"{folder}: is there already and is not a folder; give a new folder.")
+
+
+def _move_into_place(built: Path, folder: Path) -> None:
+    try:
+        built.replace(folder)  # replaces an empty folder; one that was filled meanwhile is refused
+    except OSError:
+        _refuse_occupied(folder)
+        raise
 
 
 def _refused(path: Path, error: OSError) -> StoreError:

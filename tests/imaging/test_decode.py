@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from sightline.errors import FrameError, OptionError
-from sightline.imaging.decode import decode, read_frame
+from sightline.imaging.decode import decode, read_frame, read_size
 
 GREY = np.array([[0, 50, 100, 255, 7], [1, 2, 3, 4, 8], [9, 8, 7, 6, 5]], np.uint8)
 RGB = np.stack([GREY, GREY[::-1], 255 - GREY], axis=-1)  # (3, 5, 3), no two channels alike
@@ -266,6 +266,20 @@ def test_the_cap_is_inclusive_and_counts_pixels() -> None:
 def test_a_cap_that_is_no_positive_number_is_an_option_error(cap: float) -> None:
     with pytest.raises(OptionError, match="positive"):
         decode(PALETTE_PNG, max_megapixels=cap)
+
+
+@pytest.mark.parametrize("orientation", [1, 2, 6])
+@pytest.mark.parametrize("form", ["JPEG", "PNG", "WEBP", "TIFF", "BMP"])
+def test_the_size_without_decoding_is_that_of_the_upright_picture(form: str, orientation: int, tmp_path: Path) -> None:
+    exif = Image.Exif()
+    exif[274] = orientation
+    options = {} if form == "BMP" else {"exif": exif}
+    (tmp_path / "a").write_bytes(pillow(np.zeros((20, 30), np.uint8), form, **options))
+    frame = read_frame(tmp_path / "a")
+    assert read_size(tmp_path / "a") == (frame.height, frame.width)
+    (tmp_path / "a").write_bytes((tmp_path / "a").read_bytes()[:20])
+    with pytest.raises(FrameError, match=str(tmp_path / "a")):
+        read_size(tmp_path / "a")
 
 
 def test_a_file_reads_as_its_bytes_whatever_its_name(tmp_path: Path) -> None:

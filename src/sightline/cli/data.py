@@ -1,4 +1,4 @@
-"""`sightline data`: looking at data sets and dividing them."""
+"""`sightline data`: looking at data sets, converting and dividing them."""
 
 import json
 from collections.abc import Iterable
@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from sightline.cli.convert import convert_command
 from sightline.datasets.check import CheckReport, check
 from sightline.datasets.csv_file import write
 from sightline.datasets.duplicates import duplicates
@@ -32,11 +33,14 @@ _no_progress = click.option("--no-progress", is_flag=True, help="Show no progres
 
 @click.group()
 def data() -> None:
-    """Check, divide and measure data sets.
+    """Check, convert, divide and measure data sets.
 
     PATH is a folder of good pictures, a folder with one folder per class, a category in MVTec AD layout, an object in
     VisA layout, or a CSV with the columns image,label[,split][,mask].
     """
+
+
+data.add_command(convert_command)
 
 
 @data.command("check")

@@ -20,7 +20,7 @@ _COMMANDS = {  # in the order in which one meets them: name -> its command in si
     "bench": ("bench_command", "Measure a model's speed and memory on this machine."),
     "info": ("info_command", "Show what a model was made from and what its thresholds promise."),
     "export": ("export_command", "Write a model's graph for other runtimes."),
-    "data": ("data", "Check, divide and measure data sets."),
+    "data": ("data", "Check, convert, divide and measure data sets."),
 }
 
 

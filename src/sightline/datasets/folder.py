@@ -26,14 +26,19 @@ def read(path: Path) -> Dataset:
     """
     folders = subfolders(path)
     if any(label_named(name) == GOOD for name in folders):
-        return _read_classes(path)
+        return read_classes(path)
     masks = path / MASK_FOLDER
     pictures = [picture for picture in pictures_in(path) if masks not in picture.parents]
     samples = tuple(Sample(path=picture, label=GOOD) for picture in pictures)
     return Dataset(name=path.resolve().name, root=path, samples=samples, layout="folder")
 
 
-def _read_classes(path: Path) -> Dataset:
+def read_classes(path: Path) -> Dataset:
+    """Read one class per folder, whatever their names.
+
+    Raises:
+        DatasetError: no pictures, or pictures that lie beside class folders and so have no class.
+    """
     stray = pictures_in(path, nested=False)
     if stray:
         raise DatasetError(f"{stray[0]}: lies beside class folders and has no class; move it into one of them.")

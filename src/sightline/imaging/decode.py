@@ -54,15 +54,32 @@ def decode(data: bytes | memoryview, *, source: str = "", max_megapixels: float 
     limit = pixel_limit(max_megapixels)
     try:
         pixels, bit_depth, orientation = _stored(memoryview(data), limit)
-    except (struct.error, IndexError) as error:
-        raise FrameError(f"{source or 'picture'}: its header is cut short or damaged. Copy it again.") from error
-    except FrameError as error:
-        raise FrameError(f"{source or 'picture'}: {error}") from error
+    except (struct.error, IndexError, FrameError) as error:
+        raise _named(error, source or "picture") from error
     return Frame(pixels=_upright(pixels, orientation), bit_depth=bit_depth, source=source)
 
 
 def read_frame(path: Path, *, max_megapixels: float = 50.0) -> Frame:
     """`decode` of a file, whose size on disk is checked before it is read; `source` is the path as given."""
+    return decode(_content(path, max_megapixels), source=str(path), max_megapixels=max_megapixels)
+
+
+def read_size(path: Path, *, max_megapixels: float = 50.0) -> tuple[int, int]:
+    """(height, width) of the upright picture in a file; its structure is checked, but no pixel is decoded.
+
+    Raises:
+        FrameError: as `decode`, but for what only decoding finds out.
+    """
+    data, limit = memoryview(_content(path, max_megapixels)), pixel_limit(max_megapixels)
+    try:
+        declared = _declared(data, limit)
+    except (struct.error, IndexError, FrameError) as error:
+        raise _named(error, str(path)) from error
+    sides = declared.height, declared.width
+    return sides[::-1] if declared.orientation >= 5 else sides
+
+
+def _content(path: Path, max_megapixels: float) -> bytes:
     most = pixel_limit(max_megapixels) * _BYTES_PER_PIXEL + _METADATA_BYTES
     try:
         status = path.stat()
@@ -83,7 +100,7 @@ def read_frame(path: Path, *, max_megapixels: float = 50.0) -> Frame:
             f"{path}: is larger than {most / 1e6:.0f} MB, more than {max_megapixels:g} megapixels can need. "
             "If the picture is genuine, raise the limit with --max-megapixels."
         )
-    return decode(data, source=str(path), max_megapixels=max_megapixels)
+    return data
 
 
 def _kind(head: memoryview) -> str:
@@ -101,18 +118,29 @@ def _unknown(head: memoryview) -> str:
     return f"is not a PNG, JPEG, BMP, TIFF or WebP picture ({found}). Give a picture file."
 
 
-def _stored(data: memoryview, limit: int) -> tuple[Pixels, int, int]:
-    """(pixels as stored, bit depth, orientation)."""
+def _named(error: Exception, source: str) -> FrameError:
+    """What a parser found, with the name of the file in front."""
+    known = isinstance(error, FrameError)
+    return FrameError(f"{source}: {error if known else 'its header is cut short or damaged. Copy it again.'}")
+
+
+def _declared(data: memoryview, limit: int) -> Declared | tiff.Layout:
+    """What a picture of any format says of itself."""
     kind = _kind(data)
     if kind == "BigTIFF":
         raise FrameError("is a BigTIFF, which is for pictures over 4 GB. Save it as an ordinary TIFF.")
     if kind == "TIFF":
-        layout = tiff.parse(data, limit)
-        return tiff.pixels(layout), layout.bit_depth, layout.orientation
+        return tiff.parse(data, limit)
     if kind not in _PARSERS:
         raise FrameError(_unknown(data))
-    declared = _PARSERS[kind](data, limit)
-    return _decoded(declared, kind), declared.bit_depth, declared.orientation
+    return _PARSERS[kind](data, limit)
+
+
+def _stored(data: memoryview, limit: int) -> tuple[Pixels, int, int]:
+    """(pixels as stored, bit depth, orientation)."""
+    declared = _declared(data, limit)
+    pixels = tiff.pixels(declared) if isinstance(declared, tiff.Layout) else _decoded(declared, _kind(data))
+    return pixels, declared.bit_depth, declared.orientation
 
 
 def _decoded(declared: Declared, kind: str) -> Pixels:

@@ -15,7 +15,12 @@ def write_png(path: Path, pixels: NDArray[np.uint8]) -> None:
     Raises:
         StoreError: it could not be written.
     """
+    write_bytes(path, png(pixels))
+
+
+def png(pixels: NDArray[np.uint8]) -> bytes:
+    """(H, W, 3) RGB or (H, W) grey uint8 as a PNG file."""
     picture = cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR) if pixels.ndim == 3 else pixels
     made, content = cv2.imencode(".png", picture)
     assert made, "PNG takes any uint8 picture"
-    write_bytes(path, content.tobytes())
+    return content.tobytes()

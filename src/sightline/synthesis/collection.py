@@ -1,7 +1,6 @@
 """A rendered data set on disk, in the layout of MVTec AD."""
 
 import os
-import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,7 +9,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from sightline.errors import DatasetError, OptionError, StoreError
+from sightline.errors import OptionError
+from sightline.files import building
 from sightline.imaging.depth import DEPTH_MARK
 from sightline.synthesis.defects import DefectType
 from sightline.synthesis.parts import PartConfig, render
@@ -80,27 +80,12 @@ def write_dataset(
     """
     if seed < 0:
         raise OptionError(f"seed is {seed}; give 0 or more.")
-    _refuse_occupied(folder)
-    try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=f".{folder.name}.", dir=folder.parent) as workshop:
-            built = Path(workshop) / "built"  # a plain mkdir's permissions; the temporary folder's are the owner's only
-            items = list(_items(counts, [*DefectType, *(ShapeDefect if profiler else ())]))
-            for done, item in enumerate(items, start=1):
-                _write_item(built, item, config, seed, profiler)
-                if progress:
-                    progress(done, len(items))
-            _move_into_place(built, folder)
-    except OSError as error:
-        raise StoreError(f"{folder}: cannot be written ({error.strerror or error}); choose another place.") from error
-
-
-def _refuse_occupied(folder: Path) -> None:
-    if folder.is_dir():
-        if any(folder.iterdir()):
-            raise DatasetError(f"{folder}: the folder is not empty; give a new one, or empty it first.")
-    elif folder.exists() or folder.is_symlink():
-        raise DatasetError(f"{folder}: is there already and is not a folder; give a new folder.")
+    with building(folder) as built:
+        items = list(_items(counts, [*DefectType, *(ShapeDefect if profiler else ())]))
+        for done, item in enumerate(items, start=1):
+            _write_item(built, item, config, seed, profiler)
+            if progress:
+                progress(done, len(items))
 
 
 def _items(counts: Counts, defects: Sequence[DefectType | ShapeDefect]) -> Iterator[_Item]:
@@ -131,11 +116,3 @@ def _write_png(path: Path, pixels: NDArray[np.uint8] | NDArray[np.uint16]) -> No
         file.write(data.tobytes())
         file.flush()
         os.fsync(file.fileno())
-
-
-def _move_into_place(built: Path, folder: Path) -> None:
-    try:
-        built.replace(folder)  # replaces an empty folder; one that was filled meanwhile is refused
-    except OSError:
-        _refuse_occupied(folder)
-        raise
