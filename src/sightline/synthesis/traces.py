@@ -13,6 +13,8 @@ from numpy.typing import NDArray
 from sightline.records import FloatArray
 from sightline.synthesis.surface import Window, smoothstep, window_at
 
+FIELD_MM = 64.0  # what a picture shows, side to side
+
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Trace:
