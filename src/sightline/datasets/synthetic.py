@@ -49,18 +49,18 @@ def sources_of(path: Path) -> tuple[str, ...]:
     return tuple(str(source) for source in found) if isinstance(found, list) else ()
 
 
-def refuse_tested(samples: Iterable[Sample], *, opened: bool = True) -> None:
-    """Raise DatasetError if a synthetic picture is among the validation or test pictures.
+def refuse_synthetic(tested: Iterable[Sample], *, opened: bool = True) -> None:
+    """Raise DatasetError if a synthetic picture is among those that are to be tested with.
 
     Args:
         opened: look into the files too, 4 KB of each; False: names only.
     """
     says = is_synthetic if opened else is_named_synthetic
-    for sample in samples:
-        if sample.split != "train" and says(sample.path):
+    for sample in tested:
+        if says(sample.path):
             raise DatasetError(
-                f"{sample.path}: is synthetic, but lies in {sample.split}, where only real pictures prove anything. "
-                "Move it to train, or take it out."
+                f"{sample.path}: is synthetic, but is in {sample.split} and to be tested with, where only real "
+                "pictures prove anything. Leave it in train, and test with real ones."
             )
 
 

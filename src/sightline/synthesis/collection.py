@@ -80,7 +80,7 @@ def write_dataset(
     """
     if seed < 0:
         raise OptionError(f"seed is {seed}; give 0 or more.")
-    _refuse_occupied(folder)
+    refuse_occupied(folder)
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix=f".{folder.name}.", dir=folder.parent) as workshop:
@@ -90,12 +90,13 @@ def write_dataset(
                 _write_item(built, item, config, seed, profiler)
                 if progress:
                     progress(done, len(items))
-            _move_into_place(built, folder)
+            move_into_place(built, folder)
     except OSError as error:
         raise StoreError(f"{folder}: cannot be written ({error.strerror or error}); choose another place.") from error
 
 
-def _refuse_occupied(folder: Path) -> None:
+def refuse_occupied(folder: Path) -> None:
+    """Raise DatasetError where a new data set cannot appear: the folder is not empty, or is no folder."""
     if folder.is_dir():
         if any(folder.iterdir()):
             raise DatasetError(f"{folder}: the folder is not empty; give a new one, or empty it first.")
@@ -133,9 +134,10 @@ def _write_png(path: Path, pixels: NDArray[np.uint8] | NDArray[np.uint16]) -> No
         os.fsync(file.fileno())
 
 
-def _move_into_place(built: Path, folder: Path) -> None:
+def move_into_place(built: Path, folder: Path) -> None:
+    """Let the folder appear whole; raises DatasetError if it was filled meanwhile, OSError if it cannot be moved."""
     try:
         built.replace(folder)  # replaces an empty folder; one that was filled meanwhile is refused
     except OSError:
-        _refuse_occupied(folder)
+        refuse_occupied(folder)
         raise

@@ -82,7 +82,7 @@ def paint_defect(
 
 def compose(scene: Scene, change: Change, rng: np.random.Generator, severity: float) -> Spoilt | None:
     """The picture with the change, as its camera would have taken it; None if the change does not show."""
-    inside = scene.region.astype(np.float32)
+    inside = scene.surface.astype(np.float32)
     gain = 1 + (_softened(change.gain, scene.blur_px) - 1) * inside[..., None]
     wipe = _softened(change.wipe[..., None], scene.blur_px) * inside[..., None]
     kept = (1 - wipe) * gain  # of the picture's own noise and texture
@@ -107,7 +107,9 @@ def _seen(step: FloatArray, scene: Scene, *, broad: bool) -> BoolArray | None:
     if peak < least:
         return None
     seen = (step >= max(_EDGE * peak, 1.5 / 255)).astype(np.uint8)
-    joined = cv2.morphologyEx(seen, cv2.MORPH_CLOSE, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (3, 3)))
+    # an area is one, though its middle may be as bright as before: a dent's floor between its two flanks
+    gap = 2 * max(1, round(0.35 * math.sqrt(np.count_nonzero(seen)))) + 1 if broad else 3
+    joined = cv2.morphologyEx(seen, cv2.MORPH_CLOSE, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (gap, gap)))
     count, regions, stats, _ = cv2.connectedComponentsWithStats(joined, connectivity=8)
     kept = np.asarray([False] + [stats[i, cv2.CC_STAT_AREA] >= 4 for i in range(1, count)])
     mask = np.asarray(kept[regions], np.bool_)
@@ -120,8 +122,9 @@ def scratch(change: Change, scene: Scene, rng: np.random.Generator, severity: fl
     x, y = spot(scene, rng)
     bow, strands = rng.normal(0, 0.06) * length, 1 + int(rng.integers(0, 2 + round(severity)))
     level = _level(scene, (x, y))
-    shines = rng.uniform() < np.clip(1.25 - 1.2 * level, 0.1, 0.9)
-    strength = _contrast(scene, level, severity, least=0.10, most=0.75) * (1.0 if shines else -0.75)
+    shines = rng.uniform() < np.clip(1.5 - 2.0 * level, 0.0, 0.9)
+    strength = _contrast(scene, level, severity, least=0.10, most=0.75)
+    strength = min(strength, 0.95 / level - 1) if shines else -0.75 * strength  # a glint that saturates looks painted
     for strand in range(strands):
         share = 1.0 if strand == 0 else rng.uniform(0.25, 0.8)
         trace = scratch_strand(rng, length * share, bow * share**2, severity)
@@ -221,7 +224,7 @@ def stain(change: Change, scene: Scene, rng: np.random.Generator, severity: floa
         film = np.asarray(0.5 * (1 - smoothstep(distance, 0.9, 1.08)) + 0.7 * rim, np.float32)
     darker = -1.0 if rng.uniform() < 0.8 else 0.6
     strength = darker * _contrast(scene, _level(scene, place), severity, least=0.12, most=0.55)
-    tint = _tint(scene, rng, severity)
+    tint = _tint(scene, rng, severity if darker < 0 else 0.0)
     change.gain[window.at] *= np.clip(1 + np.float32(strength) * film[..., None] * tint, 0.1, 2.5)
     change.wipe[window.at] = np.clip(0.35 * film, 0, 1)
     change.broad = True
@@ -231,7 +234,7 @@ def _tint(scene: Scene, rng: np.random.Generator, severity: float) -> FloatArray
     """(C,) how strongly each channel takes part: rust and oil swallow blue first; many stains are colourless."""
     if scene.values.shape[2] == 1 or rng.uniform() < 0.35:
         return np.ones(scene.values.shape[2], np.float32)
-    lean = rng.uniform(0.2, 0.5) * (0.5 + severity)
+    lean = rng.uniform(0.2, 0.5) * (0.2 + 1.3 * severity)
     return np.asarray((1 - lean, 1.0, 1 + lean), np.float32)
 
 
@@ -261,9 +264,9 @@ def edge_place(scene: Scene, rng: np.random.Generator) -> tuple[float, float, fl
     outline = np.flatnonzero((framed > inner)[1:-1, 1:-1])
     x, y = _millimetres(scene, int(outline[rng.integers(len(outline))]))
     reach = max(4.0, min(scene.shape) / 25)
-    away = cv2.GaussianBlur(framed.astype(np.float32), (0, 0), reach, borderType=cv2.BORDER_CONSTANT)[1:-1, 1:-1]
+    away = cv2.GaussianBlur(framed.astype(np.float32), (0, 0), reach, borderType=cv2.BORDER_CONSTANT)
     row, column = _pixel(scene, (x, y))
-    slope = [float(cv2.Sobel(away, cv2.CV_32F, dx, dy)[row, column]) for dx, dy in ((1, 0), (0, 1))]
+    slope = [float(cv2.Sobel(away, cv2.CV_32F, dx, dy)[row + 1, column + 1]) for dx, dy in ((1, 0), (0, 1))]
     return x, y, math.atan2(slope[1], slope[0])
 
 

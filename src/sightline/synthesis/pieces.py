@@ -6,7 +6,7 @@ Where nothing stands out, a missing piece is one that broke off the part's edge.
 """
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import cv2
 import numpy as np
@@ -189,8 +189,6 @@ def break_off(scene: Scene, rng: np.random.Generator, severity: float) -> Spoilt
         thickness = smoothstep(np.asarray(distance, np.float32), 0.72, 0.95)[..., None]
         seen = behind * (1 - thickness) + face[..., None] * thickness
         change.gain[window.at] = 1 - gone[..., None] + gone[..., None] * seen
-        grown = cv2.dilate(scene.region.astype(np.uint8), _disk(max(2, round(min(scene.shape) / 100)))).astype(np.bool_)
-        scene = replace(scene, region=grown)  # a chip takes the very edge with it
     else:
         change.gain[window.at] = factor[..., None]
     change.wipe[window.at] = 0.9 * gone

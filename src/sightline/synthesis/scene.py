@@ -45,6 +45,13 @@ class Scene:
         return FIELD_MM / min(self.shape)
 
     @property
+    def surface(self) -> BoolArray:
+        """(H, W) the part up to its very outline; `region` keeps clear of it."""
+        if not self.has_background:
+            return self.region
+        return np.asarray(cv2.dilate(self.region.astype(np.uint8), _margin_disk(self.shape)), np.bool_)
+
+    @property
     def has_background(self) -> bool:
         return not bool(self.region.all())
 
@@ -156,12 +163,15 @@ def _drop(levels: NDArray[np.uint8], part: BoolArray) -> float:
 
 def _largest(part: BoolArray) -> BoolArray:
     """The largest connected piece, a little inside its outline, as edges are no place for noise or brightness."""
-    margin = max(2, round(min(part.shape) / 100))
     count, regions, stats, _ = cv2.connectedComponentsWithStats(part.astype(np.uint8))
     assert count > 1, "a part with a share of the picture has a component"
     kept = (regions == 1 + int(stats[1:, cv2.CC_STAT_AREA].argmax())).astype(np.uint8)
-    disk = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * margin + 1, 2 * margin + 1))
-    return np.asarray(cv2.erode(kept, disk), np.bool_)
+    return np.asarray(cv2.erode(kept, _margin_disk(part.shape)), np.bool_)
+
+
+def _margin_disk(shape: tuple[int, ...]) -> cv2.typing.MatLike:
+    margin = max(2, round(min(shape) / 100))
+    return cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * margin + 1, 2 * margin + 1))
 
 
 def _brightness(values: FloatArray, region: BoolArray) -> FloatArray:
