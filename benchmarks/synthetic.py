@@ -186,9 +186,10 @@ def main() -> int:
         f"magnetic_tile; learnt from {options.real} real pictures of each of the five defects and {GOOD_LEARNT} good "
         f"ones, with or without {options.per_class} synthetic ones of each class that can be made; painted are "
         f"{', '.join(f'{kind} as {label}' for kind, label in PAINTED.items())}. {options.draws} draws, about "
-        f"{per_draw} real pictures held out in each, no tile on both sides. Means over the draws; intervals of 95 % by the paired "
-        "bootstrap over tiles: what is not in them is the luck of which pictures were learnt from. Logistic regression "
-        "on the shipped backbone's pooled features at 256 x 256; another learner may profit more or less.",
+        f"{per_draw} real pictures held out in each, no tile on both sides. Means over the draws; "
+        "intervals of 95 % by the paired bootstrap over tiles: what is not in them is the luck of which pictures were "
+        "learnt from. Logistic regression on the shipped backbone's pooled features at 256 x 256; another learner may "
+        "profit more or less.",
     ]
     command = " ".join(["python benchmarks/synthetic.py", *sys.argv[1:]])
     title = "Synthetic defects beside few real ones"

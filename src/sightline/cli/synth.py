@@ -178,7 +178,7 @@ def _lines(target: Path, run: Run, preview: Path | None) -> list[str]:
     width = max(len(label) for label, _ in rows)
     lines = [f"{'training':{width}}  real  synthetic  share synthetic"]
     lines += [f"{label:{width}}  {s.real:4}  {s.synthetic:9}  {100 * s.ratio:.0f} %" for label, s in rows]
-    lines += [f"warning: not used: {reason}" for reason in run.unreadable]
+    lines += [f"warning: not used: {reason}" for reason in run.unusable]
     lines += [f"look at them first: {preview}"] if preview else []
     return [*lines, f"written to {target}; to train with both: {target / MIXED_FILE}"]
 
@@ -199,6 +199,6 @@ def _document(target: Path, run: Run) -> dict[str, object]:
         "mixed": str(target / MIXED_FILE),
         "training": {label: told(share) for label, share in found.items()},
         "all": told(in_all(found)),
-        "unreadable": list(run.unreadable),
+        "unusable": list(run.unusable),
         "pictures": [asdict(one) for one in run.made],
     }

@@ -124,11 +124,9 @@ def compare(
     tables = [_by_group(draw, size) for draw in draws]  # each (groups, 2, K, K)
     whole = np.stack([table.sum(axis=0) for table in tables])  # (draws, 2, K, K)
     f1 = _macro_f1(whole).mean(axis=0)
-    found = np.empty(rounds)
-    for number in range(rounds):
-        again = [np.tensordot(_drawn(len(table), rng), table, axes=1) for table in tables]
-        without, with_ = _macro_f1(np.stack(again)).mean(axis=0)
-        found[number] = with_ - without
+    again = np.stack([_drawn_again(table, rounds, rng) for table in tables])  # (draws, rounds, 2, K, K)
+    resampled = _macro_f1(again).mean(axis=0)  # (rounds, 2)
+    found = resampled[:, 1] - resampled[:, 0]
     low, high = np.quantile(found, [(1 - confidence) / 2, (1 + confidence) / 2])
     recall = _recall(whole).mean(axis=0)
     return Comparison(
@@ -142,18 +140,21 @@ def compare(
     )
 
 
-def _drawn(count: int, rng: np.random.Generator) -> NDArray[np.int64]:
-    """(count,) how often each group is drawn."""
-    return np.bincount(rng.integers(0, count, count), minlength=count)
+def _drawn_again(table: Confusion, rounds: int, rng: np.random.Generator) -> Confusion:
+    """(groups, 2, K, K) -> (rounds, 2, K, K): the counts of as many groups, drawn with replacement."""
+    often = rng.multinomial(len(table), np.full(len(table), 1 / len(table)), size=rounds)
+    return np.tensordot(often, table, axes=1)
 
 
 def _by_group(draw: Judged, size: int) -> Confusion:
     """(groups, 2, K, K) counts: without and with, true class by predicted class."""
     _, group = np.unique(draw.groups, return_inverse=True)
-    tables = np.zeros((int(group.max()) + 1, 2, size, size), np.int64)
-    for arm, said in enumerate((draw.without, draw.with_)):
-        np.add.at(tables, (group, arm, draw.truth, said), 1)
-    return tables
+    count = int(group.max()) + 1
+    arms = [
+        np.bincount((group * size + draw.truth) * size + said, minlength=count * size * size)
+        for said in (draw.without, draw.with_)
+    ]
+    return np.stack([arm.reshape(count, size, size) for arm in arms], axis=1)
 
 
 def _macro_f1(tables: Confusion) -> NDArray[np.float64]:

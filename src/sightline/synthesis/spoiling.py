@@ -92,7 +92,7 @@ class Run:
 
     made: tuple[Made, ...]
     real: Mapping[str, int]  # label -> real training pictures beside which they go
-    unreadable: tuple[str, ...]  # good pictures that could not be used, and why
+    unusable: tuple[str, ...]  # good pictures and defects that could not be used, and why
 
 
 @dataclass(slots=True, kw_only=True)
@@ -104,7 +104,7 @@ class _Bench:
     donors: Mapping[str, Sequence[Sample]]
     light_rad: float
     cutouts: dict[Path, Cutout]
-    unreadable: dict[Path, str]
+    unusable: dict[Path, str]
 
 
 def check_label(label: str) -> None:
@@ -158,7 +158,7 @@ def write_synthetic(
         raise StoreError(f"{folder}: cannot be written ({error.strerror or error}); choose another place.") from error
     finally:
         shutil.rmtree(built, ignore_errors=True)
-    return Run(made=tuple(made), real=real, unreadable=tuple(bench.unreadable.values()))
+    return Run(made=tuple(made), real=real, unusable=tuple(bench.unusable.values()))
 
 
 def _bench(good: Dataset, defects: Dataset | None, config: SpoilConfig) -> _Bench:
@@ -177,7 +177,7 @@ def _bench(good: Dataset, defects: Dataset | None, config: SpoilConfig) -> _Benc
     for label in donors:
         check_label(label)
     light = np.random.default_rng((config.seed, _LIGHT_STREAM)).uniform(-np.pi, np.pi)
-    return _Bench(config=config, good=sound, donors=donors, light_rad=float(light), cutouts={}, unreadable={})
+    return _Bench(config=config, good=sound, donors=donors, light_rad=float(light), cutouts={}, unusable={})
 
 
 def _joined(good: Dataset, defects: Dataset | None) -> Dataset:
@@ -208,13 +208,13 @@ def _make(bench: _Bench, root: Path, label: str, number: int, digits: int) -> Ma
             frame = read_frame(sample.path, max_megapixels=bench.config.max_megapixels)
             scene = look_at(frame)
         except FrameError as error:
-            bench.unreadable[sample.path] = str(error)
+            bench.unusable[sample.path] = str(error)
             continue
         spoilt = _pasted(bench, scene, donor, rng) if donor else _painted(bench, scene, way, rng)
         if spoilt:
             name = f"{NAME_PREFIX}{label}_{number:0{digits}d}"
             return _write(root, name, label, way, (spoilt, frame.pixels.dtype == np.uint16), sample, donor)
-    reason = next(iter(bench.unreadable.values()), f"none of {_ATTEMPTS} pictures has a place for it")
+    reason = next(iter(bench.unusable.values()), f"none of {_ATTEMPTS} pictures has a place for it")
     raise DatasetError(f'no "{label}" could be made by {way or "pasting"}: {reason}. Leave it out, or give others.')
 
 
@@ -232,18 +232,23 @@ def _painted(bench: _Bench, scene: Scene, kind: Kind | None, rng: np.random.Gene
 
 
 def _pasted(bench: _Bench, scene: Scene, donor: Sample, rng: np.random.Generator) -> Spoilt | None:
-    cutout = bench.cutouts.get(donor.path)
-    if cutout is None:
-        try:
-            frame = read_frame(donor.path, max_megapixels=bench.config.max_megapixels)
-            assert donor.mask is not None, "donors have masks"
-            cutout = cut_out(look_at(frame), read_mask(donor.mask, frame.height, frame.width), str(donor.path))
-        except FrameError as error:
-            raise DatasetError(f"{error} Defects are cut from it; repair it, or leave it out.") from error
-        if len(bench.cutouts) >= _MOST_CUTOUTS:
-            bench.cutouts.clear()
-        bench.cutouts[donor.path] = cutout
+    if donor.path in bench.unusable:
+        return None
+    try:
+        cutout = bench.cutouts.get(donor.path) or _cut(donor, bench.config.max_megapixels)
+    except (FrameError, DatasetError) as error:  # an empty mask among many is no reason to stop
+        bench.unusable[donor.path] = str(error)
+        return None
+    if len(bench.cutouts) >= _MOST_CUTOUTS:
+        bench.cutouts.clear()
+    bench.cutouts[donor.path] = cutout
     return paste(scene, cutout, rng, bench.config.limits)
+
+
+def _cut(donor: Sample, max_megapixels: float) -> Cutout:
+    frame = read_frame(donor.path, max_megapixels=max_megapixels)
+    assert donor.mask is not None, "donors have masks"
+    return cut_out(look_at(frame), read_mask(donor.mask, frame.height, frame.width), str(donor.path))
 
 
 def _write(
