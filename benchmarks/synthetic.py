@@ -30,7 +30,8 @@ from sightline.models.backbone import load_backbone
 from sightline.models.features import FeatureConfig, append_resize, image_input
 from sightline.models.graph import GraphBuilder, open_session
 from sightline.synthesis.mixing import Mix
-from sightline.synthesis.spoiling import MIXED_FILE, Kind, SpoilConfig, write_synthetic
+from sightline.synthesis.provenance import MIXED_FILE
+from sightline.synthesis.spoiling import Kind, SpoilConfig, write_synthetic
 from tables import RESULTS, Cell, write_table
 
 GOOD_LEARNT = 150

@@ -17,7 +17,8 @@ from sightline.imaging.writing import write_png
 from sightline.synthesis.contact_sheet import contact_sheet
 from sightline.synthesis.mixing import Mix, Share, in_all, shares
 from sightline.synthesis.pasting import Limits
-from sightline.synthesis.spoiling import MIXED_FILE, Kind, Run, SpoilConfig, write_synthetic
+from sightline.synthesis.provenance import MIXED_FILE
+from sightline.synthesis.spoiling import Kind, Run, SpoilConfig, write_synthetic
 
 _USUAL_KINDS = (Kind.SCRATCH, Kind.CRACK, Kind.DENT, Kind.STAIN, Kind.MISSING)
 _USUAL_NUMBER = 30  # per class
@@ -86,7 +87,7 @@ _SHARE = Number(min=0, min_open=True, max=1, max_open=True)
     "--max-megapixels",
     type=Number(min=0, min_open=True),
     metavar="NUMBER",
-    default=25.0,
+    default=16.0,
     show_default=True,
     help="Refuse larger pictures; each megapixel takes about 250 MB of memory.",
 )

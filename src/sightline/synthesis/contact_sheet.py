@@ -13,14 +13,14 @@ from sightline.imaging.banner import INK, PAPER, write
 from sightline.imaging.decode import read_frame
 from sightline.imaging.heat import Rgb
 from sightline.records import BoolArray, Frame
-from sightline.synthesis.spoiling import Made
+from sightline.synthesis.provenance import Made
 
 TILE_PX = 150
 _GAP_PX, _HEAD_PX = 4, 22
 _PER_LABEL = 2
 
 
-def contact_sheet(folder: Path, made: Sequence[Made], max_megapixels: float = 25.0) -> Rgb:
+def contact_sheet(folder: Path, made: Sequence[Made], max_megapixels: float = 16.0) -> Rgb:
     """(H, W, 3) two pictures of each label, cropped around their defects; good, spoilt, mask.
 
     Args:

@@ -7,24 +7,22 @@ soft as the picture's edges, and where it wipes out fine texture the camera's no
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from enum import StrEnum
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from sightline.errors import OptionError
-from sightline.records import BoolArray, FloatArray
+from sightline.records import FloatArray
+from sightline.synthesis.composing import Change, Spoilt, compose
+from sightline.synthesis.places import edge_place, level_at, spot
 from sightline.synthesis.scene import Scene
 from sightline.synthesis.surface import Window, clouds, smoothstep, window_at
 from sightline.synthesis.traces import Trace, fissure, lay, scratch_strand
 
 ATTEMPTS = 12  # draws of a defect before giving up on seeing it
-_LEAST_LEVELS = 3 / 255  # a change of value that an eye can see
-_LEAST_PX = 9  # of a mask
 _WIDER = 1.7  # than on the rendered parts, whose field is larger than that of most cameras
-_EDGE = 0.25  # the mask ends where the change has fallen to this share of its strongest
 
 
 class PaintKind(StrEnum):
@@ -34,24 +32,6 @@ class PaintKind(StrEnum):
     CRACK = "crack"
     DENT = "dent"
     STAIN = "stain"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Spoilt:
-    """A picture with a defect and the truth about it."""
-
-    values: FloatArray  # (H, W, C) 0..1; equal to the good picture's where nothing was changed
-    mask: BoolArray  # (H, W); never empty
-    severity: float  # that was used, 0..1
-
-
-@dataclass(slots=True, kw_only=True, eq=False)
-class Change:
-    """What a defect does to each pixel; painted in place."""
-
-    gain: FloatArray  # (H, W, C) factor on the value; 1: none
-    wipe: FloatArray  # (H, W) 0..1, how much of the fine texture is gone
-    broad: bool = False  # an area rather than a line: seen from less contrast on
 
 
 def paint_defect(
@@ -80,48 +60,12 @@ def paint_defect(
     raise OptionError(f"a {kind.value} cannot be seen on such a picture; choose other kinds of defect.")
 
 
-def compose(scene: Scene, change: Change, rng: np.random.Generator, severity: float) -> Spoilt | None:
-    """The picture with the change, as its camera would have taken it; None if the change does not show."""
-    inside = scene.surface.astype(np.float32)
-    gain = 1 + (_softened(change.gain, scene.blur_px) - 1) * inside[..., None]
-    wipe = _softened(change.wipe[..., None], scene.blur_px) * inside[..., None]
-    kept = (1 - wipe) * gain  # of the picture's own noise and texture
-    clean = scene.smooth * gain
-    step = np.abs(np.clip(clean, 0, 1) - scene.smooth).max(axis=2)
-    mask = _seen(step, scene, broad=change.broad)
-    if mask is None:
-        return None
-    # shot noise goes with the root of the light; what is wanted beyond the noise that was kept is drawn anew
-    wanted = np.square(scene.noise) * np.clip(gain, 0.05, 1.0)
-    missing = np.sqrt(np.maximum(wanted - np.square(scene.noise * kept), 0))
-    noisy = clean + (scene.values - scene.smooth) * kept + missing * scene.noise_for(scene.shape, rng)
-    touched = (np.abs(gain - 1) > 1e-3).any(axis=2) | (wipe[..., 0] > 1e-3)
-    values = np.where(touched[..., None], np.clip(noisy, 0, 1), scene.values)
-    return Spoilt(values=np.asarray(values, np.float32), mask=mask, severity=severity)
-
-
-def _seen(step: FloatArray, scene: Scene, *, broad: bool) -> BoolArray | None:
-    """The mask of a change, without specks and pinholes; None if it hides in the noise."""
-    peak = float(np.partition(step, -_LEAST_PX, axis=None)[-_LEAST_PX])
-    least = max(_LEAST_LEVELS, (1.0 if broad else 2.0) * scene.noise)
-    if peak < least:
-        return None
-    seen = (step >= max(_EDGE * peak, 1.5 / 255)).astype(np.uint8)
-    # an area is one, though its middle may be as bright as before: a dent's floor between its two flanks
-    gap = 2 * max(1, round(0.35 * math.sqrt(np.count_nonzero(seen)))) + 1 if broad else 3
-    joined = cv2.morphologyEx(seen, cv2.MORPH_CLOSE, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (gap, gap)))
-    count, regions, stats, _ = cv2.connectedComponentsWithStats(joined, connectivity=8)
-    kept = np.asarray([False] + [stats[i, cv2.CC_STAT_AREA] >= 4 for i in range(1, count)])
-    mask = np.asarray(kept[regions], np.bool_)
-    return mask if np.count_nonzero(mask) >= _LEAST_PX else None
-
-
 def scratch(change: Change, scene: Scene, rng: np.random.Generator, severity: float, light_rad: float) -> None:
     """One to three parallel grooves: a glint on one flank, a shadow on the other, broken where the tool bounced."""
     length, angle = rng.uniform(7, 14) + severity * rng.uniform(3, 20), rng.uniform(0, 2 * math.pi)
     x, y = spot(scene, rng)
     bow, strands = rng.normal(0, 0.06) * length, 1 + int(rng.integers(0, 2 + round(severity)))
-    level = _level(scene, (x, y))
+    level = level_at(scene, (x, y))
     shines = rng.uniform() < np.clip(1.5 - 2.0 * level, 0.0, 0.9)
     strength = _contrast(scene, level, severity, least=0.10, most=0.75)
     strength = min(strength, 0.95 / level - 1) if shines else -0.75 * strength  # a glint that saturates looks painted
@@ -159,7 +103,7 @@ def crack(change: Change, scene: Scene, rng: np.random.Generator, severity: floa
     x, y, angle = _crack_root(scene, rng)
     length = rng.uniform(6, 12) + severity * rng.uniform(4, 22)
     main = fissure(rng, (x, y), angle, length, 0.09 + 0.20 * severity)
-    depth = _contrast(scene, _level(scene, (x, y)), severity, least=0.30, most=0.85)
+    depth = _contrast(scene, level_at(scene, (x, y)), severity, least=0.30, most=0.85)
     _open(change, scene, main, depth, lip=math.sin(light_rad - angle) * (0.1 + 0.2 * severity))
     for _ in range(int(rng.integers(0, 2 + round(2 * severity)))):
         share, turn = rng.uniform(0.2, 0.8), angle + rng.choice((-1, 1)) * rng.uniform(0.4, 1.0)
@@ -193,12 +137,14 @@ def dent(change: Change, scene: Scene, rng: np.random.Generator, severity: float
     u, v = _turned(window, rng, most=1.5)
     ragged = 1 + 0.05 * clouds(rng, _size(window), 4, 2) + rng.uniform(-0.2, 0.2) * u / (radius + np.abs(u))
     distance = cv2.magnitude(u, v) / np.float32(radius) * ragged
-    hollow = np.asarray(cv2.exp(-np.power(distance, np.float32(rng.uniform(2.2, 3.4)))), np.float32)
+    # in double precision: NumPy's float32 power differs in its last bit with the array's place in memory
+    fall = np.power(distance.astype(np.float64), rng.uniform(2.2, 3.4))
+    hollow = np.asarray(np.exp(-fall), np.float32)
     height = 0.14 * cv2.exp(-np.square((distance - 1.4) / np.float32(0.3))) - hollow
     slope_x, slope_y = (cv2.Sobel(height, cv2.CV_32F, dx, dy, ksize=3, scale=0.125) for dx, dy in ((1, 0), (0, 1)))
     facing = -(slope_x * math.cos(light_rad) + slope_y * math.sin(light_rad))  # towards the light
     facing /= max(float(np.abs(facing).max()), 1e-6)
-    strength = _contrast(scene, _level(scene, place), severity, least=0.10, most=0.50)
+    strength = _contrast(scene, level_at(scene, place), severity, least=0.10, most=0.50)
     lit = np.where(facing > 0, 1 + 1.2 * strength * facing, 1 + strength * facing)
     glint = cv2.exp(-np.square((facing - 0.8) / np.float32(0.12))) * np.float32(0.35 * strength * severity)
     change.gain[window.at] *= ((lit + glint) * (1 - np.float32(0.35 * strength) * hollow))[..., None]
@@ -223,7 +169,7 @@ def stain(change: Change, scene: Scene, rng: np.random.Generator, severity: floa
         rim = cv2.exp(-np.square((distance - 0.95) / np.float32(0.09)))
         film = np.asarray(0.5 * (1 - smoothstep(distance, 0.9, 1.08)) + 0.7 * rim, np.float32)
     darker = -1.0 if rng.uniform() < 0.8 else 0.6
-    strength = darker * _contrast(scene, _level(scene, place), severity, least=0.12, most=0.55)
+    strength = darker * _contrast(scene, level_at(scene, place), severity, least=0.12, most=0.55)
     tint = _tint(scene, rng, severity if darker < 0 else 0.0)
     change.gain[window.at] *= np.clip(1 + np.float32(strength) * film[..., None] * tint, 0.1, 2.5)
     change.wipe[window.at] = np.clip(0.35 * film, 0, 1)
@@ -246,55 +192,6 @@ PAINTERS: Mapping[PaintKind, Callable[[Change, Scene, np.random.Generator, float
 }
 
 
-def spot(scene: Scene, rng: np.random.Generator, clearance_mm: float = 0.0) -> tuple[float, float]:
-    """A point on the part, mm from the picture's centre; clear of its edge where there is room."""
-    reach = round(clearance_mm / scene.pitch_mm)
-    inner = scene.region
-    if reach and scene.has_background:
-        disk = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * reach + 1, 2 * reach + 1))
-        inner = cv2.erode(scene.region.astype(np.uint8), disk, borderValue=0).astype(np.bool_)
-    places = np.flatnonzero(inner if inner.any() else scene.region)
-    return _millimetres(scene, int(places[rng.integers(len(places))]))
-
-
-def edge_place(scene: Scene, rng: np.random.Generator) -> tuple[float, float, float]:
-    """A point on the part's outline, or on the picture's where the part fills it, and the angle inwards."""
-    framed = cv2.copyMakeBorder(_filled(scene.region), 1, 1, 1, 1, cv2.BORDER_CONSTANT, value=0)
-    inner = cv2.erode(framed, np.ones((3, 3), np.uint8))
-    outline = np.flatnonzero((framed > inner)[1:-1, 1:-1])
-    x, y = _millimetres(scene, int(outline[rng.integers(len(outline))]))
-    reach = max(4.0, min(scene.shape) / 25)
-    away = cv2.GaussianBlur(framed.astype(np.float32), (0, 0), reach, borderType=cv2.BORDER_CONSTANT)
-    row, column = _pixel(scene, (x, y))
-    slope = [float(cv2.Sobel(away, cv2.CV_32F, dx, dy)[row + 1, column + 1]) for dx, dy in ((1, 0), (0, 1))]
-    return x, y, math.atan2(slope[1], slope[0])
-
-
-def _filled(region: BoolArray) -> NDArray[np.uint8]:
-    """The region with its holes: what does not belong to it and does not reach the picture's border."""
-    outside = (~region).astype(np.uint8)
-    _, regions = cv2.connectedComponents(outside)
-    reaching = np.unique(np.concatenate([regions[0], regions[-1], regions[:, 0], regions[:, -1]]))
-    return np.asarray(region | ~np.isin(regions, reaching), np.uint8)
-
-
-def _millimetres(scene: Scene, place: int) -> tuple[float, float]:
-    row, column = divmod(place, scene.shape[1])
-    return (column + 0.5 - scene.shape[1] / 2) * scene.pitch_mm, (row + 0.5 - scene.shape[0] / 2) * scene.pitch_mm
-
-
-def _pixel(scene: Scene, place: tuple[float, float]) -> tuple[int, int]:
-    column, row = (
-        round(millimetres / scene.pitch_mm + side / 2 - 0.5)
-        for millimetres, side in zip(place, reversed(scene.shape), strict=True)
-    )
-    return min(max(row, 0), scene.shape[0] - 1), min(max(column, 0), scene.shape[1] - 1)
-
-
-def _level(scene: Scene, place: tuple[float, float]) -> float:
-    return float(scene.brightness[_pixel(scene, place)].mean())
-
-
 def _contrast(scene: Scene, level: float, severity: float, least: float, most: float) -> float:
     """A share of the local brightness that grows with severity and stays above noise and texture."""
     hidden = max(2.2 * scene.noise, (1.2 + severity) * scene.texture) / max(level, 0.02)
@@ -311,7 +208,3 @@ def _turned(window: Window, rng: np.random.Generator, most: float) -> tuple[Floa
 
 def _size(window: Window) -> tuple[int, int]:
     return int(window.x.shape[0]), int(window.x.shape[1])
-
-
-def _softened(plane: FloatArray, blur_px: float) -> FloatArray:
-    return np.asarray(cv2.GaussianBlur(plane, (0, 0), blur_px), np.float32).reshape(plane.shape)

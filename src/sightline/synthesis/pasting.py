@@ -12,7 +12,7 @@ import numpy as np
 
 from sightline.errors import DatasetError, OptionError
 from sightline.records import BoolArray, FloatArray
-from sightline.synthesis.painting import Spoilt
+from sightline.synthesis.composing import Spoilt
 from sightline.synthesis.poisson import clone
 from sightline.synthesis.scene import Scene
 

@@ -12,9 +12,10 @@ import cv2
 import numpy as np
 
 from sightline.records import BoolArray, FloatArray
-from sightline.synthesis.painting import Change, Spoilt, compose, edge_place
+from sightline.synthesis.composing import Change, Spoilt, compose
+from sightline.synthesis.places import edge_place
 from sightline.synthesis.poisson import clone
-from sightline.synthesis.scene import Scene, grey
+from sightline.synthesis.scene import Scene, closed, grey
 from sightline.synthesis.surface import clouds, smoothstep, window_at
 
 _LEAST_SHARE, _MOST_SHARE = 0.025, 0.2  # of the picture's shorter side, that a piece measures
@@ -53,7 +54,7 @@ def find_pieces(scene: Scene) -> Pieces:
     plain = grey(scene.smooth)
     reach = round(side * _MOST_SHARE / 2)
     off = np.abs(plain - _surroundings(plain, reach))
-    part = cv2.morphologyEx(scene.region.astype(np.uint8), cv2.MORPH_CLOSE, _disk(reach)).astype(np.bool_)
+    part = closed(scene.region, reach)
     usual = float(np.median(off[part])) / 0.6745
     apart = np.asarray((off > max(_STANDS_OUT * usual, _LEAST_CONTRAST)) & part, np.uint8)
     joined = cv2.morphologyEx(apart, cv2.MORPH_CLOSE, _disk(2))

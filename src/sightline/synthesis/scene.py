@@ -178,8 +178,8 @@ def _brightness(values: FloatArray, region: BoolArray) -> FloatArray:
     """Mean over the part within about a twentieth of the picture, the background left out."""
     reach = max(3.0, min(region.shape) / 20)
     weight = region.astype(np.float32)
-    total = _blurred(weight[..., None], reach) + np.float32(1e-4)
-    mean = _blurred(values * weight[..., None], reach) / total
+    total = broadly(weight[..., None], reach) + np.float32(1e-4)
+    mean = broadly(values * weight[..., None], reach) / total
     return np.maximum(mean, np.float32(1 / 255))
 
 
@@ -201,6 +201,28 @@ def _noise_patch(residual: FloatArray, region: BoolArray) -> FloatArray:
 def _blurred(values: FloatArray, sigma: float) -> FloatArray:
     """(H, W, C) Gaussian blur that keeps the third axis."""
     return np.asarray(cv2.GaussianBlur(values, (0, 0), sigma), np.float32).reshape(values.shape)
+
+
+def broadly(values: FloatArray, sigma: float) -> FloatArray:
+    """(H, W, C) Gaussian blur, found at a size at which a wide one is quick."""
+    rows, columns = values.shape[:2]
+    shrink = max(1, int(sigma / 8))
+    size = (max(1, columns // shrink), max(1, rows // shrink))
+    small = cv2.resize(values, size, interpolation=cv2.INTER_AREA) if shrink > 1 else values
+    soft = cv2.GaussianBlur(small, (0, 0), sigma / shrink)
+    back = cv2.resize(soft, (columns, rows), interpolation=cv2.INTER_LINEAR) if shrink > 1 else soft
+    return np.asarray(back, np.float32).reshape(values.shape)
+
+
+def closed(mask: BoolArray, reach: int) -> BoolArray:
+    """The mask with gaps of up to twice `reach` px closed; wide ones are closed at a size at which that is quick."""
+    shrink = max(1, reach // 8)
+    rows, columns = mask.shape
+    size = (max(1, columns // shrink), max(1, rows // shrink))
+    small = cv2.resize(mask.astype(np.uint8) * 255, size, interpolation=cv2.INTER_AREA)
+    side = 2 * (reach // shrink) + 1
+    joined = cv2.morphologyEx(small, cv2.MORPH_CLOSE, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (side, side)))
+    return np.asarray(mask | (cv2.resize(joined, (columns, rows), interpolation=cv2.INTER_LINEAR) >= 128), np.bool_)
 
 
 def _slope(values: FloatArray) -> FloatArray:

@@ -8,34 +8,30 @@
 Only training pictures are drawn from, good ones and defects: what is tested with has no share in what is learnt from.
 """
 
-import json
 import secrets
 import shutil
 import zlib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 
-import cv2
 import numpy as np
-from numpy.typing import NDArray
 
-from sightline.datasets import csv_file
 from sightline.datasets.dataset import GOOD, Dataset, Sample
 from sightline.datasets.masks import read_mask
-from sightline.datasets.synthetic import NAME_PREFIX, file_digest, is_synthetic, marked
+from sightline.datasets.synthetic import NAME_PREFIX, is_synthetic
 from sightline.errors import DatasetError, FrameError, OptionError, StoreError
-from sightline.files import write_bytes
 from sightline.imaging.decode import read_frame
 from sightline.synthesis.collection import move_into_place, refuse_occupied
+from sightline.synthesis.composing import Spoilt
 from sightline.synthesis.mixing import Mix, plan
-from sightline.synthesis.painting import PaintKind, Spoilt, paint_defect
+from sightline.synthesis.painting import PaintKind, paint_defect
 from sightline.synthesis.pasting import Cutout, Limits, cut_out, paste
 from sightline.synthesis.pieces import remove_piece, shift_piece
+from sightline.synthesis.provenance import Made, write_lists, write_picture
 from sightline.synthesis.scene import Scene, look_at
 
-PROVENANCE_FILE, MIXED_FILE = "synthetic.json", "mixed.csv"
 _ATTEMPTS = 24  # pictures tried for one defect before giving up
 _MOST_CUTOUTS = 256  # kept in memory
 _LIGHT_STREAM = 1 << 20  # of the seed: the light comes from one side in all pictures of a run
@@ -61,7 +57,7 @@ class SpoilConfig:
     severity: tuple[float, float] = (0.1, 1.0)  # of what is painted, drawn evenly: 0 barely visible .. 1 obvious
     limits: Limits = field(default_factory=Limits)  # of what is pasted
     seed: int = 0
-    max_megapixels: float = 25.0  # a picture takes about 250 bytes of memory for each of its pixels
+    max_megapixels: float = 16.0  # a picture takes about 250 bytes of memory for each of its pixels
 
     def __post_init__(self) -> None:
         low, high = self.severity
@@ -69,21 +65,6 @@ class SpoilConfig:
             raise OptionError(f"severity is {low} to {high}; give two values from 0 to 1, the lower one first.")
         for label in self.kinds.values():
             check_label(label)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Made:
-    """One synthetic picture, as `synthetic.json` tells it; paths are in the data set unless said otherwise."""
-
-    path: str
-    mask: str
-    label: str
-    method: str  # "pasted", or the kind that was painted
-    severity: float  # of what was painted, or how strong the change by pasting is; 0..1
-    source: str  # the good picture, as its data set names it
-    source_sha256: str  # of its file
-    defect: str | None  # the picture that the defect was cut from; None if it was painted
-    defect_sha256: str | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -152,7 +133,7 @@ def write_synthetic(
                 made.append(_make(bench, built, label, number, max(3, len(str(count - 1)))))
                 if progress:
                     progress("spoiling", len(made), sum(wanted.values()))
-        _finish(built, mixed, made, config)
+        write_lists(built, mixed, made, config.seed)
         move_into_place(built, folder)
     except OSError as error:
         raise StoreError(f"{folder}: cannot be written ({error.strerror or error}); choose another place.") from error
@@ -213,7 +194,8 @@ def _make(bench: _Bench, root: Path, label: str, number: int, digits: int) -> Ma
         spoilt = _pasted(bench, scene, donor, rng) if donor else _painted(bench, scene, way, rng)
         if spoilt:
             name = f"{NAME_PREFIX}{label}_{number:0{digits}d}"
-            return _write(root, name, label, way, (spoilt, frame.pixels.dtype == np.uint16), sample, donor)
+            deep, method = frame.bit_depth > 8, way.value if way else "pasted"
+            return write_picture(root, name, spoilt, deep=deep, method=method, sample=sample, donor=donor, label=label)
     reason = next(iter(bench.unusable.values()), f"none of {_ATTEMPTS} pictures has a place for it")
     raise DatasetError(f'no "{label}" could be made by {way or "pasting"}: {reason}. Leave it out, or give others.')
 
@@ -249,48 +231,3 @@ def _cut(donor: Sample, max_megapixels: float) -> Cutout:
     frame = read_frame(donor.path, max_megapixels=max_megapixels)
     assert donor.mask is not None, "donors have masks"
     return cut_out(look_at(frame), read_mask(donor.mask, frame.height, frame.width), str(donor.path))
-
-
-def _write(
-    root: Path,
-    name: str,
-    label: str,
-    way: Kind | None,
-    result: tuple[Spoilt, bool],
-    sample: Sample,
-    donor: Sample | None,
-) -> Made:
-    spoilt, deep = result
-    white, kind = (65535, np.uint16) if deep else (255, np.uint8)
-    pixels = np.rint(spoilt.values * np.float32(white)).astype(kind)
-    digests = [file_digest(each.path) for each in (sample, donor) if each]
-    path, mask = f"train/{label}/{name}.png", f"ground_truth/{label}/{name}_mask.png"
-    for place in (path, mask):
-        (root / place).parent.mkdir(parents=True, exist_ok=True)
-    (root / path).write_bytes(marked(_png(pixels[..., ::-1] if pixels.shape[2] == 3 else pixels), digests))
-    (root / mask).write_bytes(_png(spoilt.mask.astype(np.uint8) * 255))
-    return Made(
-        path=path,
-        mask=mask,
-        label=label,
-        method=way.value if way else "pasted",
-        severity=round(spoilt.severity, 3),
-        source=str(sample.path),
-        source_sha256=digests[0],
-        defect=str(donor.path) if donor else None,
-        defect_sha256=digests[1] if donor else None,
-    )
-
-
-def _png(pixels: NDArray[np.uint8] | NDArray[np.uint16]) -> bytes:
-    encoded, data = cv2.imencode(".png", np.ascontiguousarray(pixels))
-    assert encoded, "PNG takes 8 and 16 bit pictures of 1 and 3 channels"
-    return bytes(data.tobytes())
-
-
-def _finish(built: Path, mixed: Dataset, made: Sequence[Made], config: SpoilConfig) -> None:
-    document = {"synthetic": 1, "seed": config.seed, "pictures": [asdict(one) for one in made]}
-    write_bytes(built / PROVENANCE_FILE, json.dumps(document, indent=1).encode())
-    added = [Sample(path=built / one.path, label=one.label, mask=built / one.mask) for one in made]
-    together = Dataset(name=mixed.name, root=built, samples=(*mixed.samples, *added), layout="csv")
-    csv_file.write(together, built / MIXED_FILE)
