@@ -27,7 +27,7 @@ from sightline.training import TrainConfig, train
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", ROOT / "backbone" / "CARD.md", *sorted(ROOT.glob("docs/**/*.md"))]
 COMMANDS = ROOT / "docs" / "commands.md"
-MOST_BYTES = {"overlay.png": 200_000, "report.png": 300_000}
+MOST_BYTES = {"overlay.png": 200_000, "report.png": 300_000, "synthetic.png": 300_000}
 
 FENCE = re.compile(r"^```(?P<info>[^\n`]*)\n(?P<text>.*?)^```$", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"\]\((?P<target>[^)\s]+)\)")

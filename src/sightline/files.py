@@ -3,7 +3,7 @@
 import errno
 import os
 import secrets
-import tempfile
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -73,17 +73,17 @@ def building(folder: Path) -> Iterator[Path]:
         StoreError: it, or anything in it, cannot be written.
     """
     _refuse_occupied(folder)
+    built = folder.parent / f".{folder.name}.{secrets.token_hex(6)}.partial"  # as deep: relative paths in it stay true
     try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=f".{folder.name}.", dir=folder.parent) as workshop:
-            built = Path(workshop) / "built"  # a plain mkdir's permissions; the temporary folder's are the owner's only
-            built.mkdir()
-            yield built
-            if hasattr(os, "sync"):  # not on Windows
-                os.sync()
-            _move_into_place(built, folder)
+        built.mkdir(parents=True)
+        yield built
+        if hasattr(os, "sync"):  # not on Windows
+            os.sync()
+        _move_into_place(built, folder)
     except OSError as error:
         raise StoreError(f"{folder}: cannot be written ({error.strerror or error}); choose another place.") from error
+    finally:
+        shutil.rmtree(built, ignore_errors=True)
 
 
 def _refuse_occupied(folder: Path) -> None:

@@ -7,7 +7,8 @@ from sightline.errors import OptionError
 from sightline.records import BoolArray
 from sightline.synthesis.assembly import DISC_MM, Drive
 from sightline.synthesis.defects import DefectType
-from sightline.synthesis.parts import FIELD_MM, PartConfig, RenderedPart, render
+from sightline.synthesis.parts import PartConfig, RenderedPart, render
+from sightline.synthesis.traces import FIELD_MM
 
 SMALL = PartConfig(size=128)
 KINDS = pytest.mark.parametrize("defect", list(DefectType), ids=str)

@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from sightline.cli.convert import convert_command
+from sightline.cli.synth import synth_command
 from sightline.datasets.check import CheckReport, check
 from sightline.datasets.csv_file import write
 from sightline.datasets.duplicates import duplicates
@@ -122,6 +123,9 @@ def stats_command(path: Path, as_json: bool, max_megapixels: float, no_progress:
         click.echo(json.dumps({"name": dataset.name, "layout": dataset.layout} | asdict(figures), indent=2))
     else:
         click.echo("\n".join([f"{dataset.name} ({dataset.layout})", *_statistics_lines(figures)]))
+
+
+data.add_command(synth_command)
 
 
 def _progress(no_progress: bool) -> bool | None:

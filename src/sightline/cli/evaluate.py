@@ -21,6 +21,7 @@ from sightline.cli.progress import Bars
 from sightline.datasets.dataset import Dataset, Sample
 from sightline.datasets.masks import read_mask
 from sightline.datasets.opening import open_dataset
+from sightline.datasets.synthetic import refuse_synthetic
 from sightline.errors import FrameError
 from sightline.evaluation.document import to_json
 from sightline.evaluation.report import write_report
@@ -121,8 +122,10 @@ def evaluate_command(
 
 
 def judged_samples(dataset: Dataset) -> Sequence[Sample]:
-    """The test pictures; all, where no split is marked as test."""
-    return dataset.test or dataset.samples
+    """The test pictures; all, where no split is marked as test. Raises DatasetError if one of them is synthetic."""
+    samples = dataset.test or dataset.samples
+    refuse_synthetic(samples)
+    return samples
 
 
 def caveats(dataset: Dataset) -> list[str]:

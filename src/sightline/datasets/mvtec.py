@@ -7,15 +7,17 @@
     <category>/ground_truth/<defect>/NNN_mask.png, or NNN.png
 
 Masks belong to the test pictures: numbers start anew in each split, and 000 of train must not get the mask of 000 of
-test.
+test. Synthetic pictures, which are for training only, have masks by their own names.
 Defect folders under train are read with their label: what to do with them is for the trainer to decide.
 """
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from sightline.datasets.dataset import Dataset, Sample, label_named
 from sightline.datasets.pictures import pictures_in, subfolders
+from sightline.datasets.synthetic import is_named_synthetic
 from sightline.errors import DatasetError
 
 MASK_FOLDER = "ground_truth"
@@ -39,7 +41,8 @@ def read(path: Path) -> Dataset:
             raise DatasetError(
                 f'{stray[0]}: has no class; move pictures from "{folder}" to "{folder}/good" or "{folder}/<defect>".'
             )
-        samples += class_samples(path / folder, split, path / MASK_FOLDER if split == "test" else None)
+        found = class_samples(path / folder, split, path / MASK_FOLDER)
+        samples += (s if split == "test" or is_named_synthetic(s.path) else replace(s, mask=None) for s in found)
     return Dataset(name=path.resolve().name, root=path, samples=tuple(samples), layout="mvtec")
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from sightline.datasets import csv_file, folder, mvtec, visa
 from sightline.datasets.dataset import Dataset
 from sightline.datasets.pictures import is_picture, subfolders
+from sightline.datasets.synthetic import refuse_synthetic
 from sightline.errors import DatasetError
 
 
@@ -39,8 +40,8 @@ def open_dataset(path: Path) -> Dataset:
     Only names are looked at; whether the pictures can be read is seen when they are.
 
     Raises:
-        DatasetError: nothing is there, it is one picture or another kind of file, it holds no pictures, or it holds
-            several data sets.
+        DatasetError: nothing is there, it is one picture or another kind of file, it holds no pictures, it holds
+            several data sets, or a synthetic picture, by its name, lies outside training.
     """
     try:
         path.stat()
@@ -50,4 +51,6 @@ def open_dataset(path: Path) -> Dataset:
     if not path.is_dir() and not csv_file.matches(path):
         kind = "one picture" if is_picture(path) else "not a data set"
         raise DatasetError(f"{path}: is {kind}; give a folder of pictures, such as {path.parent}, or a .csv file.")
-    return next(read(path) for matches, read in _LAYOUTS if matches(path))
+    dataset = next(read(path) for matches, read in _LAYOUTS if matches(path))
+    refuse_synthetic((*dataset.validation, *dataset.test), opened=False)
+    return dataset

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from sightline.datasets.dataset import SPLITS, Dataset, Sample
+from sightline.datasets.synthetic import bound_to_training
 from sightline.errors import OptionError
 
 
@@ -16,6 +17,8 @@ def split(
     dataset: Dataset, fractions: dict[str, float], seed: int, together: Iterable[Collection[Path]] = ()
 ) -> Dataset:
     """The same samples with new splits, drawn at random for each label by itself.
+
+    Synthetic pictures, and the real ones from which they were made, go to training and are not drawn.
 
     Args:
         dataset: its own splits are not looked at.
@@ -32,8 +35,10 @@ def split(
     rng = np.random.default_rng(seed)
     assigned: dict[Path, str] = {}
     units = _units(dataset, together)
+    bound = bound_to_training(dataset)
+    assigned |= {sample.path: "train" for unit in units if bound & {s.path for s in unit} for sample in unit}
     for label in dataset.labels:
-        stratum = [unit for unit in units if unit[0].label == label]
+        stratum = [unit for unit in units if unit[0].label == label and not bound & {s.path for s in unit}]
         open_places = _counts(sum(map(len, stratum)), shares)
         shuffled = [stratum[i] for i in rng.permutation(len(stratum))]
         for unit in sorted(shuffled, key=len, reverse=True):  # stable: single pictures stay shuffled

@@ -5,12 +5,11 @@ Every function takes `severity` from 0 (barely visible) to 1 (obvious), and draw
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from enum import StrEnum
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from sightline.records import FloatArray
 from sightline.synthesis.assembly import (
@@ -25,6 +24,7 @@ from sightline.synthesis.assembly import (
 )
 from sightline.synthesis.debris import drop_debris
 from sightline.synthesis.surface import Surface, Window, blend, clouds, paint, smoothstep
+from sightline.synthesis.traces import Trace, fissure, lay, scratch_strand
 
 # the colours of oxide on steel as it grows thicker (a film's interference), as factors on the bare metal's RGB
 TEMPER = (
@@ -50,36 +50,6 @@ class DefectType(StrEnum):
     OTHER = "other"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Trace:
-    """A line on the surface: sideways position, width and depth as functions of the way along its chord."""
-
-    x_mm: float  # where the chord starts
-    y_mm: float
-    angle_rad: float
-    length_mm: float
-    side: FloatArray  # (n,) mm off the chord, at n even steps
-    width: FloatArray  # (n,) mm, half width
-    depth: FloatArray  # (n,) 0..1
-
-    def point(self, share: float) -> tuple[float, float]:
-        """The line's position at `share` 0..1 of its length."""
-        along = share * self.length_mm
-        off = float(np.interp(share, np.linspace(0, 1, len(self.side)), self.side))
-        cos, sin = math.cos(self.angle_rad), math.sin(self.angle_rad)
-        return self.x_mm + along * cos - off * sin, self.y_mm + along * sin + off * cos
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Line:
-    """A trace laid on the samples of a window, each (h, w)."""
-
-    window: Window
-    off: FloatArray  # mm from the line, signed
-    width: FloatArray  # mm, half width; never thinner than the samples can carry
-    depth: FloatArray  # 0..1, less where the line is thinner than a sample; 0 beyond its ends
-
-
 def scratch(surface: Surface, assembly: Assembly, rng: np.random.Generator, severity: float) -> None:
     """One to four parallel grooves with burrs, tapered and skipping, that break the brushing's highlight."""
     length, angle = rng.uniform(8, 13) + severity * rng.uniform(4, 17), rng.uniform(0, 2 * math.pi)
@@ -89,7 +59,7 @@ def scratch(surface: Surface, assembly: Assembly, rng: np.random.Generator, seve
         share = 1.0 if strand == 0 else rng.uniform(0.3, 0.85)
         slide = rng.uniform(-0.5, 0.5) * (1 - share) * length
         gap = 0.0 if strand == 0 else float(rng.normal(0, 0.40))
-        trace = _scratch_strand(rng, length * share, bow * share**2, severity * (1.0 if strand == 0 else 0.7))
+        trace = scratch_strand(rng, length * share, bow * share**2, severity * (1.0 if strand == 0 else 0.7))
         start = slide - trace.length_mm / 2
         cos, sin = math.cos(angle), math.sin(angle)
         placed = replace(
@@ -101,26 +71,8 @@ def scratch(surface: Surface, assembly: Assembly, rng: np.random.Generator, seve
         _cut_groove(surface, placed, severity)
 
 
-def _scratch_strand(rng: np.random.Generator, length: float, bow: float, severity: float) -> Trace:
-    t = np.linspace(0, 1, 160, dtype=np.float32)
-    taper = np.minimum(1, np.sqrt(4 * t * (1 - t)) * rng.uniform(1.0, 1.3) * (0.45 + 0.55 * smoothstep(t, 0, 0.5)))
-    pressure = np.clip(1 + 0.20 * _wander(rng, 160, 6), 0.4, 1.5)
-    skip = smoothstep(_wander(rng, 160, 8), -1.9, -1.3)  # the tool bounces
-    return Trace(
-        x_mm=0,
-        y_mm=0,
-        angle_rad=0,
-        length_mm=length,
-        side=np.asarray(4 * bow * t * (1 - t) + 0.03 * _wander(rng, 160, 6), np.float32),
-        width=np.asarray(
-            (0.085 + 0.10 * severity) * rng.uniform(0.8, 1.2) * (0.3 + 0.7 * taper) * pressure, np.float32
-        ),
-        depth=np.asarray(taper * pressure * skip, np.float32),
-    )
-
-
 def _cut_groove(surface: Surface, trace: Trace, severity: float) -> None:
-    line = _lay(surface, trace)
+    line = lay(trace, surface.shape, surface.pitch_mm)
     at, body = line.window.at, surface.body[line.window.at]
     strength = (0.6 + 0.9 * severity) * np.minimum(line.depth, 1.2) * body
     ratio = np.square(line.off / line.width)
@@ -174,13 +126,13 @@ def crack(surface: Surface, assembly: Assembly, rng: np.random.Generator, severi
         surface.body[head.at] *= 1 - surface.inside(head.radius, SCREW_MM)
     x, y, angle = _crack_root(assembly, rng)
     length = rng.uniform(3.5, 6.5) + severity * rng.uniform(2, 7)
-    main = _fissure(rng, (x, y), angle, length, 0.055 + 0.12 * severity)
+    main = fissure(rng, (x, y), angle, length, 0.055 + 0.12 * severity)
     _open_fissure(surface, main, severity, lip=rng.uniform(-1, 1))
     for _ in range(int(rng.integers(0, 2 + round(2 * severity)))):
         share = rng.uniform(0.25, 0.8)
         turn = angle + rng.choice((-1, 1)) * rng.uniform(0.45, 1.0)
         width = float(np.interp(share, np.linspace(0, 1, len(main.width)), main.width)) * 0.75
-        branch = _fissure(rng, main.point(share), turn, length * (1 - share) * rng.uniform(0.4, 0.9), width)
+        branch = fissure(rng, main.point(share), turn, length * (1 - share) * rng.uniform(0.4, 0.9), width)
         _open_fissure(surface, branch, severity, lip=0.0)
 
 
@@ -196,31 +148,8 @@ def _crack_root(assembly: Assembly, rng: np.random.Generator) -> tuple[float, fl
     return x, y, around + math.pi + rng.normal(0, 0.4)
 
 
-def _fissure(
-    rng: np.random.Generator, start: tuple[float, float], angle: float, length: float, half_width: float
-) -> Trace:
-    count = max(12, round(length * 12))
-    # grain boundaries: straight runs of random length that turn sharply, on top of a slow drift
-    kinks = np.sort(rng.uniform(0, 1, max(4, round(length * 1.5))))
-    stops = np.concatenate([[0], kinks, [1]])
-    heads = rng.uniform(-0.75, 0.75, len(stops) - 1)
-    side = np.concatenate([[0], np.cumsum(heads * np.diff(stops) * length)])
-    t = np.linspace(0, 1, count)
-    fine = 0.035 * np.cumsum(rng.normal(0, 0.55, count)) * np.minimum(1, 8 * t)
-    taper = (1 - t) ** 0.7
-    return Trace(
-        x_mm=start[0],
-        y_mm=start[1],
-        angle_rad=angle,
-        length_mm=length,
-        side=np.asarray(np.interp(t, stops, side) + fine, np.float32),
-        width=np.asarray(half_width * (0.25 + 0.75 * taper) * np.clip(1 + 0.35 * _wander(rng, count, 5), 0.3, 2)),
-        depth=np.asarray(np.clip(taper * 1.6, 0, 1), np.float32),
-    )
-
-
 def _open_fissure(surface: Surface, trace: Trace, severity: float, lip: float) -> None:
-    line = _lay(surface, trace)
+    line = lay(trace, surface.shape, surface.pitch_mm)
     at, body = line.window.at, surface.body[line.window.at]
     gap = np.minimum(cv2.exp(-np.square(line.off / line.width)) * line.depth * body * np.float32(1.35), 1)
     # one lip stands higher: a step at the crack that fades away from it
@@ -332,32 +261,3 @@ def _spot_on_face(assembly: Assembly, rng: np.random.Generator, clearance_mm: fl
         if all(math.hypot(x - sx, y - sy) > SCREW_MM + clearance_mm for sx, sy in seats):
             break
     return x, y
-
-
-def _lay(surface: Surface, trace: Trace) -> Line:
-    middle = trace.length_mm / 2
-    cos, sin = math.cos(trace.angle_rad), math.sin(trace.angle_rad)
-    reach = middle + float(np.abs(trace.side).max()) + 1.5
-    window = surface.window(trace.x_mm + middle * cos, trace.y_mm + middle * sin, reach)
-    share = (window.x * np.float32(cos) + window.y * np.float32(sin)) / np.float32(trace.length_mm) + np.float32(0.5)
-    off = window.y * np.float32(cos) - window.x * np.float32(sin)
-    steps = np.linspace(0, 1, len(trace.side))
-    lean = np.gradient(trace.side, steps * trace.length_mm)  # the line is steeper than its chord: distances shrink
-
-    def along(values: NDArray[np.floating], outside: float | None = None) -> FloatArray:
-        return np.asarray(np.interp(share, steps, values, left=outside, right=outside), np.float32)
-
-    width = along(trace.width)
-    carried = np.maximum(width, np.float32(0.65 * surface.pitch_mm))
-    return Line(
-        window=window,
-        off=(off - along(trace.side)) / np.sqrt(1 + np.square(along(lean))),
-        width=carried,
-        depth=np.asarray(along(trace.depth, 0.0) * width / carried, np.float32),
-    )
-
-
-def _wander(rng: np.random.Generator, count: int, nodes: int) -> FloatArray:
-    """(count,) smooth noise, mean about 0, deviation about 1, with `nodes` turns."""
-    grid = rng.standard_normal((1, nodes), dtype=np.float32)
-    return np.asarray(cv2.resize(grid, (count, 1), interpolation=cv2.INTER_CUBIC)[0] * np.float32(1.2), np.float32)

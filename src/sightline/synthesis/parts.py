@@ -15,8 +15,8 @@ from sightline.synthesis.defects import ASSEMBLY_FAULTS, SURFACE_FAULTS, DefectT
 from sightline.synthesis.profiler import Profiler, measure, relief_of
 from sightline.synthesis.relief import SHAPE_FAULTS, ShapeDefect
 from sightline.synthesis.surface import Light, Surface, shade
+from sightline.synthesis.traces import FIELD_MM
 
-FIELD_MM = 64.0  # what the picture shows, side to side
 COARSE_PX = 1024  # pictures smaller than this are sampled twice per pixel side; in larger ones the lens smooths edges
 VISIBLE = 3.0 / 255  # a change of display value that shows above the noise
 ATTEMPTS = 12  # draws of a defect before giving up on seeing it

@@ -70,6 +70,28 @@ class Window:
         return np.asarray(cv2.magnitude(self.x, self.y), np.float32)
 
 
+def window_at(shape: tuple[int, int], pitch_mm: float, place_mm: tuple[float, float], reach_mm: float) -> Window:
+    """`Surface.window` of a plane of `shape` (rows, columns); `place_mm` is (x, y)."""
+    (rows, y), (cols, x) = (
+        _span(centre, reach_mm, count, pitch_mm) for centre, count in zip(reversed(place_mm), shape, strict=True)
+    )
+    size = (len(y), len(x))
+    return Window(
+        rows=rows,
+        cols=cols,
+        x=np.ascontiguousarray(np.broadcast_to(x, size)),
+        y=np.ascontiguousarray(np.broadcast_to(y[:, None], size)),
+    )
+
+
+def _span(centre_mm: float, reach_mm: float, count: int, pitch_mm: float) -> tuple[slice, FloatArray]:
+    middle = centre_mm / pitch_mm + count / 2 - 0.5
+    first = min(max(math.floor(middle - reach_mm / pitch_mm), 0), count - 1)
+    last = min(max(math.ceil(middle + reach_mm / pitch_mm), first), count - 1)
+    offsets = (np.arange(first, last + 1, dtype=np.float32) - np.float32(middle)) * np.float32(pitch_mm)
+    return slice(first, last + 1), offsets
+
+
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Surface:
     """What the camera looks at, sampled every `pitch_mm`."""
@@ -85,26 +107,14 @@ class Surface:
     tangent_x: FloatArray  # unit vector along the grooves
     tangent_y: FloatArray
 
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Rows and columns."""
+        return int(self.height.shape[0]), int(self.height.shape[1])
+
     def window(self, x_mm: float, y_mm: float, reach_mm: float) -> Window:
         """The square of samples within `reach_mm` of a point, cut at the picture's border; at least one sample."""
-        (rows, y), (cols, x) = (
-            self._span(centre, reach_mm, count)
-            for centre, count in ((y_mm, self.height.shape[0]), (x_mm, self.height.shape[1]))
-        )
-        shape = (len(y), len(x))
-        return Window(
-            rows=rows,
-            cols=cols,
-            x=np.ascontiguousarray(np.broadcast_to(x, shape)),
-            y=np.ascontiguousarray(np.broadcast_to(y[:, None], shape)),
-        )
-
-    def _span(self, centre_mm: float, reach_mm: float, count: int) -> tuple[slice, FloatArray]:
-        middle = centre_mm / self.pitch_mm + count / 2 - 0.5
-        first = min(max(math.floor(middle - reach_mm / self.pitch_mm), 0), count - 1)
-        last = min(max(math.ceil(middle + reach_mm / self.pitch_mm), first), count - 1)
-        offsets = (np.arange(first, last + 1, dtype=np.float32) - np.float32(middle)) * np.float32(self.pitch_mm)
-        return slice(first, last + 1), offsets
+        return window_at(self.shape, self.pitch_mm, (x_mm, y_mm), reach_mm)
 
     def inside(self, radius: FloatArray, limit_mm: float) -> FloatArray:
         """How much of each sample lies within `limit_mm`, 0..1, with a one-sample edge."""
