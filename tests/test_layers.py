@@ -18,6 +18,7 @@ ORDER = [  # a module imports from earlier entries, or from its own folder
 LIGHT = {"numpy", "cv2", "onnxruntime", "onnx", "google", "click", "tqdm", "jinja2"}  # what the light runtime installs
 BY_GRADIENT = ("efficientad", "fastflow", "gradient", "stfpm")  # of models
 EXTRAS = {f"sightline.models.{name}": {"torch"} for name in BY_GRADIENT}  # by module: what only an extra installs
+EXTRAS |= {f"sightline.search.{name}": {"optuna"} for name in ("leaderboard", "space", "study")}
 
 UNSAFE_MODULES = {"pickle", "cPickle", "_pickle", "dill", "cloudpickle", "joblib", "marshal", "shelve"}
 UNSAFE_CALLS = {"eval", "exec", "yaml.load", "yaml.unsafe_load", "yaml.full_load"}
