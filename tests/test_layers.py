@@ -19,6 +19,7 @@ LIGHT = {"numpy", "cv2", "onnxruntime", "onnx", "google", "click", "tqdm", "jinj
 BY_GRADIENT = ("efficientad", "fastflow", "gradient", "stfpm")  # of models
 EXTRAS = {f"sightline.models.{name}": {"torch"} for name in BY_GRADIENT}  # by module: what only an extra installs
 EXTRAS["sightline.export.torch_network"] = {"torch"}
+EXTRAS |= {f"sightline.search.{name}": {"optuna"} for name in ("leaderboard", "space", "study")}
 
 UNSAFE_MODULES = {"pickle", "cPickle", "_pickle", "dill", "cloudpickle", "joblib", "marshal", "shelve"}
 UNSAFE_CALLS = {"eval", "exec", "yaml.load", "yaml.unsafe_load", "yaml.full_load"}

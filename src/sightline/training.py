@@ -51,6 +51,7 @@ class TrainConfig:
     method: Method = "patchcore"
     size: tuple[int, int] | None = None  # height, width of the working resolution, px; None: from the pictures
     smallest_defect: int | None = None  # px across in the pictures, that must be found; None: not known
+    short_side: int | None = None  # px of the automatic working size; None: 256, or by the smallest defect
     tile: int | None = None  # px; None: the backbone sees the working resolution at once
     dimensions: int | None = None  # of a patch feature; None: 64, or as many as the backbone has
     bank: int | None = None  # patches that PatchCore keeps; None: 1 % of all, 1,000 to 1,500
@@ -78,8 +79,11 @@ class TrainConfig:
             raise OptionError(
                 f"a smallest defect of {self.smallest_defect} px cannot be; give its width in px, 1 or more."
             )
-        if self.smallest_defect is not None and self.size is not None:
-            raise OptionError("the smallest defect sets the working size, and a size is given too; leave one out.")
+        given = [self.size is not None, self.smallest_defect is not None, self.short_side is not None]
+        if sum(given) > 1:
+            raise OptionError("the working size is set by a size, its short side or the smallest defect; give one.")
+        if self.short_side is not None and self.short_side < 1:
+            raise OptionError(f"a short side of {self.short_side} px cannot be; give 64 or more.")
         if self.bit_depth is not None and not 8 < self.bit_depth <= 16:
             raise OptionError(f"bit depth {self.bit_depth} is not one of 16-bit pictures; use 9 to 16.")
 
@@ -160,7 +164,9 @@ def learn(dataset: Dataset, config: TrainConfig, progress: Progress | None = Non
         _require_torch(config.method)
     backbone = load_backbone(config.backbone)
     look = look_at(dataset, config, progress)
-    height, width = config.size or working_size(look.shapes, backbone.multiple, smallest_defect=config.smallest_defect)
+    height, width = config.size or working_size(
+        look.shapes, backbone.multiple, smallest_defect=config.smallest_defect, short_side=config.short_side
+    )
     alike = config.size or config.tile or config.depth or config.method in BY_GRADIENT or of_one_shape(look.shapes)
     usual = min(_DIMENSIONS, sum(backbone.channels))
     features = FeatureConfig(
@@ -203,16 +209,20 @@ def limits_of(threshold: Threshold) -> Thresholds:
 
 
 def working_size(
-    shapes: Sequence[tuple[int, int]], multiple: int, *, smallest_defect: int | None = None
+    shapes: Sequence[tuple[int, int]],
+    multiple: int,
+    *,
+    smallest_defect: int | None = None,
+    short_side: int | None = None,
 ) -> tuple[int, int]:
     """Height and width, px, at which pictures of these heights and widths are looked at.
 
-    256 on the short side; or what makes the smallest defect CELL_PX wide if that is known, with the short side from
-    256 px up and no more than 2**20 px in all. In the pictures' own shape if they share one, else square.
+    256 on the short side, or `short_side`; or what makes the smallest defect CELL_PX wide if that is known, from 256 px
+    up. No more than 2**20 px in all. In the pictures' own shape if they share one, else square.
     """
     short = float(np.median([min(shape) for shape in shapes]))
     wanted = 0.0 if smallest_defect is None else short * min(_MOST_ENLARGED, CELL_PX / smallest_defect)
-    side = max(wanted, float(_SHORT_PX))
+    side = max(wanted, float(short_side or _SHORT_PX))
     ratio = float(np.median(_ratios(shapes))) if of_one_shape(shapes) else 1.0
     long = side * max(ratio, 1 / ratio)
     shrink = min(1.0, MOST_SIDE_PX / long, math.sqrt(_MOST_PIXELS / (side * long)))

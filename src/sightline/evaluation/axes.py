@@ -105,7 +105,7 @@ def bar(svg: Svg, x: tuple[float, float], y: tuple[float, float], kind: str, tol
     place = {"x": _px(min(x)), "y": _px(min(y)), "width": _px(abs(x[1] - x[0])), "height": _px(abs(y[1] - y[0]))}
     shape = ElementTree.SubElement(svg, "rect", place | {"class": kind})
     if told:
-        ElementTree.SubElement(shape, "title").text = clean(told)
+        name(shape, told)
     return shape
 
 
@@ -121,6 +121,11 @@ def curve(svg: Svg, points: Sequence[tuple[float, float]], kind: str) -> Svg:
 
 def dot(svg: Svg, x: float, y: float, kind: str) -> Svg:
     return ElementTree.SubElement(svg, "circle", {"cx": _px(x), "cy": _px(y), "r": "5", "class": kind})
+
+
+def name(shape: Svg, told: str) -> None:
+    """What appears when the shape is pointed at."""
+    ElementTree.SubElement(shape, "title").text = clean(told)
 
 
 def text(svg: Svg, x: float, y: float, content: str, kind: str, anchor: str = "start") -> Svg:

@@ -4,13 +4,16 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from sightline.files import write_bytes
+from sightline.records import Pixels
 
 
-def write_png(path: Path, pixels: NDArray[np.uint8]) -> None:
-    """Write (H, W, 3) RGB or (H, W) grey uint8 as PNG, whole or not at all.
+def write_png(path: Path, pixels: Pixels) -> None:
+    """Write a picture as PNG, whole or not at all.
+
+    Args:
+        pixels: as `png` takes them.
 
     Raises:
         StoreError: it could not be written.
@@ -18,9 +21,9 @@ def write_png(path: Path, pixels: NDArray[np.uint8]) -> None:
     write_bytes(path, png(pixels))
 
 
-def png(pixels: NDArray[np.uint8]) -> bytes:
-    """(H, W, 3) RGB or (H, W) grey uint8 as a PNG file."""
-    picture = cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR) if pixels.ndim == 3 else pixels
-    made, content = cv2.imencode(".png", picture)
-    assert made, "PNG takes any uint8 picture"
+def png(pixels: Pixels) -> bytes:
+    """(H, W, 3) RGB, (H, W, 1) or (H, W) grey, uint8 or uint16, as a PNG file."""
+    colour = pixels.ndim == 3 and pixels.shape[2] == 3
+    made, content = cv2.imencode(".png", np.ascontiguousarray(pixels[..., ::-1] if colour else pixels))
+    assert made, "PNG takes pictures of both depths with 1 and 3 channels"
     return content.tobytes()

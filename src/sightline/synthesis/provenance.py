@@ -5,14 +5,13 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from sightline.datasets import csv_file
 from sightline.datasets.dataset import Dataset, Sample
 from sightline.datasets.synthetic import file_digest, marked
 from sightline.files import write_bytes
+from sightline.imaging.writing import png
 from sightline.synthesis.composing import Spoilt
 
 PROVENANCE_FILE, MIXED_FILE = "synthetic.json", "mixed.csv"
@@ -50,8 +49,8 @@ def write_picture(
     path, mask = f"train/{label}/{name}.png", f"ground_truth/{label}/{name}_mask.png"
     for place in (path, mask):
         (root / place).parent.mkdir(parents=True, exist_ok=True)
-    (root / path).write_bytes(marked(_png(pixels[..., ::-1] if pixels.shape[2] == 3 else pixels), digests))
-    (root / mask).write_bytes(_png(spoilt.mask.astype(np.uint8) * 255))
+    (root / path).write_bytes(marked(png(pixels), digests))
+    (root / mask).write_bytes(png(spoilt.mask.astype(np.uint8) * 255))
     return Made(
         path=path,
         mask=mask,
@@ -63,12 +62,6 @@ def write_picture(
         defect=str(donor.path) if donor else None,
         defect_sha256=digests[1] if donor else None,
     )
-
-
-def _png(pixels: NDArray[np.uint8] | NDArray[np.uint16]) -> bytes:
-    encoded, data = cv2.imencode(".png", np.ascontiguousarray(pixels))
-    assert encoded, "PNG takes 8 and 16 bit pictures of 1 and 3 channels"
-    return bytes(data.tobytes())
 
 
 def write_lists(built: Path, mixed: Dataset, made: Sequence[Made], seed: int) -> None:
