@@ -12,11 +12,11 @@ PACKAGE = ROOT / "src" / "sightline"
 
 ORDER = [  # a module imports from earlier entries, or from its own folder
     *("errors", "records", "files", "imaging", "datasets", "synthesis", "evaluation", "models", "manifest"),
-    *("bundle", "products", "inspector", "training", "joint_training", "extending"),
+    *("bundle", "products", "naming", "inspector", "training", "supervised", "joint_training", "extending"),
     *("export", "search", "devices", "line", "store", "feedback", "service", "console", "cli"),
 ]
 LIGHT = {"numpy", "cv2", "onnxruntime", "onnx", "google", "click", "tqdm", "jinja2"}  # what the light runtime installs
-BY_GRADIENT = ("efficientad", "fastflow", "gradient", "stfpm")  # of models
+BY_GRADIENT = ("augmentation", "classifier", "efficientad", "fastflow", "gradient", "imbalance", "network", "stfpm")  # of models
 EXTRAS = {f"sightline.models.{name}": {"torch"} for name in BY_GRADIENT}  # by module: what only an extra installs
 
 UNSAFE_MODULES = {"pickle", "cPickle", "_pickle", "dill", "cloudpickle", "joblib", "marshal", "shelve"}

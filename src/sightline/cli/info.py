@@ -22,6 +22,8 @@ def info_command(model: Path, as_json: bool) -> None:
         document = {"model_id": loaded.model_id, **asdict(manifest)}
         if not manifest.products:
             del document["products"]  # as in the file
+        if manifest.naming is None:
+            del document["naming"]
         click.echo(json.dumps(document, indent=2))
         return
     height, width = manifest.working_size

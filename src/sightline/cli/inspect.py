@@ -97,8 +97,9 @@ def asdict_without_map(inspection: Inspection) -> dict[str, Any]:
     """An inspection as JSON types; the map is left out for its size, the product where there is none."""
     document = asdict(replace(inspection, map=None))  # first, as it would be copied
     del document["map"]
-    if document["product"] is None:
-        del document["product"]
+    for key in ("product", "probabilities"):
+        if document[key] is None:
+            del document[key]
     return document | {"verdict": inspection.verdict.value, "defects": list(document["defects"])}
 
 
