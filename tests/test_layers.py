@@ -16,8 +16,11 @@ ORDER = [  # a module imports from earlier entries, or from its own folder
     *("export", "search", "devices", "line", "store", "feedback", "service", "console", "cli"),
 ]
 LIGHT = {"numpy", "cv2", "onnxruntime", "onnx", "google", "click", "tqdm", "jinja2"}  # what the light runtime installs
-BY_GRADIENT = ("augmentation", "classifier", "efficientad", "fastflow", "gradient", "imbalance", "network", "stfpm")  # of models
-EXTRAS = {f"sightline.models.{name}": {"torch"} for name in BY_GRADIENT}  # by module: what only an extra installs
+BY_GRADIENT = ("efficientad", "fastflow", "gradient", "stfpm")
+BY_LABELS = ("album", "augmentation", "class_checkpoint", "class_training", "classifier", "imbalance", "named_networks")
+EXTRAS = {
+    f"sightline.models.{name}": {"torch"} for name in (*BY_GRADIENT, *BY_LABELS, "network")
+}  # by module: what only an extra installs
 
 UNSAFE_MODULES = {"pickle", "cPickle", "_pickle", "dill", "cloudpickle", "joblib", "marshal", "shelve"}
 UNSAFE_CALLS = {"eval", "exec", "yaml.load", "yaml.unsafe_load", "yaml.full_load"}

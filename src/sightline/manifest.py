@@ -187,12 +187,10 @@ class Manifest:
     def __post_init__(self) -> None:
         if not 1 <= self.format_version <= FORMAT_VERSION:
             _refuse("format_version", f"is {self.format_version}; this Sightline writes {FORMAT_VERSION}")
-        if self.input.depth and self.format_version < 2:
-            _refuse("input.depth", "is not known to format 1")
-        if self.products and self.format_version < 2:
-            _refuse("products", "is not known to format 1")
-        if self.naming is not None and self.format_version < 3:
-            _refuse("naming", f"is not known to format {self.format_version}")
+        present = {"input.depth": self.input.depth, "products": self.products, "naming": self.naming}
+        for key, value in present.items():
+            if value and self.format_version < _ADDED[key][0]:
+                _refuse(key, f"is not known to format {self.format_version}")
         if not _METHOD.fullmatch(self.method):
             _refuse("method", f"is {quoted(self.method)}; it must be one lower-case word")
         _require_sha256("graph_sha256", self.graph_sha256)

@@ -1,9 +1,10 @@
 """From a classifier's probabilities to a name and a verdict; what is doubtful is never passed."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sightline.datasets.dataset import GOOD
-from sightline.manifest import Naming, Thresholds
+from sightline.evaluation.thresholds import for_recall
+from sightline.manifest import ClassRule, Naming, Thresholds
 from sightline.records import FloatArray, Verdict
 
 
@@ -40,3 +41,31 @@ def name(naming: Naming, thresholds: Thresholds, probabilities: FloatArray, scor
     if in_band or (naming.review_confidence is not None and not confidence >= naming.review_confidence):
         return Named(label=label, confidence=confidence, verdict=Verdict.REVIEW)
     return Named(label=label, confidence=confidence, verdict=Verdict.PASS if label == GOOD else Verdict.REJECT)
+
+
+def with_recall(
+    rule: ClassRule, of_class: FloatArray, of_good: FloatArray, min_recall: float, *, guaranteed: bool = False
+) -> tuple[ClassRule, tuple[str, ...]]:
+    """The class's rule with the highest threshold that catches so large a share of its pictures, and what to know.
+
+    What it catches is not passed, whatever it is named. The warnings say so where the pictures are too few to prove
+    the recall at 95 % confidence.
+
+    Args:
+        of_class, of_good: the class's probabilities on pictures of it, and on good ones, none of them learnt from.
+        guaranteed: then too few pictures are an OptionError.
+
+    Raises:
+        OptionError: the recall is out of range or cannot be guaranteed. DatasetError: no picture of the class.
+    """
+    found = for_recall(of_good, {rule.name: of_class}, {rule.name: min_recall}, guaranteed)
+    caught = found.recall[rule.name]
+    changed = replace(
+        rule,
+        threshold=found.value,
+        min_recall=min_recall,
+        caught=caught.count,
+        examples=caught.total,
+        promise=found.promise,
+    )
+    return changed, found.warnings

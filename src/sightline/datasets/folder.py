@@ -26,14 +26,20 @@ def read(path: Path) -> Dataset:
     """
     folders = subfolders(path)
     if any(label_named(name) == GOOD for name in folders):
-        return _read_classes(path)
+        return read_classes(path)
     masks = path / MASK_FOLDER
     pictures = [picture for picture in pictures_in(path) if masks not in picture.parents]
     samples = tuple(Sample(path=picture, label=GOOD) for picture in pictures)
     return Dataset(name=path.resolve().name, root=path, samples=samples, layout="folder")
 
 
-def _read_classes(path: Path) -> Dataset:
+def has_classes(path: Path) -> bool:
+    """Whether it has two subfolders with pictures, or more, which may be classes although none is called good."""
+    return sum(bool(pictures_in(folder)) for name, folder in subfolders(path).items() if name != MASK_FOLDER) > 1
+
+
+def read_classes(path: Path) -> Dataset:
+    """Read one class per folder; raises DatasetError where a picture lies beside them."""
     stray = pictures_in(path, nested=False)
     if stray:
         raise DatasetError(f"{stray[0]}: lies beside class folders and has no class; move it into one of them.")

@@ -51,3 +51,17 @@ def open_dataset(path: Path) -> Dataset:
         kind = "one picture" if is_picture(path) else "not a data set"
         raise DatasetError(f"{path}: is {kind}; give a folder of pictures, such as {path.parent}, or a .csv file.")
     return next(read(path) for matches, read in _LAYOUTS if matches(path))
+
+
+def open_labelled(path: Path) -> Dataset:
+    """The same for what learns names: class folders are classes although none of them is called good.
+
+    Without a folder called good, `open_dataset` takes all pictures below a folder as good, as they came from the line.
+
+    Raises:
+        DatasetError: as `open_dataset`.
+    """
+    dataset = open_dataset(path)
+    if dataset.layout == "folder" and folder.has_classes(path):
+        return folder.read_classes(path)
+    return dataset

@@ -1,13 +1,13 @@
 """Changes that a camera and a part could have made themselves, by material; nothing that cannot occur on a line.
 
-Each kind of change has a reason in the scene: mirroring where the surface has no handedness; play in the fixture
-(turn, shift, zoom); the lamps (light); the sensor (noise); the lens (blur); the colour of the lamps (colour). Plain torch does
-it on whole batches, so that nothing needs to be installed beside it.
+Each kind of change has a reason in the scene: mirroring, where the surface has no handedness; turn, shift and zoom,
+the part's play; light, the lamps' strength and the exposure; colour, the lamps' tint; blur, the lens; noise, the
+sensor. Plain torch does it on whole batches, so that nothing needs to be installed beside it.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Literal, get_args
+from typing import Literal
 
 import numpy as np
 import torch
@@ -15,7 +15,6 @@ from torch import Tensor
 from torch.nn import functional
 
 Material = Literal["metal", "plastic", "textile", "glass", "printed", "none"]
-MATERIALS: tuple[Material, ...] = get_args(Material)
 CHECKED = ("light", "colour", "blur", "noise")  # kinds that could erase what makes a class: a stain, a fine crack
 
 

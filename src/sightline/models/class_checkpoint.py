@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from sightline.errors import OptionError
 from sightline.files import write_bytes
+from sightline.models.imbalance import Imbalance
 from sightline.models.safetensors import read_tensors, to_bytes
 
 _KEY = "training"  # the text in the file that holds the state's plain values
@@ -25,7 +26,7 @@ class Standing:
 
     epoch: int
     seconds: float  # learnt so far
-    imbalance: str
+    imbalance: Imbalance
     off: tuple[str, ...]  # augmentations that were turned off
     best: tuple[float, float]  # macro F1 and minus the cross-entropy of the best epoch, on the pictures held out
     best_epoch: int

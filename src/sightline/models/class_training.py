@@ -20,11 +20,12 @@ from torch.nn import functional
 from sightline.errors import OptionError
 from sightline.models.album import Album
 from sightline.models.augmentation import CHECKED, PRESETS, Changes, Material, augment, strongest
-from sightline.models.class_checkpoint import Checkpoint, Standing, learning, moments, restore, restore_moments
+from sightline.models.class_checkpoint import Checkpoint, Standing, State, learning, moments, restore, restore_moments
 from sightline.models.classifier import Classifier, Head, Labels, embed
 from sightline.models.features import Progress
 from sightline.models.gradient import best_device, seeded
 from sightline.models.imbalance import WAYS, Imbalance, class_weights, loss, order
+from sightline.models.network import Network
 from sightline.records import FloatArray
 
 Unfreeze = Literal["last", "all"]
@@ -87,8 +88,7 @@ class Learnt:
 
 def learn(
     lesson: Lesson,
-    network: nn.Module,
-    channels: Sequence[int],
+    network: Network,
     config: LearningConfig,
     checkpoint: Checkpoint,
     progress: Progress | None = None,
@@ -96,7 +96,7 @@ def learn(
     """Train a head for the network, then the network's last blocks, or all of it, with the head.
 
     Args:
-        network: a `Network` with these channels; it is changed in place.
+        network: is changed in place.
         checkpoint: where each epoch is kept, and what an interrupted training left.
 
     Raises:
@@ -104,7 +104,7 @@ def learn(
     """
     device = best_device()
     with seeded(config.seed):
-        classifier = Classifier(network, Head(channels, len(lesson.names))).to(device).eval()
+        classifier = Classifier(network, Head(network.channels, len(lesson.names))).to(device).eval()
         _freeze(classifier, config.unfreeze)
         standing = checkpoint.read()
         if standing is None:
@@ -138,9 +138,7 @@ def _freeze(classifier: Classifier, unfreeze: Unfreeze) -> None:
         weight.requires_grad_(weight.ndim > 0 and (unfreeze == "all" or id(weight) in late))
 
 
-def _first_phase(
-    classifier: Classifier, lesson: Lesson, config: LearningConfig, progress: Progress | None
-) -> Standing:
+def _first_phase(classifier: Classifier, lesson: Lesson, config: LearningConfig, progress: Progress | None) -> Standing:
     """The head alone, on embeddings of the pictures as they are and of each once augmented."""
     started = time.monotonic()
     rng = np.random.default_rng((config.seed, 0))
@@ -151,23 +149,24 @@ def _first_phase(
     changed = _embeddings(classifier, lesson, lesson.learn, changes, rng, progress)
     labels = lesson.labels[list(lesson.learn)]
     examples = torch.cat([learnt, changed]), np.concatenate([labels, labels])
-    best, chosen = None, None
+    best: tuple[tuple[float, float], Imbalance, State] | None = None
     for way in _ways(lesson.counts, config.imbalance):
         _train_head(classifier.head, *examples, way, lesson.counts, config.seed)
         with torch.inference_mode():
             merit = _merit(classifier.head(judged).cpu().numpy(), lesson)
-        if best is None or chosen is None or merit > best[0]:
-            best, chosen = (merit, learning(classifier)), way
-    assert best is not None and chosen is not None, "there is one way at least"
+        if best is None or merit > best[0]:
+            best = merit, way, learning(classifier)
+    assert best is not None, "there is one way at least"
+    merit, chosen, weights = best
     return Standing(
         epoch=0,
         seconds=time.monotonic() - started,
         imbalance=chosen,
         off=off,
-        best=best[0],
+        best=merit,
         best_epoch=0,
-        weights=best[1],
-        best_weights=best[1],
+        weights=weights,
+        best_weights=weights,
         moments={},
     )
 
@@ -397,9 +396,7 @@ def _merit(logits: FloatArray, lesson: Lesson) -> tuple[float, float]:
     return macro_f1(logits.argmax(axis=1), labels, len(lesson.names)), -float(entropy)
 
 
-def _set_rates(
-    optimiser: torch.optim.Optimizer, rates: Sequence[float], passed: float, warm_up: float = 0.0
-) -> None:
+def _set_rates(optimiser: torch.optim.Optimizer, rates: Sequence[float], passed: float, warm_up: float = 0.0) -> None:
     """A cosine from the full rate to 0, after a linear rise over the first share `warm_up`."""
     pace = passed / warm_up if passed < warm_up else 0.5 + 0.5 * math.cos(math.pi * (passed - warm_up) / (1 - warm_up))
     for group, rate in zip(optimiser.param_groups, rates, strict=False):

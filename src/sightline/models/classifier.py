@@ -21,11 +21,13 @@ from sightline.datasets.dataset import GOOD
 from sightline.models.features import FeatureConfig, append_resize, image_input
 from sightline.models.gradient import exported
 from sightline.models.graph import GraphBuilder
+from sightline.models.network import Network
 from sightline.records import FloatArray
 
 Labels = NDArray[np.int64]
 _DROPPED = 0.2  # share of the embedding's values, in training
 _LEAST_SPREAD = 0.01  # of the median value's
+_SMOOTHED_CELLS = 3  # side of the means that the map shows, as maxima lie in single cells
 _COLDEST, _HOTTEST = 0.05, 20.0  # temperatures looked at
 
 
@@ -52,7 +54,10 @@ class Head(nn.Module):
     def standardise(self, embeddings: Tensor) -> None:
         """Bring values to zero mean and unit variance over these; one that hardly varies is not blown up to noise."""
         spread = embeddings.std(dim=0)
-        self.mean, self.spread = embeddings.mean(dim=0), spread.clamp_min(max(_LEAST_SPREAD * float(spread.median()), 1e-6))
+        self.mean, self.spread = (
+            embeddings.mean(dim=0),
+            spread.clamp_min(max(_LEAST_SPREAD * float(spread.median()), 1e-6)),
+        )
 
     def folded(self) -> tuple[FloatArray, FloatArray]:
         """Weight (K, D) and bias (K,) that take the embedding as it is."""
@@ -64,7 +69,7 @@ class Head(nn.Module):
 class Classifier(nn.Module):
     """(N, 3, H, W) RGB in 0..1 -> logits (N, K)."""
 
-    def __init__(self, network: nn.Module, head: Head) -> None:
+    def __init__(self, network: Network, head: Head) -> None:
         super().__init__()
         self.network, self.head = network, head
 
@@ -103,14 +108,15 @@ def temperature(logits: FloatArray, labels: Labels) -> float:
 
 
 def whole_model(
-    network: nn.Module, head: Head, features: FeatureConfig, names: Sequence[str], degrees: float
+    network: Network, head: Head, features: FeatureConfig, names: Sequence[str], degrees: float
 ) -> onnx.ModelProto:
     """The one graph: image -> `probabilities` (K,), `activations` (K, h, w), `score` () and `map` (height, width).
 
     `activations` are each cell's share in each class's logit and sum up to it. `score` is 1 - p(good), summed over the
-    defects, which keeps its digits where p(good) is almost 1; it is 1 where no class is good. `map` shows the most
-    probable defect's activations, from 0 for the least to the score for the greatest: its maximum is the score, so
-    that both reach a threshold together.
+    defects, which keeps its digits where p(good) is almost 1; it is 1 where no class is good. `map` shows where the
+    most probable defect comes from: its activations beyond the mean of all classes, smoothed, from 0 where they speak
+    against it to the score where they speak for it most. Its maximum is the score, so that both reach a threshold
+    together.
 
     Args:
         degrees: the temperature; logits and activations are divided by it.
@@ -182,14 +188,27 @@ def _append_map(
 ) -> None:
     leading = builder.node("ArgMax", [named], {"axis": 0, "keepdims": 1})
     place = builder.node("Gather", [builder.int64(*defects), leading], {"axis": 0})
-    cells = builder.node("Unsqueeze", [builder.node("Gather", [activations, place], {"axis": 0}), builder.int64(0)])
+    # what speaks for all classes alike speaks for none
+    common = builder.node("ReduceMean", [activations, builder.int64(0)])
+    cells = builder.node("Sub", [builder.node("Gather", [activations, place], {"axis": 0}), common])
+    margin = _SMOOTHED_CELLS // 2
+    smooth = builder.node(
+        "AveragePool",
+        [builder.node("Unsqueeze", [cells, builder.int64(0)])],
+        {"kernel_shape": [_SMOOTHED_CELLS] * 2, "pads": [margin] * 4, "count_include_pad": 0},
+    )
     full = builder.node(
         "Resize",
-        [cells, "", "", builder.int64(features.height, features.width)],
+        [smooth, "", "", builder.int64(features.height, features.width)],
         {"mode": "linear", "axes": [2, 3], "coordinate_transformation_mode": "half_pixel"},
     )
     values = builder.node("Squeeze", [full, builder.int64(0, 1)])
-    low, high = (builder.node(op, [values], {"keepdims": 0}) for op in ("ReduceMin", "ReduceMax"))
-    least = builder.constant(np.float32(1e-9))  # where all cells are alike, all have the score
-    above, span = (builder.node("Add", [builder.node("Sub", [value, low]), least]) for value in (values, high))
+    lowest, highest = (builder.node(op, [values], {"keepdims": 0}) for op in ("ReduceMin", "ReduceMax"))
+    nothing, least = builder.constant(np.float32(0)), builder.constant(np.float32(1e-9))
+    base = builder.node("Max", [lowest, builder.node("Min", [nothing, highest])])
+    # the least: where no cell speaks for the class, all have the score
+    above, span = (
+        builder.node("Add", [builder.node("Max", [builder.node("Sub", [value, base]), nothing]), least])
+        for value in (values, highest)
+    )
     builder.rename(builder.node("Mul", [builder.node("Div", [above, span]), score]), "map")

@@ -17,7 +17,7 @@ from sightline.records import AnomalyMap, FloatArray, Frame
 _SMOOTHING_CELLS = 0.5  # sigma; 4 px at stride 8, as in Roth et al. 2022, arXiv 2106.08265, section 3.3
 
 
-Method = Literal["patchcore", "padim", "efficientad", "fastflow", "stfpm"]
+Method = Literal["patchcore", "padim", "efficientad", "fastflow", "stfpm", "classifier"]
 
 
 class Layout(Protocol):

@@ -5,9 +5,9 @@ activations only what they do beside rounding is kept: where 0 is the lowest val
 network's ReLU. Features agree with those of ONNX Runtime within what rounding does (tests/models/test_network.py).
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import onnx
@@ -24,15 +24,20 @@ Nodes = Mapping[str, onnx.NodeProto]  # by the name of what they make
 Stored = Mapping[str, onnx.TensorProto]
 
 
-class Network(Protocol):
-    """(N, 3, H, W) RGB in 0..1, H and W multiples of the coarsest stride -> feature maps, finest first."""
+class Network(nn.Module):
+    """(N, 3, H, W) RGB in 0..1, H and W multiples of the coarsest stride -> feature maps, finest first.
+
+    What the networks that are trained here have in common; classifiers, segmenters and detectors build on it.
+    """
 
     strides: tuple[int, ...]
     channels: tuple[int, ...]
+    name: str
+    sha256: str  # of the file that the weights came from; of nothing where it is not known
 
-    def forward(self, images: Tensor) -> list[Tensor]: ...
-
-    def late_parameters(self) -> list[nn.Parameter]: ...
+    def late_parameters(self) -> list[nn.Parameter]:
+        """The weights that only the coarsest map depends on: the last blocks."""
+        raise NotImplementedError
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,7 +50,7 @@ class _Step:
     attributes: Mapping[str, Any]
 
 
-class GraphNetwork(nn.Module):
+class GraphNetwork(Network):
     """A backbone's graph as a `Network`.
 
     Its maps are those from which a last 1 x 1 convolution computes the backbone's outputs, where there is one: that
@@ -65,7 +70,7 @@ class GraphNetwork(nn.Module):
         graph = backbone.model.graph
         makers = {name: node for node in graph.node for name in node.output}
         stored = {tensor.name: tensor for tensor in graph.initializer}
-        self.strides = backbone.strides
+        self.strides, self.name, self.sha256 = backbone.strides, backbone.name, backbone.sha256
         self.weights = nn.ParameterDict()
         self._input = graph.input[0].name
         self._taps = tuple(o.name if heads else _before_head(o.name, makers, stored) for o in graph.output)
@@ -96,7 +101,6 @@ class GraphNetwork(nn.Module):
         return [values[tap] for tap in self._taps]
 
     def late_parameters(self) -> list[nn.Parameter]:
-        """The weights that only the coarsest map depends on: the last blocks."""
         return [weight for name, weight in self.weights.items() if name in self._late]
 
     def _read(self, node: onnx.NodeProto, makers: Nodes, stored: Stored) -> _Step:
@@ -166,6 +170,7 @@ def _convolve(given: list[Tensor], attributes: Mapping[str, Any]) -> Tensor:
     )
 
 
+# Tanh and Clip occur in backbones of others
 _OPERATORS: dict[str, Callable[[list[Tensor], Mapping[str, Any]], Tensor]] = {
     "Add": lambda given, _: given[0] + given[1],
     "Clip": lambda given, _: torch.clamp(given[0], *given[1:]),

@@ -49,7 +49,11 @@ def to_bytes(tensors: Mapping[str, NDArray[Any]], texts: Mapping[str, str]) -> b
     parts, at = [], 0
     for name, values in tensors.items():
         content = np.ascontiguousarray(values).tobytes()
-        header[name] = {"dtype": _NAMES[values.dtype], "shape": list(values.shape), "data_offsets": [at, at + len(content)]}
+        header[name] = {
+            "dtype": _NAMES[values.dtype],
+            "shape": list(values.shape),
+            "data_offsets": [at, at + len(content)],
+        }
         parts.append(content)
         at += len(content)
     text = json.dumps(header).encode()
