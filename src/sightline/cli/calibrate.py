@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from sightline.bundle import load, save
+from sightline.cli.naming import class_documents, class_lines, probabilities_of, with_recalls
 from sightline.cli.options import (
     COST,
     PLACE,
@@ -21,10 +22,11 @@ from sightline.cli.options import (
 from sightline.cli.products import product_option
 from sightline.cli.progress import Bars
 from sightline.datasets.dataset import Dataset
-from sightline.datasets.opening import open_dataset
+from sightline.datasets.opening import open_dataset, open_labelled
 from sightline.errors import DatasetError, FrameError
 from sightline.evaluation.metrics import Scores
 from sightline.evaluation.thresholds import (
+    ALL,
     Threshold,
     for_cost,
     for_overkill,
@@ -161,6 +163,11 @@ def calibrate_command(
     refuse_unwritable(target)
     bundle = load(model)
     limits = limits_of(bundle, product)
+    if bundle.manifest.naming is not None and data is not None and set(wish.min_recall) - {ALL}:
+        inspector = Inspector(bundle, max_megapixels=max_megapixels)
+        lines, document = _calibrate_classes(inspector, data, target, wish, quiet=quiet)
+        click.echo(json.dumps(document, indent=2) if as_json else "\n".join(lines))
+        return
     defects: DefectScores = {}
     if data is not None and wish.needs_defects:
         with Bars(quiet=quiet) as bars:
@@ -178,6 +185,29 @@ def calibrate_command(
         click.echo(json.dumps(_document(target, manifest, after, reject, review), indent=2))
     else:
         click.echo("\n".join(_lines(target, before, after, [limit for limit in (reject, review) if limit])))
+
+
+def _calibrate_classes(
+    inspector: Inspector, data: Path, target: Path, wish: _Wish, *, quiet: bool
+) -> tuple[list[str], dict[str, object]]:
+    """Set thresholds of classes, for a model that names them, and write it; what there is to say, as lines and JSON."""
+    if ALL in wish.min_recall or wish.max_review is not None or wish.review_recall:
+        raise click.UsageError("give the recalls of classes alone; run calibrate again for the other limits.")
+    dataset = open_labelled(data)
+    with Bars(quiet=quiet) as bars:
+        named = probabilities_of(inspector, dataset.validation or dataset.samples, bars)
+    naming, warnings = with_recalls(inspector.manifest, named, wish.min_recall, guaranteed=wish.guaranteed)
+    manifest = replace(inspector.manifest, naming=naming)
+    save(target, inspector.bundle.graph, manifest, inspector.bundle.window)
+    lines = [f"{target}: thresholds of {', '.join(wish.min_recall)} set", *(f"  {x}" for x in class_lines(manifest))]
+    lines += [f"warning: {warning}" for warning in warnings]
+    classes = class_documents(manifest)
+    return lines, {
+        "model": str(target),
+        "model_id": model_id(manifest),
+        "classes": classes,
+        "warnings": list(warnings),
+    }
 
 
 def _document(

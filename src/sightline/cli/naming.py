@@ -1,15 +1,21 @@
 """How commands take and show what a model names."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, TypeVar
 
 import click
+import numpy as np
 from click.core import ParameterSource
 
 from sightline.cli.options import PLACE, Number, Recall, by_type
-from sightline.datasets.dataset import GOOD
+from sightline.datasets.dataset import GOOD, Sample
+from sightline.errors import FrameError, OptionError
 from sightline.evaluation.intervals import rate
-from sightline.manifest import ClassRule, Manifest
+from sightline.inspector import Inspector
+from sightline.manifest import ClassRule, Manifest, Naming
+from sightline.models.features import Progress
+from sightline.naming import with_recall
 from sightline.supervised import IMBALANCES, MATERIALS, UNFREEZES, ClassifierConfig
 from sightline.training import SUPERVISED, TrainConfig
 
@@ -90,6 +96,51 @@ def classifier_config(config: TrainConfig) -> ClassifierConfig:
         min_recall=by_type("--min-recall", given["min_recall"]),
         review_confidence=given["review_confidence"] or None,
     )
+
+
+def probabilities_of(
+    inspector: Inspector, samples: Sequence[Sample], progress: Progress
+) -> dict[str, list[dict[str, float]]]:
+    """Label -> for each of its pictures, class -> probability; raises FrameError where one cannot be judged."""
+    found: dict[str, list[dict[str, float]]] = {}
+    inspections = inspector.inspect_all((sample.path for sample in samples), workers=1)
+    for done, (sample, inspection) in enumerate(zip(samples, inspections, strict=True)):
+        if inspection.probabilities is None:
+            raise FrameError(f"{inspection.fault}")
+        found.setdefault(sample.label, []).append(inspection.probabilities)
+        progress("judging", done + 1, len(samples))
+    return found
+
+
+def with_recalls(
+    manifest: Manifest,
+    found: Mapping[str, Sequence[Mapping[str, float]]],
+    min_recall: Mapping[str, float],
+    *,
+    guaranteed: bool,
+) -> tuple[Naming, list[str]]:
+    """The manifest's naming with thresholds for these classes, and warnings.
+
+    Raises:
+        OptionError: a class is not known or is that of good parts, or its pictures cannot guarantee the recall.
+        DatasetError: there are no pictures of it.
+    """
+    assert manifest.naming is not None, "the caller has seen that the model names"
+    defects = [name for name in manifest.naming.names if name != GOOD]
+    if unknown := sorted(set(min_recall) - set(defects)):
+        raise OptionError(f"the model does not name a defect {unknown[0]!r}; it names {', '.join(defects)}.")
+    rules, warnings = [], list[str]()
+    for rule in manifest.naming.classes:
+        changed = rule
+        if rule.name in min_recall:
+            of_class, of_good = (
+                np.array([shares[rule.name] for shares in found.get(label, ())], np.float32)
+                for label in (rule.name, GOOD)
+            )
+            changed, said = with_recall(rule, of_class, of_good, min_recall[rule.name], guaranteed=guaranteed)
+            warnings += said
+        rules.append(changed)
+    return replace(manifest.naming, classes=tuple(rules)), warnings
 
 
 def class_documents(manifest: Manifest) -> list[dict[str, Any]]:
