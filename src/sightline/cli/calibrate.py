@@ -163,18 +163,11 @@ def calibrate_command(
     refuse_unwritable(target)
     bundle = load(model)
     limits = limits_of(bundle, product)
+    inspector = Inspector(bundle, max_megapixels=max_megapixels)
     if bundle.manifest.naming is not None and data is not None and set(wish.min_recall) - {ALL}:
-        inspector = Inspector(bundle, max_megapixels=max_megapixels)
-        lines, document = _calibrate_classes(inspector, data, target, wish, quiet=quiet)
-        click.echo(json.dumps(document, indent=2) if as_json else "\n".join(lines))
+        _calibrate_classes(inspector, data, target, wish, quiet=quiet, as_json=as_json)
         return
-    defects: DefectScores = {}
-    if data is not None and wish.needs_defects:
-        with Bars(quiet=quiet) as bars:
-            inspector = Inspector(bundle, max_megapixels=max_megapixels)
-            defects = _defect_scores(inspector, open_dataset(data), bars, product)
-    elif data is not None:
-        click.echo("sightline: note: this rule needs the model alone; DATA is not looked at", err=True)
+    defects = _examples(inspector, data, wish, product, quiet=quiet)
     before, good = limits.thresholds, limits.good_scores
     reject = _reject(wish, good, defects)
     review = _review(wish, reject.value if reject else before.reject, good, defects)
@@ -188,9 +181,9 @@ def calibrate_command(
 
 
 def _calibrate_classes(
-    inspector: Inspector, data: Path, target: Path, wish: _Wish, *, quiet: bool
-) -> tuple[list[str], dict[str, object]]:
-    """Set thresholds of classes, for a model that names them, and write it; what there is to say, as lines and JSON."""
+    inspector: Inspector, data: Path, target: Path, wish: _Wish, *, quiet: bool, as_json: bool
+) -> None:
+    """Set thresholds of classes, for a model that names them, write it, and say so."""
     if ALL in wish.min_recall or wish.max_review is not None or wish.review_recall:
         raise click.UsageError("give the recalls of classes alone; run calibrate again for the other limits.")
     dataset = open_labelled(data)
@@ -201,13 +194,27 @@ def _calibrate_classes(
     save(target, inspector.bundle.graph, manifest, inspector.bundle.window)
     lines = [f"{target}: thresholds of {', '.join(wish.min_recall)} set", *(f"  {x}" for x in class_lines(manifest))]
     lines += [f"warning: {warning}" for warning in warnings]
-    classes = class_documents(manifest)
-    return lines, {
+    document = {
         "model": str(target),
         "model_id": model_id(manifest),
-        "classes": classes,
+        "classes": class_documents(manifest),
         "warnings": list(warnings),
     }
+    click.echo(json.dumps(document, indent=2) if as_json else "\n".join(lines))
+
+
+def _examples(
+    inspector: Inspector, data: Path | None, wish: _Wish, product: str | None, *, quiet: bool
+) -> DefectScores:
+    """The scores of the defects that the rule needs; none where it needs none."""
+    if data is None:
+        return {}
+    if not wish.needs_defects:
+        click.echo("sightline: note: this rule needs the model alone; DATA is not looked at", err=True)
+        return {}
+    dataset = open_labelled(data) if inspector.manifest.naming else open_dataset(data)
+    with Bars(quiet=quiet) as bars:
+        return _defect_scores(inspector, dataset, bars, product)
 
 
 def _document(

@@ -55,15 +55,9 @@ def evaluate(
         if inspection.verdict is Verdict.FAULT or score is None:
             unjudged.append(Unjudged(source=source, label=sample.label, reason=inspection.fault or "no score"))
             continue
-        judged.append(
-            Judged(
-                source=source,
-                label=sample.label,
-                score=float(score),
-                verdict=inspection.verdict,
-                named=most_probable(inspection.probabilities),
-            )
-        )
+        named = most_probable(inspection.probabilities)
+        verdict = inspection.verdict
+        judged.append(Judged(source=source, label=sample.label, score=float(score), verdict=verdict, named=named))
         _count_pixels(tally, sample, inspection)
     if not (judged or unjudged):
         raise DatasetError(f"{dataset}: there are no pictures to evaluate. Add pictures to its test split.")

@@ -309,27 +309,24 @@ def surviving(
 ) -> tuple[Changes, tuple[str, ...]]:
     """Leave out the kinds of change that would erase a class, such as blur a crack or colour a stain.
 
-    Some pictures of each class are changed as strongly as the preset may, and judged by the nearest mean of the
-    classes' standardised embeddings. If more than a third of those of one class that were recognised before no longer
-    are, the change makes it look like another, and a network trained with it would learn to overlook it.
+    Some pictures of each class are all changed as strongly as the preset may. If more than a third of those of one
+    class that were recognised before no longer are, the change has taken away what tells it from the others, and a
+    network trained with it would learn to overlook that.
 
     Args:
         embeddings: (n, D) of the pictures to learn from.
     """
-    head, labels = classifier.head, lesson.labels[list(lesson.learn)]
-    of_class = [np.flatnonzero(labels == label) for label in range(len(lesson.names))]
-    plain = (embeddings - head.mean) / head.spread
-    means = torch.stack([plain[torch.from_numpy(members)].mean(dim=0) for members in of_class])
-    chosen = np.concatenate([members[:_CHECKED_PICTURES] for members in of_class])
+    labels = lesson.labels[list(lesson.learn)]
+    chosen = np.concatenate([np.flatnonzero(labels == c)[:_CHECKED_PICTURES] for c in range(len(lesson.names))])
     truth = labels[chosen]
-    known = torch.cdist(plain[torch.from_numpy(chosen)], means).argmin(dim=1).cpu().numpy() == truth
+    scaled = _scaled(classifier.head, embeddings[torch.from_numpy(chosen).to(embeddings.device)])
+    before = np.bincount(truth[recognised(scaled, truth)], minlength=len(lesson.names))
     off: list[str] = []
     kinds = [kind for kind in CHECKED if getattr(changes, kind)]
     for done, kind in enumerate(kinds):
-        kept = _kept(classifier, lesson, chosen, means, kind, changes, rng)
-        for label in range(len(lesson.names)):
-            before = known & (truth == label)
-            if before.any() and (before & ~kept).sum() > _MOST_LOST * before.sum():
+        for end in _at_ends(classifier, lesson, chosen, kind, changes, rng):
+            after = np.bincount(truth[recognised(end, truth)], minlength=len(lesson.names))
+            if (before - after > np.maximum(1, _MOST_LOST * before)).any():
                 off.append(kind)
                 break
         if progress:
@@ -339,27 +336,46 @@ def surviving(
     return changes, tuple(off)
 
 
-def _kept(
+def recognised(embeddings: Tensor, labels: Labels) -> NDArray[np.bool_]:
+    """Which pictures are nearest to the mean of the other pictures of their own class.
+
+    Args:
+        embeddings: (n, D), two of each class at least.
+        labels: (n,) from 0 up, each occurring.
+    """
+    members = [torch.from_numpy(np.flatnonzero(labels == label)).to(embeddings.device) for label in np.unique(labels)]
+    means = torch.stack([embeddings[each].mean(dim=0) for each in members])
+    distances = torch.cdist(embeddings, means)
+    own = torch.from_numpy(labels).to(embeddings.device)
+    sizes = torch.tensor([len(each) for each in members], device=embeddings.device)[own]
+    # without the picture itself its class's mean is n / (n - 1) times as far from it
+    rows = torch.arange(len(own), device=own.device)
+    distances[rows, own] *= sizes / (sizes - 1)
+    found: NDArray[np.bool_] = (distances.argmin(dim=1) == own).cpu().numpy()
+    return found
+
+
+def _at_ends(
     classifier: Classifier,
     lesson: Lesson,
     chosen: NDArray[np.int64],
-    means: Tensor,
     kind: str,
     changes: Changes,
     rng: np.random.Generator,
-) -> NDArray[np.bool_]:
-    """Which of the chosen pictures are still nearest to their class at every end of one kind of change."""
-    head, labels = classifier.head, lesson.labels[list(lesson.learn)]
-    kept = np.ones(len(chosen), np.bool_)
+) -> list[Tensor]:
+    """(n, D) standardised embeddings of the chosen pictures at every end of one kind of change."""
+    device = next(classifier.parameters()).device
+    batches: list[list[Tensor]] = []
     for at in range(0, len(chosen), _BATCH):
-        places = chosen[at : at + _BATCH]
-        images = lesson.album.batch([lesson.learn[place] for place in places], means.device)
-        for end in strongest(images, kind, changes, rng):
-            with torch.inference_mode():
-                found = (embed(classifier.network(end)) - head.mean) / head.spread
-            nearest = torch.cdist(found, means).argmin(dim=1).cpu().numpy()
-            kept[at : at + _BATCH] &= nearest == labels[places]
-    return kept
+        images = lesson.album.batch([lesson.learn[place] for place in chosen[at : at + _BATCH]], device)
+        with torch.inference_mode():
+            ends = strongest(images, kind, changes, rng)
+            batches.append([_scaled(classifier.head, embed(classifier.network(end))) for end in ends])
+    return [torch.cat(parts) for parts in zip(*batches, strict=True)]
+
+
+def _scaled(head: Head, embeddings: Tensor) -> Tensor:
+    return (embeddings - head.mean) / head.spread
 
 
 def _embeddings(
