@@ -66,6 +66,7 @@ def test_inspect_gives_the_probabilities_and_the_name(model: Path, folder: Path,
     assert set(found[0]["probabilities"]) == {"good", "spot"}
     assert found[0]["defects"][0]["label"] == "spot"
     assert list((tmp_path / "o").iterdir())
+    assert "  spot " in run("inspect", model, folder / "spot" / "0.png").stdout
 
 
 def test_evaluate_gives_figures_of_each_class_and_draws_them(model: Path, folder: Path, tmp_path: Path) -> None:

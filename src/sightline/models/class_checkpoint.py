@@ -25,7 +25,8 @@ class Standing:
     """Where a training stands after an epoch of the second phase; 0: after the first phase."""
 
     epoch: int
-    seconds: float  # learnt so far
+    seconds: float  # learnt so far, ...
+    head_seconds: float  # ... and of these in the first phase
     imbalance: Imbalance
     off: tuple[str, ...]  # augmentations that were turned off
     best: tuple[float, float]  # macro F1 and minus the cross-entropy of the best epoch, on the pictures held out
@@ -63,6 +64,7 @@ class Checkpoint:
             return Standing(
                 epoch=int(said["epoch"]),
                 seconds=float(said["seconds"]),
+                head_seconds=float(said["head_seconds"]),
                 imbalance=said["imbalance"],
                 off=tuple(said["off"]),
                 best=(float(merit), float(entropy)),
@@ -83,7 +85,7 @@ class Checkpoint:
             for part in ("weights", "best_weights", "moments")
             for name, values in getattr(standing, part).items()
         }
-        plain = ("epoch", "seconds", "imbalance", "off", "best", "best_epoch")
+        plain = ("epoch", "seconds", "head_seconds", "imbalance", "off", "best", "best_epoch")
         said: Mapping[str, Any] = {"identity": self.identity, **{key: getattr(standing, key) for key in plain}}
         write_bytes(self.path, to_bytes(tensors, {_KEY: json.dumps(said)}))
 

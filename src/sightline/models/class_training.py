@@ -140,7 +140,8 @@ def _first_phase(classifier: Classifier, lesson: Lesson, config: LearningConfig,
     merit, chosen, weights = best
     return Standing(
         epoch=0,
-        seconds=time.monotonic() - started,
+        seconds=(seconds := time.monotonic() - started),
+        head_seconds=seconds,
         imbalance=chosen,
         off=off,
         best=merit,
@@ -239,9 +240,8 @@ class _Course:
         share = epoch / max(1, self.config.epochs)
         if self.config.minutes is None:
             return share
-        first = standing.seconds if standing.epoch == 0 else 0.0
-        left = max(1e-9, 60 * self.config.minutes - first)
-        return max(share, (seconds - first) / left)
+        left = max(1e-9, 60 * self.config.minutes - standing.head_seconds)
+        return max(share, (seconds - standing.head_seconds) / left)
 
     def run_epoch(self, standing: Standing, progress: Progress | None) -> None:
         """One pass; what is drawn depends on the seed and the epoch alone, so that it can go on after a break."""
