@@ -97,6 +97,7 @@ def measured(subject: Subject, dataset: Dataset, seed: int, options: argparse.Na
         "crack named": recall.get(CRACK),
         "crack caught": caught.value if caught else None,
         "good stopped": None if GOOD not in recall else _share(found.confusion[GOOD]),
+        "pixel AUROC": found.pixel.auroc if found.pixel else None,
         "epochs": _number(settings["epochs"]),
         "imbalance": str(settings["imbalance"]),
         "turned off": str(settings["turned_off"]),
@@ -150,6 +151,7 @@ def main() -> None:
         notes=[
             "macro F1 is by the most probable class. crack caught: not passed at the thresholds set on validation "
             "pictures for a recall of 0.99 (rendered parts only); good stopped: rejected or sent to a person.",
+            "pixel AUROC: of the maps, where there are masks; they are made for names, not for outlines.",
             "The fine-tuning ends after --minutes at the latest.",
         ],
     )
