@@ -80,7 +80,7 @@ class Bundle:
 
     manifest: Manifest
     # ONNX: `image` (H, W, C), with it `depth` (H, W), and `product` () where there is a bank for each, to float32
-    # `score` () and `map` (h, w)
+    # `score` () and `map` (h, w); where it names defects also to `probabilities` (K,) and `activations` (K, h, w)
     graph: bytes = field(repr=False)
     model_id: str  # 12 hex digits; changes with the graph and with the thresholds
     path: Path
@@ -368,6 +368,11 @@ def _check_ports(graph: onnx.GraphProto, manifest: Manifest) -> None:
     }
     if manifest.input.depth:
         expected["input"]["depth"] = (onnx.TensorProto.UINT16, 2)
+    if manifest.naming:
+        expected["output"] |= {
+            "probabilities": (onnx.TensorProto.FLOAT, 1),
+            "activations": (onnx.TensorProto.FLOAT, 3),
+        }
     for side, ports in (("input", graph.input), ("output", graph.output)):
         found = {port.name: _port(port) for port in ports}
         if found != expected[side] or len(ports) != len(found):

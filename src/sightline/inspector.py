@@ -18,11 +18,13 @@ import numpy as np
 
 from sightline.bundle import Bundle
 from sightline.bundle import load as load_bundle
+from sightline.datasets.dataset import GOOD
 from sightline.errors import BundleError, FrameError, OptionError
 from sightline.evaluation.thresholds import p_value
 from sightline.imaging.decode import decode, read_frame
 from sightline.imaging.depth import DepthMap, decode_depth, depth_beside, read_depth
 from sightline.models.detector import GraphDetector
+from sightline.naming import Named, name
 from sightline.products import Limits, limits_of
 from sightline.records import AnomalyMap, Box, Defect, FloatArray, Frame, Inspection, Pixels, Timings, Verdict
 
@@ -150,7 +152,7 @@ class Inspector:
 
     def _inspection(self, frame: Frame, anomaly: AnomalyMap, timings: Timings, limits: Limits) -> Inspection:
         thresholds = limits.thresholds
-        if not (np.isfinite(anomaly.score) and np.isfinite(anomaly.values).all()):
+        if not _is_finite(anomaly):
             reason = f"{frame.source or 'picture'}: the model's score is not a finite number. Check the model."
             return self._fault(frame.source, reason, limits, frame)
         # written so that doubt rejects: a score that reaches a threshold is never below it
@@ -158,20 +160,29 @@ class Inspector:
         if thresholds.review is not None and thresholds.review <= anomaly.score < thresholds.reject:
             verdict = Verdict.REVIEW
         marked = thresholds.reject if thresholds.review is None else thresholds.review
+        named, shares = None, None
+        if (naming := self.manifest.naming) is not None and anomaly.probabilities is not None:
+            named = name(naming, thresholds, anomaly.probabilities, anomaly.score)
+            verdict, marked = named.verdict, _half_of_peak(named, anomaly.score)
+            shares = dict(zip(naming.names, map(float, anomaly.probabilities), strict=True))
         return Inspection(
             source=frame.source,
             verdict=verdict,
             score=anomaly.score,
             threshold=thresholds.reject,
             review_threshold=thresholds.review,
-            p_value=p_value(anomaly.score, limits.good_scores),
+            p_value=p_value(anomaly.score, limits.good_scores) if named is None or limits.good_scores.size else None,
             model_id=self.model_id,
             width=frame.width,
             height=frame.height,
-            defects=find_defects(anomaly.values, marked, frame.height, frame.width),
+            defects=tuple(
+                defect if named is None else replace(defect, label=named.label, confidence=named.confidence)
+                for defect in find_defects(anomaly.values, marked, frame.height, frame.width)
+            ),
             map=anomaly.values,
             timings=timings,
             product=limits.product,
+            probabilities=shares,
         )
 
     def _fault(self, source: str, reason: str, limits: Limits, frame: Frame | None = None) -> Inspection:
@@ -235,6 +246,16 @@ def _defect(stats: np.ndarray, peak: float, down: Fraction, across: Fraction) ->
     right, bottom = math.ceil((x + width) * across), math.ceil((y + height) * down)
     box = Box(x=left, y=top, width=right - left, height=bottom - top)
     return Defect(box=box, area_px=max(1, round(area * down * across)), peak=peak)
+
+
+def _is_finite(anomaly: AnomalyMap) -> bool:
+    parts = [np.float32(anomaly.score), anomaly.values, anomaly.probabilities]
+    return all(np.isfinite(part).all() for part in parts if part is not None)
+
+
+def _half_of_peak(named: Named, score: float) -> float:
+    """Where a classifier's map, whose peak is the score, shows the defect named; nothing of a good picture."""
+    return math.inf if named.label == GOOD else score / 2
 
 
 def _take(source: Iterator[Picture], count: int) -> list[Picture]:

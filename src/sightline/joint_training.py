@@ -31,6 +31,7 @@ from sightline.products import no_common_calibration, rejected, strictest
 from sightline.training import (
     BY_GRADIENT,
     FEW_IMAGES,
+    SUPERVISED,
     Learned,
     Look,
     TrainConfig,
@@ -91,7 +92,7 @@ def _check(datasets: Mapping[str, Dataset], banks: Banks, config: TrainConfig) -
             "padim has one Gaussian at each position, which cannot stand for several products; "
             "use separate banks, or patchcore."
         )
-    if config.method in BY_GRADIENT:
+    if config.method in (*BY_GRADIENT, *SUPERVISED):
         raise OptionError(f"{config.method} learns one product; use patchcore or padim, or train a model for each.")
     if config.depth:
         raise OptionError("several products learn from pictures alone; leave --depth out, or train a model for each.")

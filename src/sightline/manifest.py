@@ -17,14 +17,18 @@ from typing import Any, NoReturn, TypeVar, get_args, get_origin, get_type_hints
 
 from sightline.errors import BundleError
 
-FORMAT_VERSION = 2  # of new files; older ones are read as well
+FORMAT_VERSION = 3  # of new files; older ones are read as well
 MOST_PRODUCTS = 100
 MAX_SIDE_PX = 65_536  # of a working size or a tile
 AGAIN = "copy it again from where it was made, or train again"  # the cure for what is damaged or altered
 
 JsonScalar = str | int | float | bool | None
 # key -> the version that brought it, and what files without it mean
-_ADDED: dict[str, tuple[int, JsonScalar | tuple[()]]] = {"input.depth": (2, False), "products": (2, ())}
+_ADDED: dict[str, tuple[int, JsonScalar | tuple[()]]] = {
+    "input.depth": (2, False),
+    "products": (2, ()),
+    "naming": (3, None),
+}
 Record = TypeVar("Record")
 
 _KIND_NAMES = {str: "text", int: "a whole number", float: "a number", bool: "true or false", NoneType: "null"}
@@ -121,6 +125,44 @@ class Product:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ClassRule:
+    """One class that the model can name, "good" among them."""
+
+    name: str
+    images: int  # of it that were learnt from
+    threshold: float | None = None  # a probability that reaches it is not passed; None: the score alone decides
+    min_recall: float | None = None  # what the threshold was set for
+    caught: int = 0  # by the threshold, of ...
+    examples: int = 0  # ... the pictures of the class that it was set with; the exact interval follows from both
+    promise: str = ""  # in words
+
+    def __post_init__(self) -> None:
+        for key, share in (("threshold", self.threshold), ("min_recall", self.min_recall)):
+            if share is not None and not 0 <= share <= 1:
+                _refuse(f"naming.classes.{key}", f"is {share}; it must be from 0 to 1")
+        if not 0 <= self.caught <= self.examples or self.images < 0:
+            _refuse("naming.classes", f"has impossible counts for {quoted(self.name)}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Naming:
+    """How a model that names defects is read; its classes are in the order of the graph's `probabilities`."""
+
+    classes: tuple[ClassRule, ...]
+    review_confidence: float | None  # a name that is less probable is a REVIEW; None: no such rule
+
+    def __post_init__(self) -> None:
+        if len(self.classes) < 2:
+            _refuse("naming.classes", "must have two classes at least")
+        if self.review_confidence is not None and not 0 <= self.review_confidence <= 1:
+            _refuse("naming.review_confidence", f"is {self.review_confidence}; it must be from 0 to 1")
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return tuple(rule.name for rule in self.classes)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Manifest:
     """Everything about a model but its graph.
 
@@ -140,14 +182,15 @@ class Manifest:
     calibration: Calibration
     provenance: Provenance
     products: tuple[Product, ...] = ()  # none, or two and more, in the order of the graph's `product` input
+    naming: Naming | None = None  # None: the model tells good from bad, and gives no names
 
     def __post_init__(self) -> None:
         if not 1 <= self.format_version <= FORMAT_VERSION:
             _refuse("format_version", f"is {self.format_version}; this Sightline writes {FORMAT_VERSION}")
-        if self.input.depth and self.format_version < 2:
-            _refuse("input.depth", "is not known to format 1")
-        if self.products and self.format_version < 2:
-            _refuse("products", "is not known to format 1")
+        present = {"input.depth": self.input.depth, "products": self.products, "naming": self.naming}
+        for key, value in present.items():
+            if value and self.format_version < _ADDED[key][0]:
+                _refuse(key, f"is not known to format {self.format_version}")
         if not _METHOD.fullmatch(self.method):
             _refuse("method", f"is {quoted(self.method)}; it must be one lower-case word")
         _require_sha256("graph_sha256", self.graph_sha256)
@@ -158,6 +201,8 @@ class Manifest:
             _refuse("labels", "has an empty or a repeated label")
         if self.products:
             self._check_products()
+        if self.naming is not None and (self.naming.names != self.labels or self.products):
+            _refuse("naming.classes", "must be the labels in their order, and there must be no products")
 
     def _check_products(self) -> None:
         names = {product.name for product in self.products}

@@ -74,6 +74,7 @@ class AnomalyMap:
 
     score: float  # raw, higher is more anomalous, the maximum of `values`; NaN or infinite if the model failed
     values: FloatArray  # (h, w) float32 over the whole frame, row 0 at the top, at the model's own resolution
+    probabilities: FloatArray | None = None  # (K,) of the model's classes, in their order; None: it names nothing
 
 
 class Detector(Protocol):
@@ -131,6 +132,7 @@ class Inspection:
     timings: Timings | None = None
     fault: str | None = None  # why it could not be judged; None unless the verdict is FAULT
     product: str | None = None  # that it was judged as; None where the model has no bank per product
+    probabilities: dict[str, float] | None = None  # class -> how probable, of a model that names; None: it does not
 
     def __post_init__(self) -> None:
         scored = self.score is not None and math.isfinite(self.score)

@@ -30,13 +30,14 @@ from sightline.models.patchcore import fit as fit_patchcore
 from sightline.models.window import Window
 from sightline.records import FloatArray
 
-METHODS: tuple[Method, ...] = get_args(Method)
+SUPERVISED: tuple[Method, ...] = ("classifier",)  # these learn names from labels: sightline.supervised
+METHODS: tuple[Method, ...] = tuple(method for method in get_args(Method) if method not in SUPERVISED)
 BY_GRADIENT = ("efficientad", "fastflow", "stfpm")  # these need torch
 FEW_IMAGES = 50
 LEAST_MEMORY_MIB = 768  # the projection alone takes some 680 at its peak, before any patch is held
 _RUNTIME_MIB = 512  # of the process: interpreter, runtime, one picture and its feature maps, the model being written
 _DIMENSIONS = 64  # a graph then takes 0.36 of resnet18 (benchmarks/latency.py)
-_BIT_DEPTHS = (10, 12, 14, 16)  # of cameras; a dark scene uses fewer values than its camera has
+BIT_DEPTHS = (10, 12, 14, 16)  # of cameras; a dark scene uses fewer values than its camera has
 CELL_PX = 8  # side of what one feature vector stands for; a defect as large is well seen
 _SHORT_PX = 256  # short side of the automatic working size, unless the smallest defect asks for another
 _MOST_PIXELS = 2**20  # of the automatic working size
@@ -68,7 +69,7 @@ class TrainConfig:
     def __post_init__(self) -> None:
         if self.depth and self.method != "patchcore":
             raise OptionError(f"{self.method} has no use for depth maps; take patchcore, or leave the depth out.")
-        if self.method not in METHODS:
+        if self.method not in (*METHODS, *SUPERVISED):
             raise OptionError(f"method {self.method!r} is not known; use one of {', '.join(METHODS)}.")
         between_0_and_1(self.max_overkill, "the overkill rate")  # here, as it is used only at the end
         if self.steps is not None and self.steps < 1:
@@ -160,8 +161,10 @@ def written(learned: Learned, output: Path) -> Trained:
 
 def learn(dataset: Dataset, config: TrainConfig, progress: Progress | None = None) -> Learned:
     """Learn from the data set's good training pictures; raises as `train`, but writes nothing."""
+    if config.method in SUPERVISED:
+        raise OptionError(f"{config.method} learns the names of defects, not what is good; use `train_classifier`.")
     if config.method in BY_GRADIENT:
-        _require_torch(config.method)
+        require_torch(config.method)
     backbone = load_backbone(config.backbone)
     look = look_at(dataset, config, progress)
     height, width = config.size or working_size(
@@ -289,7 +292,7 @@ def look_at(dataset: Dataset, config: TrainConfig, progress: Progress | None) ->
         *_about_depth(readable, config),
         *(f"left out: {reason}" for reason in unreadable),
     ]
-    depth = 8 if 8 in depths else config.bit_depth or next(bits for bits in _BIT_DEPTHS if highest < 1 << bits)
+    depth = 8 if 8 in depths else config.bit_depth or next(bits for bits in BIT_DEPTHS if highest < 1 << bits)
     if highest >= 1 << depth:
         raise OptionError(
             f"{dataset.root}: pictures have values up to {highest}, which {depth} bits cannot hold; "
@@ -367,7 +370,7 @@ def _fit_by_gradient(
     return fit(frames, backbone, features, settings, progress)
 
 
-def _require_torch(method: str) -> None:
+def require_torch(method: str) -> None:
     if any(find_spec(name) is None for name in ("torch", "onnxscript")):
         raise OptionError(f"method {method} needs torch. Install it with pip install 'sightline[train]'.")
 

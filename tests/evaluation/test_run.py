@@ -197,10 +197,11 @@ def test_the_json_document_has_stable_keys_and_plain_values(mask: Path) -> None:
     assert document == to_json(result)
     assert list(document) == [
         *("schema", "model_id", "method", "dataset", "threshold", "review_threshold", "judged", "unjudged"),
-        *("image", "pixel", "escape", "overkill", "review", "recall_by_type", "confusion"),
+        *("image", "pixel", "escape", "overkill", "review", "recall_by_type", "confusion", "naming"),
     ]
     assert document["schema"] == "sightline.evaluation/1"
-    assert document["judged"][0] == {"source": "g1.png", "label": "good", "score": 1.0, "verdict": "PASS"}
+    first = {"source": "g1.png", "label": "good", "score": 1.0, "verdict": "PASS", "named": None}
+    assert document["judged"][0] == first
     assert type(to_json(result)["judged"][0]["verdict"]) is str
     assert list(document["escape"]) == ["count", "total", "value", "low", "high"]
     assert list(document["image"]) == [

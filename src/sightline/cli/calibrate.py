@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from sightline.bundle import load, save
+from sightline.cli.naming import class_documents, class_lines, probabilities_of, with_recalls
 from sightline.cli.options import (
     COST,
     PLACE,
@@ -21,10 +22,12 @@ from sightline.cli.options import (
 from sightline.cli.products import product_option
 from sightline.cli.progress import Bars
 from sightline.datasets.dataset import Dataset
+from sightline.datasets.labelled import open_classes
 from sightline.datasets.opening import open_dataset
 from sightline.errors import DatasetError, FrameError
 from sightline.evaluation.metrics import Scores
 from sightline.evaluation.thresholds import (
+    ALL,
     Threshold,
     for_cost,
     for_overkill,
@@ -161,13 +164,11 @@ def calibrate_command(
     refuse_unwritable(target)
     bundle = load(model)
     limits = limits_of(bundle, product)
-    defects: DefectScores = {}
-    if data is not None and wish.needs_defects:
-        with Bars(quiet=quiet) as bars:
-            inspector = Inspector(bundle, max_megapixels=max_megapixels)
-            defects = _defect_scores(inspector, open_dataset(data), bars, product)
-    elif data is not None:
-        click.echo("sightline: note: this rule needs the model alone; DATA is not looked at", err=True)
+    inspector = Inspector(bundle, max_megapixels=max_megapixels)
+    if bundle.manifest.naming is not None and data is not None and set(wish.min_recall) - {ALL}:
+        _calibrate_classes(inspector, data, target, wish, quiet=quiet, as_json=as_json)
+        return
+    defects = _examples(inspector, data, wish, product, quiet=quiet)
     before, good = limits.thresholds, limits.good_scores
     reject = _reject(wish, good, defects)
     review = _review(wish, reject.value if reject else before.reject, good, defects)
@@ -178,6 +179,43 @@ def calibrate_command(
         click.echo(json.dumps(_document(target, manifest, after, reject, review), indent=2))
     else:
         click.echo("\n".join(_lines(target, before, after, [limit for limit in (reject, review) if limit])))
+
+
+def _calibrate_classes(
+    inspector: Inspector, data: Path, target: Path, wish: _Wish, *, quiet: bool, as_json: bool
+) -> None:
+    """Set thresholds of classes, for a model that names them, write it, and say so."""
+    if ALL in wish.min_recall or wish.max_review is not None or wish.review_recall:
+        raise click.UsageError("give the recalls of classes alone; run calibrate again for the other limits.")
+    dataset = open_classes(data)
+    with Bars(quiet=quiet) as bars:
+        named = probabilities_of(inspector, dataset.validation or dataset.samples, bars)
+    naming, warnings = with_recalls(inspector.manifest, named, wish.min_recall, guaranteed=wish.guaranteed)
+    manifest = replace(inspector.manifest, naming=naming)
+    save(target, inspector.bundle.graph, manifest, inspector.bundle.window)
+    lines = [f"{target}: thresholds of {', '.join(wish.min_recall)} set", *(f"  {x}" for x in class_lines(manifest))]
+    lines += [f"warning: {warning}" for warning in warnings]
+    document = {
+        "model": str(target),
+        "model_id": model_id(manifest),
+        "classes": class_documents(manifest),
+        "warnings": list(warnings),
+    }
+    click.echo(json.dumps(document, indent=2) if as_json else "\n".join(lines))
+
+
+def _examples(
+    inspector: Inspector, data: Path | None, wish: _Wish, product: str | None, *, quiet: bool
+) -> DefectScores:
+    """The scores of the defects that the rule needs; none where it needs none."""
+    if data is None:
+        return {}
+    if not wish.needs_defects:
+        click.echo("sightline: note: this rule needs the model alone; DATA is not looked at", err=True)
+        return {}
+    dataset = open_classes(data) if inspector.manifest.naming else open_dataset(data)
+    with Bars(quiet=quiet) as bars:
+        return _defect_scores(inspector, dataset, bars, product)
 
 
 def _document(

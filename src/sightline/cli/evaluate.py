@@ -19,13 +19,14 @@ from sightline.cli.options import (
 from sightline.cli.products import product_option
 from sightline.cli.progress import Bars
 from sightline.datasets.dataset import Dataset, Sample
+from sightline.datasets.labelled import open_classes
 from sightline.datasets.masks import read_mask
 from sightline.datasets.opening import open_dataset
 from sightline.datasets.synthetic import refuse_synthetic
 from sightline.errors import FrameError
 from sightline.evaluation.document import to_json
 from sightline.evaluation.report import write_report
-from sightline.evaluation.results import Evaluation, Exhibit, Judged, Rate
+from sightline.evaluation.results import ClassFigures, Evaluation, Exhibit, Judged, Rate
 from sightline.evaluation.run import evaluate, worst
 from sightline.files import refuse_unwritable
 from sightline.imaging.decode import read_frame
@@ -90,7 +91,7 @@ def evaluate_command(
         refuse_unwritable(report)
     inspector = load(model, max_megapixels=max_megapixels)
     thresholds = inspector.limits(product).thresholds
-    dataset = open_dataset(data)
+    dataset = open_classes(data) if inspector.manifest.naming else open_dataset(data)
     with Bars(quiet=quiet) as bars:
         found = evaluate_model(inspector, dataset, bars, product)
     if report is not None:
@@ -180,6 +181,10 @@ def summary(found: Evaluation) -> list[str]:
     }
     if pixel is not None:
         rows["over pixels"] = f"AUROC {_figure(pixel.auroc)}, AUPRO {_figure(pixel.aupro)}"
+    if found.naming is not None:
+        rows["macro F1"] = f"{found.naming.macro_f1:.4f} over {len(found.naming.classes)} classes, most probable name"
+        for one in found.naming.classes:
+            rows[f"  {one.name}"] = _class_figures(one)
     judged = f"{found.dataset}: {len(found.judged)} pictures judged by {found.method} model {found.model_id}"
     lines = [judged, *indented(outcome(found) | rows)]
     if found.unjudged:
@@ -204,6 +209,17 @@ def indented(rows: dict[str, str], by: int = 2) -> list[str]:
     """Rows of name and text, in two columns."""
     width = max(map(len, rows))
     return [f"{'':{by}}{name:{width}}  {text}" for name, text in rows.items()]
+
+
+def _class_figures(one: ClassFigures) -> str:
+    shares = {"precision": one.precision, "recall": one.recall, "F1": one.f1}
+    shown = []
+    for name, share in shares.items():
+        if share.value is None or share.low is None or share.high is None:
+            shown.append(f"{name} not measured")
+        else:
+            shown.append(f"{name} {share.value:.3f} ({share.low:.3f} to {share.high:.3f})")
+    return f"{', '.join(shown)}; {one.pictures} pictures"
 
 
 def _pairs(

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from sightline.bundle import load
+from sightline.cli.naming import class_lines
 from sightline.cli.options import json_option, model_argument
 from sightline.cli.products import product_lines
 
@@ -22,6 +23,8 @@ def info_command(model: Path, as_json: bool) -> None:
         document = {"model_id": loaded.model_id, **asdict(manifest)}
         if not manifest.products:
             del document["products"]  # as in the file
+        if manifest.naming is None:
+            del document["naming"]
         click.echo(json.dumps(document, indent=2))
         return
     height, width = manifest.working_size
@@ -30,7 +33,8 @@ def info_command(model: Path, as_json: bool) -> None:
         "model": f"{loaded.model_id} ({manifest.method}), Sightline {manifest.sightline_version}",
         "takes": f"{manifest.input.dtype}, {manifest.input.bit_depth} bits; looks at {width} x {height} px"
         + (f" in tiles of {manifest.tile}" if manifest.tile else ""),
-        "made from": f"{made.images} good pictures of {made.dataset}, seed {made.seed}, backbone {made.backbone}",
+        "made from": f"{made.images} {'labelled' if manifest.naming else 'good'} pictures of {made.dataset}, "
+        f"seed {made.seed}, backbone {made.backbone}",
         "settings": ", ".join(f"{key} {value}" for key, value in sorted(made.config.items())),
         "calibrated": manifest.calibration.source,
         "rule": limits.rule,
@@ -40,3 +44,5 @@ def info_command(model: Path, as_json: bool) -> None:
     click.echo("\n".join(f"{name:10}  {text}" for name, text in rows.items()))
     for line in product_lines(manifest):
         click.echo(f"{'product':10}  {line}")
+    for line in class_lines(manifest):
+        click.echo(f"{'class':10}  {line}")

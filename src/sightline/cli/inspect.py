@@ -63,6 +63,7 @@ def inspect_command(
 
     The verdict (PASS, REVIEW, REJECT, or FAULT if it could not be judged), the raw score / the threshold that it is
     compared with, p, the share of good parts that look at least as unusual, and how many regions reach the threshold.
+    A model that names defects adds the name and its probability.
 
     A picture that cannot be judged does not stop the others; the exit status is then 1.
     """
@@ -97,8 +98,9 @@ def asdict_without_map(inspection: Inspection) -> dict[str, Any]:
     """An inspection as JSON types; the map is left out for its size, the product where there is none."""
     document = asdict(replace(inspection, map=None))  # first, as it would be copied
     del document["map"]
-    if document["product"] is None:
-        del document["product"]
+    for key in ("product", "probabilities"):
+        if document[key] is None:
+            del document[key]
     return document | {"verdict": inspection.verdict.value, "defects": list(document["defects"])}
 
 
@@ -124,7 +126,14 @@ def _line(inspection: Inspection) -> str:
     p_value = f"  p {inspection.p_value:<6.2g}" if inspection.p_value is not None else ""
     places = _decimals(inspection.threshold)
     limit = f"{inspection.score:8.{places}f} / {inspection.threshold:.{places}f}"
-    return f"{inspection.verdict:6}  {limit}{p_value}  {inspection.source}{regions}"
+    return f"{inspection.verdict:6}  {limit}{p_value}  {inspection.source}{regions}{_named(inspection)}"
+
+
+def _named(inspection: Inspection) -> str:
+    if inspection.probabilities is None or not inspection.defects:
+        return ""
+    leading = inspection.defects[0]  # all have the one name
+    return f"  {leading.label} {leading.confidence:.2f}"
 
 
 def _decimals(threshold: float) -> int:

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 from click.core import ParameterSource
 
+from sightline.cli.naming import check_method, class_documents, class_lines, classifier_config, naming_options
 from sightline.cli.options import (
     PLACE,
     SHARE,
@@ -18,6 +19,7 @@ from sightline.cli.options import (
 )
 from sightline.cli.products import product_documents, product_lines
 from sightline.cli.progress import Bars
+from sightline.datasets.labelled import open_classes
 from sightline.datasets.opening import open_dataset
 from sightline.datasets.products import open_products
 from sightline.extending import ExtendConfig
@@ -26,7 +28,8 @@ from sightline.joint_training import BANKS, Banks, train_products
 from sightline.models.detector import Method
 from sightline.models.features import Progress
 from sightline.models.folds import FEWEST_FRAMES
-from sightline.training import LEAST_MEMORY_MIB, METHODS, TrainConfig, Trained, train
+from sightline.supervised import train_classifier
+from sightline.training import LEAST_MEMORY_MIB, METHODS, SUPERVISED, TrainConfig, Trained, train
 
 
 @click.command("train")
@@ -34,12 +37,13 @@ from sightline.training import LEAST_MEMORY_MIB, METHODS, TrainConfig, Trained, 
 @click.option("-o", "--output", type=PLACE, required=True, help="Model file to write (.sight).")
 @click.option(
     "--method",
-    type=click.Choice(METHODS),
+    type=click.Choice((*METHODS, *SUPERVISED)),
     default="patchcore",
     show_default=True,
     help=(
         "patchcore: any part. padim: parts that always lie the same way. efficientad, fastflow, stfpm: networks "
-        "trained by gradient, for 100 pictures and more; they need the extra [train]."
+        "trained by gradient, for 100 pictures and more; they need the extra [train]. classifier: names defects, from "
+        "labelled pictures of each; needs [train] too."
     ),
 )
 @click.option(
@@ -116,6 +120,7 @@ from sightline.training import LEAST_MEMORY_MIB, METHODS, TrainConfig, Trained, 
     type=click.Choice(BANKS),
     help="Learn several products: separate, a bank and a threshold for each; unified, one for all.",
 )
+@naming_options
 @seed_option("Of everything that is drawn at random.")
 @click.option(
     "--extend",
@@ -163,6 +168,9 @@ def train_command(
     hold out a fifth of them to calibrate. No defects are needed. The threshold is set so that at most --max-overkill
     of good parts are rejected. The same pictures, options and seed give the same file.
 
+    With --method classifier DATA has one folder per class, or labels, and --max-overkill is not used: calibrated
+    probabilities decide, and --min-recall crack=0.99 sets a class's own threshold.
+
     With --products there are several DATA, one per product, each PATH or NAME=PATH; or one folder whose subfolders they
     are. A model with separate banks is told at run time which product it sees.
 
@@ -172,6 +180,7 @@ def train_command(
     \b
       sightline train tile=pictures/tile cap=pictures/cap -o line.sight --products separate
     """
+    check_method(method)
     _check_together(data, banks, depth, extend, window, smallest_defect)
     config = TrainConfig(
         method=method,
@@ -206,6 +215,8 @@ def _learn(
     window: int | None,
     progress: Progress,
 ) -> Trained:
+    if config.method in SUPERVISED:
+        return train_classifier(open_classes(data[0]), output, classifier_config(config), progress)
     if banks is not None:
         return train_products(open_products([str(place) for place in data]), output, banks, config, progress)
     if extend is not None:
@@ -273,6 +284,7 @@ def _document(trained: Trained, seconds: float) -> dict[str, object]:
         "seconds": round(seconds, 2),
         "unusual": [{"image": str(item.path), "score": item.score} for item in trained.unusual],
         "warnings": list(trained.warnings),
+        **({"classes": class_documents(manifest)} if manifest.naming else {}),
         **{key: made[key] for key in ("extended_from", "added", "forgotten") if key in made},
     }
     return document | ({"products": product_documents(manifest)} if manifest.products else {})
@@ -284,8 +296,8 @@ def _lines(trained: Trained, seconds: float) -> list[str]:
     made = manifest.provenance.config
     extended = "extended_from" in made
     lines = [
-        f"{trained.bundle.path}: model {trained.bundle.model_id} ({manifest.method}) from {trained.images} good "
-        f"pictures in {seconds:.1f} s",
+        f"{trained.bundle.path}: model {trained.bundle.model_id} ({manifest.method}) from {trained.images} "
+        f"{'labelled' if manifest.naming else 'good'} pictures in {seconds:.1f} s",
         f"  looks at   {width} x {height} px"
         + (f" in tiles of {manifest.tile}" if manifest.tile else "")
         + (", picture and depth map" if manifest.input.depth else ""),
@@ -294,6 +306,7 @@ def _lines(trained: Trained, seconds: float) -> list[str]:
         f"  promise    {thresholds.promise}",
     ]
     lines += [f"  product    {line}" for line in product_lines(manifest)]
+    lines += [f"  class      {line}" for line in class_lines(manifest)]
     if extended:
         lines.append(
             f"  extended   model {made['extended_from']}: {made['added']} added, {made['forgotten']} forgotten"

@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from sightline.datasets import visa
+from sightline.datasets import folder, visa
 from sightline.datasets.annotations import LabelledSet
-from sightline.datasets.dataset import Dataset
+from sightline.datasets.dataset import Dataset, Sample, label_named
 from sightline.datasets.formats.plain import labelled
 from sightline.datasets.formats.table import FORMATS
 from sightline.datasets.opening import open_dataset
@@ -39,6 +39,31 @@ def open_labelled(path: Path, format_name: str | None = None) -> LabelledSet:
     dataset = open_dataset(path)
     _refuse_unknown(dataset)
     return labelled(dataset)
+
+
+def open_classes(path: Path) -> Dataset:
+    """Read the data set at `path` for what learns a name for each picture; one that nobody has labelled is left out.
+
+    Where a picture has annotations and no label of its own, the most frequent of them names it. Class folders are
+    classes although none of them is called good.
+
+    Raises:
+        DatasetError: as `open_labelled`, or no picture has a label.
+    """
+    name = guessed(path)
+    if name == "classes":
+        return folder.read_classes(path)
+    if name in (None, "mvtec", "csv"):  # with the masks as files, which pixels are judged by
+        return open_dataset(path)
+    found = open_labelled(path, name)
+    samples = tuple(
+        Sample(path=picture.path, label=label_named(picture.label), split=picture.split)
+        for picture in found.pictures
+        if picture.label is not None
+    )
+    if not samples:
+        raise DatasetError(f"{path}: no picture has a label; label some first.")
+    return Dataset(name=found.name, root=found.root, samples=samples, layout=found.format)
 
 
 def _refuse_unknown(dataset: Dataset) -> None:

@@ -18,4 +18,6 @@ def to_json(evaluation: Evaluation) -> dict[str, Any]:
         document[key] = list(document[key])
     for picture in document["judged"]:
         picture["verdict"] = picture["verdict"].value
+    if evaluation.naming is not None:
+        document["naming"]["classes"] = list(document["naming"]["classes"])
     return {"schema": SCHEMA, **document}

@@ -114,6 +114,30 @@ def confusion_matrix(confusion: Mapping[str, Mapping[str, int]]) -> str:
     return axes.finished(svg)
 
 
+def class_confusion(confusion: Mapping[str, Mapping[str, int]]) -> str:
+    """What pictures of each true class were named; the tint grows with the share of the row."""
+    labels = list(confusion)[:_MAX_ROWS]
+    svg = axes.sheet("Confusion of classes", "Pictures by true class and named class.", 60 + 26 * max(1, len(labels)))
+    if not labels:
+        return axes.nothing(svg, "there are no pictures")
+    wide = (RIGHT - _NAMES) / len(labels)
+    for column, label in enumerate(labels):  # the columns' names would not fit side by side: numbers stand for them
+        axes.text(svg, _NAMES + wide * (column + 0.5), 20, str(column + 1), "name", "middle").set("aria-label", label)
+    for row, label in enumerate(labels):
+        total, top = sum(confusion[label].values()), 32 + 26 * row
+        axes.text(svg, _NAMES - 10, top + 17, f"{row + 1} {axes.shortened(label, 17)}", "name", "end")
+        for column, named in enumerate(labels):
+            count = confusion[label].get(named, 0)
+            at = (_NAMES + wide * column + 1, _NAMES + wide * (column + 1) - 1)
+            axes.bar(svg, at, (top, top + 24), "cell")
+            told = f"{label}: {count} of {total} named {named}"
+            kind = "good right" if named == label else "defect wrong"
+            tinted = axes.bar(svg, at, (top, top + 24), f"share {kind}", told)
+            tinted.set("fill-opacity", f"{0.7 * math.sqrt(count / max(1, total)):.3f}")
+            axes.text(svg, sum(at) / 2, top + 17, str(count), "count" if count else "count none", "middle")
+    return axes.finished(svg)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Rise:
     """Where the axis between both kinds lies, and how tall a count is."""

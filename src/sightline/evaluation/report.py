@@ -14,7 +14,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from sightline.evaluation.axes import clean
 from sightline.evaluation.curves import Costs, cost_per_part, precision_recall, roc
-from sightline.evaluation.plots import confusion_matrix, recall_by_type, score_histogram
+from sightline.evaluation.plots import class_confusion, confusion_matrix, recall_by_type, score_histogram
 from sightline.evaluation.results import Evaluation, Exhibit, Rate
 from sightline.files import write_bytes
 from sightline.imaging.banner import figure, scale_bar
@@ -94,6 +94,7 @@ def write_report(
         plots=_plots(evaluation, costs),
         costs=costs,
         rates=_rows(evaluation),
+        naming=_class_rows(evaluation),
         escapes=[_picture(exhibit, evaluation) for exhibit in exhibits_escapes[:MAX_EXHIBITS]],
         overkills=[_picture(exhibit, evaluation) for exhibit in exhibits_overkills[:MAX_EXHIBITS]],
         scale=_uri(scale_bar(480, heat_scale(evaluation.threshold, evaluation.review_threshold))),
@@ -187,6 +188,7 @@ def _plots(evaluation: Evaluation, costs: Costs) -> dict[str, str]:
         "cost": cost_per_part(evaluation, costs),
         "recall": recall_by_type(evaluation.recall_by_type),
         "confusion": confusion_matrix(evaluation.confusion),
+        "classes": class_confusion(evaluation.naming.confusion if evaluation.naming else {}),
     }
 
 
@@ -198,6 +200,20 @@ def _rows(evaluation: Evaluation) -> list[tuple[str, Rate, str, str]]:
             rows.append((label, rate, _NOTHING, _NOTHING))
         else:
             rows.append((label, rate, percent(rate.value), _span(rate.low, rate.high)))
+    return rows
+
+
+def _class_rows(evaluation: Evaluation) -> list[tuple[str, int, list[str]]]:
+    """Class, its pictures, and its precision, recall and F1, each with its interval."""
+    rows = []
+    for one in evaluation.naming.classes if evaluation.naming else ():
+        cells: list[str] = []
+        for found in (one.precision, one.recall, one.f1):
+            if found.value is None or found.low is None or found.high is None:
+                cells += [_NOTHING, _NOTHING]
+            else:
+                cells += [percent(found.value), _span(found.low, found.high)]
+        rows.append((one.name, one.pictures, cells))
     return rows
 
 

@@ -25,6 +25,7 @@ class Judged:
     label: str  # GOOD or the defect type
     score: float
     verdict: Verdict
+    named: str | None = None  # the most probable class; None: the model names nothing
 
     @property
     def is_defect(self) -> bool:
@@ -62,6 +63,26 @@ class PixelMetrics:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ClassFigures:
+    """How well one class is named."""
+
+    name: str
+    pictures: int  # of it that were judged
+    precision: Rate  # of those named so, the share that are
+    recall: Rate  # of those that are, the share named so
+    f1: Rate  # its counts are those of Jaccard's index, from which its interval comes; see `classes.figures`
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Naming:
+    """How well the classes are told apart by the most probable one; the verdicts' limits have no part in it."""
+
+    classes: tuple[ClassFigures, ...]  # good first, then by name
+    macro_f1: float  # mean over the classes that occur among the pictures or the names
+    confusion: dict[str, dict[str, int]]  # truth -> name -> count, both in the same order
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Evaluation:
     """A model's figures on one data set at the model's own threshold."""
 
@@ -79,6 +100,7 @@ class Evaluation:
     review: Rate  # pictures sent to a person among all judged
     recall_by_type: dict[str, Rate]  # defect type -> share not passed
     confusion: dict[str, dict[str, int]]  # truth label -> verdict -> count, FAULT included
+    naming: Naming | None = None  # None: the model names nothing
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

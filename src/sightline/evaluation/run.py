@@ -9,6 +9,7 @@ import numpy as np
 from sightline.datasets.dataset import GOOD, Sample
 from sightline.datasets.masks import read_mask
 from sightline.errors import DatasetError
+from sightline.evaluation.classes import most_probable, naming
 from sightline.evaluation.intervals import rate
 from sightline.evaluation.metrics import image_metrics
 from sightline.evaluation.pixels import PixelTally
@@ -54,7 +55,9 @@ def evaluate(
         if inspection.verdict is Verdict.FAULT or score is None:
             unjudged.append(Unjudged(source=source, label=sample.label, reason=inspection.fault or "no score"))
             continue
-        judged.append(Judged(source=source, label=sample.label, score=float(score), verdict=inspection.verdict))
+        named = most_probable(inspection.probabilities)
+        verdict = inspection.verdict
+        judged.append(Judged(source=source, label=sample.label, score=float(score), verdict=verdict, named=named))
         _count_pixels(tally, sample, inspection)
     if not (judged or unjudged):
         raise DatasetError(f"{dataset}: there are no pictures to evaluate. Add pictures to its test split.")
@@ -78,6 +81,7 @@ def evaluate(
         review=_share(judged, Verdict.REVIEW),
         recall_by_type={label: _share(items, Verdict.REJECT, Verdict.REVIEW) for label, items in by_type.items()},
         confusion=_confusion(judged, unjudged),
+        naming=naming((item.label, item.named) for item in judged if item.named is not None),
     )
 
 

@@ -17,7 +17,7 @@ from sightline.records import AnomalyMap, FloatArray, Frame
 _SMOOTHING_CELLS = 0.5  # sigma; 4 px at stride 8, as in Roth et al. 2022, arXiv 2106.08265, section 3.3
 
 
-Method = Literal["patchcore", "padim", "efficientad", "fastflow", "stfpm"]
+Method = Literal["patchcore", "padim", "efficientad", "fastflow", "stfpm", "classifier"]
 
 
 class Layout(Protocol):
@@ -54,6 +54,7 @@ class GraphDetector:
         self._session = open_session(graph, threads=threads)
         self._config = FeatureConfig(bit_depth=bit_depth)
         self.takes_depth = takes_depth(self._session)
+        self._names = any(port.name == "probabilities" for port in self._session.get_outputs())
 
     def score(self, frame: Frame, product: int | None = None) -> AnomalyMap:
         """Score one frame.
@@ -70,8 +71,9 @@ class GraphDetector:
                 f"{frame.source or 'frame'}: has a depth map, but the model learned from pictures alone. "
                 "Leave it out, or train with --depth."
             )
-        score, values = run_image(self._session, frame, self._config, ("score", "map"), product)
-        return AnomalyMap(score=float(score), values=values)
+        wanted = ("score", "map", "probabilities") if self._names else ("score", "map")
+        score, values, *named = run_image(self._session, frame, self._config, wanted, product)
+        return AnomalyMap(score=float(score), values=values, probabilities=named[0] if named else None)
 
 
 def append_map(builder: GraphBuilder, distances: str, layout: Layout) -> None:

@@ -53,23 +53,23 @@ def _folded(
         node = makers.get(node.input[0])
     if node is None or node.op_type != "Conv":
         return plain
-    weight = _constant(node.input[1], makers, stored)
-    if weight is None or weight.shape[0] != basis.shape[0] or weight.shape[2:] != (1, 1) or not _is_plain(node):
+    weight = stored_value(node.input[1], makers, stored)
+    if weight is None or weight.shape[0] != basis.shape[0] or weight.shape[2:] != (1, 1) or not is_plain(node):
         return plain
-    bias = _constant(node.input[2], makers, stored) if len(node.input) > 2 else np.zeros(len(weight))
+    bias = stored_value(node.input[2], makers, stored) if len(node.input) > 2 else np.zeros(len(weight))
     if bias is None:
         return plain
     return node.input[0], weight[:, :, 0, 0].T @ basis, bias @ basis
 
 
-def _is_plain(node: onnx.NodeProto) -> bool:
+def is_plain(node: onnx.NodeProto) -> bool:
     """Whether a 1 x 1 convolution is one matrix at every place."""
     usual = {"group": 1, "strides": [1, 1], "pads": [0, 0, 0, 0], "dilations": [1, 1], "auto_pad": b"NOTSET"}
     given = {attribute.name: helper.get_attribute_value(attribute) for attribute in node.attribute}
     return all(given.get(name, value) == value for name, value in usual.items())
 
 
-def _constant(
+def stored_value(
     name: str, makers: Mapping[str, onnx.NodeProto], stored: Mapping[str, onnx.TensorProto]
 ) -> DoubleArray | None:
     """The value of a weight, stored as it is, in half precision, or in 8-bit integers; None: it is computed."""
@@ -78,7 +78,7 @@ def _constant(
     node = makers.get(name)
     if node is None or node.op_type not in ("Cast", "DequantizeLinear"):
         return None
-    parts = [_constant(part, makers, stored) for part in node.input if part]
+    parts = [stored_value(part, makers, stored) for part in node.input if part]
     if any(part is None for part in parts):
         return None
     value, *rest = (part for part in parts if part is not None)

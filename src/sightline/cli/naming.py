@@ -1,0 +1,188 @@
+"""How commands take and show what a model names."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any, TypeVar
+
+import click
+import numpy as np
+from click.core import ParameterSource
+
+from sightline.cli.options import PLACE, Number, Recall, by_type
+from sightline.datasets.dataset import GOOD, Sample
+from sightline.errors import FrameError, OptionError
+from sightline.evaluation.intervals import rate
+from sightline.inspector import Inspector
+from sightline.manifest import ClassRule, Manifest, Naming
+from sightline.models.class_config import IMBALANCES, MATERIALS, UNFREEZES, LearningConfig
+from sightline.models.features import Progress
+from sightline.naming import with_recall
+from sightline.supervised import ClassifierConfig
+from sightline.training import SUPERVISED, TrainConfig
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+_GIVEN = "sightline.naming"  # in the context: the options below, by name
+_NOT_FOR_NAMES = ("max_overkill", "tile", "dimensions", "bank", "position_prior", "steps", "depth", "banks", "extend")
+
+
+def _keep(context: click.Context, option: click.Parameter, value: Any) -> Any:
+    context.meta.setdefault(_GIVEN, {})[option.name] = value
+    return value
+
+
+def _option(*names: str, **settings: Any) -> Callable[[Command], Command]:
+    return click.option(*names, expose_value=False, callback=_keep, **settings)
+
+
+_OPTIONS = (
+    _option("--epochs", type=click.IntRange(0, 10_000), metavar="NUMBER", default=20, show_default=True,
+            help="How long a classifier is fine-tuned at most; 0: only its last layer learns."),
+    _option("--minutes", type=Number(min=0, min_open=True), metavar="NUMBER",
+            help="Time a classifier may learn.  [default: as the epochs take]"),
+    _option("--imbalance", type=click.Choice(IMBALANCES),
+            help="How rare classes are made to count.  [default: what is best on pictures held out]"),
+    _option("--material", type=click.Choice(MATERIALS), default="none", show_default=True,
+            help="What the parts are made of: which changes of light, place and focus a classifier is shown."),
+    _option("--unfreeze", type=click.Choice(UNFREEZES), default="last", show_default=True,
+            help="Which blocks of its network are fine-tuned."),
+    _option("--network", metavar="NAME", help="A classifier's network by its name in timm, such as resnet50."),
+    _option("--weights", type=PLACE, help="Its weights, a safetensors file."),
+    _option("--download", is_flag=True, help="Fetch its weights from where timm keeps them."),
+    _option("--min-recall", type=Recall(), multiple=True, metavar="[CLASS=]SHARE",
+            help="Share of a class, or of all defects, that a classifier must not pass; may be repeated."),
+    _option("--review-confidence", type=Number(min=0, max=1, max_open=True), metavar="SHARE", default=0.5,
+            show_default=True, help="A name that is less probable is a REVIEW; 0: no such rule."),
+)  # fmt: skip  # one option is one paragraph
+
+
+def naming_options(command: Command) -> Command:
+    """The options of methods that learn names; `classifier_config` takes them from the context."""
+    for option in reversed(_OPTIONS):
+        command = option(command)
+    return command
+
+
+def check_method(method: str) -> None:
+    """Refuse options of the other kind of method, which would have no effect."""
+    context = click.get_current_context()
+    given = {
+        name for name in (*context.params, *context.meta[_GIVEN])
+        if context.get_parameter_source(name) not in (ParameterSource.DEFAULT, None)
+    }  # fmt: skip
+    wrong = given & (set(_NOT_FOR_NAMES) if method in SUPERVISED else set(context.meta[_GIVEN]))
+    if wrong:
+        flags = {parameter.name: parameter.opts[0] for parameter in context.command.params}
+        raise click.UsageError(f"{flags[min(wrong)]} has no effect with --method {method}; leave it out.")
+
+
+def classifier_config(config: TrainConfig) -> ClassifierConfig:
+    """What the command line asks of a classifier."""
+    given = dict(click.get_current_context().meta[_GIVEN])
+    return ClassifierConfig(
+        size=config.size,
+        smallest_defect=config.smallest_defect,
+        bit_depth=config.bit_depth,
+        max_megapixels=config.max_megapixels,
+        memory_mib=config.memory_mib,
+        backbone=config.backbone,
+        network=given["network"],
+        weights=given["weights"],
+        download=given["download"],
+        learning=LearningConfig(
+            epochs=given["epochs"],
+            minutes=given["minutes"],
+            imbalance=given["imbalance"],
+            material=given["material"],
+            unfreeze=given["unfreeze"],
+            seed=config.seed,
+        ),
+        min_recall=by_type("--min-recall", given["min_recall"]),
+        review_confidence=given["review_confidence"] or None,
+    )
+
+
+def probabilities_of(
+    inspector: Inspector, samples: Sequence[Sample], progress: Progress
+) -> dict[str, list[dict[str, float]]]:
+    """Label -> for each of its pictures, class -> probability; raises FrameError where one cannot be judged."""
+    found: dict[str, list[dict[str, float]]] = {}
+    inspections = inspector.inspect_all((sample.path for sample in samples), workers=1)
+    for done, (sample, inspection) in enumerate(zip(samples, inspections, strict=True)):
+        if inspection.probabilities is None:
+            raise FrameError(f"{inspection.fault}")
+        found.setdefault(sample.label, []).append(inspection.probabilities)
+        progress("judging", done + 1, len(samples))
+    return found
+
+
+def with_recalls(
+    manifest: Manifest,
+    found: Mapping[str, Sequence[Mapping[str, float]]],
+    min_recall: Mapping[str, float],
+    *,
+    guaranteed: bool,
+) -> tuple[Naming, list[str]]:
+    """The manifest's naming with thresholds for these classes, and warnings.
+
+    Raises:
+        OptionError: a class is not known or is that of good parts, or its pictures cannot guarantee the recall.
+        DatasetError: there are no pictures of it.
+    """
+    assert manifest.naming is not None, "the caller has seen that the model names"
+    defects = [name for name in manifest.naming.names if name != GOOD]
+    if unknown := sorted(set(min_recall) - set(defects)):
+        raise OptionError(f"the model does not name a defect {unknown[0]!r}; it names {', '.join(defects)}.")
+    rules, warnings = [], list[str]()
+    for rule in manifest.naming.classes:
+        changed = rule
+        if rule.name in min_recall:
+            of_class, of_good = (
+                np.array([shares[rule.name] for shares in found.get(label, ())], np.float32)
+                for label in (rule.name, GOOD)
+            )
+            changed, said = with_recall(rule, of_class, of_good, min_recall[rule.name], guaranteed=guaranteed)
+            warnings += said
+        rules.append(changed)
+    return replace(manifest.naming, classes=tuple(rules)), warnings
+
+
+def class_documents(manifest: Manifest) -> list[dict[str, Any]]:
+    """One JSON object per class."""
+    rules = manifest.naming.classes if manifest.naming else ()
+    return [
+        {
+            "name": rule.name,
+            "images": rule.images,
+            "threshold": rule.threshold,
+            "min_recall": rule.min_recall,
+            "recall": _recall(rule),
+            "promise": rule.promise or None,
+        }
+        for rule in rules
+    ]
+
+
+def class_lines(manifest: Manifest) -> list[str]:
+    """One line per class, and one for the review confidence."""
+    if manifest.naming is None:
+        return []
+    width = max(len(rule.name) for rule in manifest.naming.classes)
+    lines = [f"{rule.name:{width}}  {_said_of(rule)}" for rule in manifest.naming.classes]
+    sure = manifest.naming.review_confidence
+    return [*lines, *([] if sure is None else [f"{'':{width}}  REVIEW where the name is less probable than {sure:g}"])]
+
+
+def _said_of(rule: ClassRule) -> str:
+    learnt = f"{rule.images} pictures"
+    if rule.name == GOOD or rule.threshold is None:
+        return learnt
+    found = rate(rule.caught, rule.examples)
+    shown = "" if found.low is None or found.high is None else f", {100 * found.low:.1f} to {100 * found.high:.1f} %"
+    return f"{learnt}; not passed from p {rule.threshold:.4g}: caught {rule.caught} of {rule.examples}{shown}"
+
+
+def _recall(rule: ClassRule) -> dict[str, Any] | None:
+    if rule.threshold is None:
+        return None
+    found = rate(rule.caught, rule.examples)
+    return {"count": found.count, "total": found.total, "value": found.value, "low": found.low, "high": found.high}

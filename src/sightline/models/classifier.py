@@ -1,0 +1,214 @@
+"""A classifier: says what kind of defect a picture shows, how sure it is, and where.
+
+Feature maps of the backbone -> of every channel its mean and its maximum over the picture, as a stain fills the
+picture and a crack does not -> a linear score of every class -> calibrated probabilities.
+
+A linear score of means and maxima is a sum over cells, exactly: a mean is shared by all cells, a maximum belongs to
+the cell that has it, or to those that share it. So the class activation map (Zhou et al. 2016, arXiv 1512.04150,
+section 2, there for means) needs no gradient: the graph computes the cells' shares first, and the score as their sum.
+"""
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+import onnx
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from sightline.datasets.dataset import GOOD
+from sightline.models.features import FeatureConfig, append_resize, image_input
+from sightline.models.gradient import exported
+from sightline.models.graph import GraphBuilder
+from sightline.models.network import Network
+from sightline.records import FloatArray
+
+Labels = NDArray[np.int64]
+_DROPPED = 0.2  # share of the embedding's values, in training
+_LEAST_SPREAD = 0.01  # of the median value's
+_SMOOTHED_CELLS = 3  # side of the means that the map shows, as maxima lie in single cells
+_COLDEST, _HOTTEST = 0.05, 100.0  # temperatures looked at
+
+
+class Head(nn.Module):
+    """Embedding (N, D) -> logits (N, K)."""
+
+    mean: Tensor
+    spread: Tensor
+
+    def __init__(self, channels: Sequence[int], classes: int) -> None:
+        super().__init__()
+        width = 2 * sum(channels)
+        self.register_buffer("mean", torch.zeros(width))
+        self.register_buffer("spread", torch.ones(width))
+        self.dropout = nn.Dropout(_DROPPED)
+        self.linear = nn.Linear(width, classes)
+        nn.init.zeros_(self.linear.weight)  # convex in the head alone: no start is better than none
+        nn.init.zeros_(self.linear.bias)
+
+    def forward(self, embedding: Tensor) -> Tensor:
+        logits: Tensor = self.linear(self.dropout((embedding - self.mean) / self.spread))
+        return logits
+
+    def standardise(self, embeddings: Tensor) -> None:
+        """Bring values to zero mean and unit variance over these; one that hardly varies is not blown up to noise."""
+        spread = embeddings.std(dim=0)
+        self.mean, self.spread = (
+            embeddings.mean(dim=0),
+            spread.clamp_min(max(_LEAST_SPREAD * float(spread.median()), 1e-6)),
+        )
+
+    def folded(self) -> tuple[FloatArray, FloatArray]:
+        """Weight (K, D) and bias (K,) that take the embedding as it is."""
+        weight = (self.linear.weight / self.spread).detach().cpu().double()
+        bias = self.linear.bias.detach().cpu().double() - weight @ self.mean.cpu().double()
+        return weight.float().numpy(), bias.float().numpy()
+
+
+class Classifier(nn.Module):
+    """(N, 3, H, W) RGB in 0..1 -> logits (N, K)."""
+
+    def __init__(self, network: Network, head: Head) -> None:
+        super().__init__()
+        self.network, self.head = network, head
+
+    def forward(self, images: Tensor) -> Tensor:
+        logits: Tensor = self.head(embed(self.network(images)))
+        return logits
+
+
+def embed(maps: Sequence[Tensor]) -> Tensor:
+    """Feature maps (N, C, h, w), finest first -> (N, D): per map all channels' means, then all their maxima."""
+    return torch.cat([part for m in maps for part in (m.mean(dim=(2, 3)), m.amax(dim=(2, 3)))], dim=1).float()
+
+
+def temperature(logits: FloatArray, labels: Labels) -> float:
+    """The T by which logits become calibrated: least cross-entropy of softmax(logits / T) on pictures not learnt from.
+
+    Guo et al. 2017, arXiv 1706.04599, section 4.2; with targets (n + 1) / (n + 2) instead of 1, n the pictures of the
+    class (Platt 1999), as a model without an error here would otherwise be called certain.
+    """
+    counts = np.bincount(labels, minlength=logits.shape[1])[labels]
+    sure = (counts + 1) / (counts + 2)
+
+    def cost(log_t: float) -> float:
+        scaled = logits.astype(np.float64) / math.exp(log_t)
+        log_p = scaled - scaled.max(axis=1, keepdims=True)
+        log_p -= np.log(np.exp(log_p).sum(axis=1, keepdims=True))
+        right = log_p[np.arange(len(labels)), labels]
+        others = (log_p.sum(axis=1) - right) / (logits.shape[1] - 1)
+        return float(-(sure * right + (1 - sure) * others).mean())
+
+    low, high = math.log(_COLDEST), math.log(_HOTTEST)
+    for _ in range(60):  # convex in 1 / T: one minimum
+        left, right = low + (high - low) / 3, high - (high - low) / 3
+        low, high = (low, right) if cost(left) <= cost(right) else (left, high)
+    return math.exp((low + high) / 2)
+
+
+def whole_model(
+    network: Network, head: Head, features: FeatureConfig, names: Sequence[str], degrees: float
+) -> onnx.ModelProto:
+    """The one graph: image -> `probabilities` (K,), `activations` (K, h, w), `score` () and `map` (height, width).
+
+    `activations` are each cell's share in each class's logit and sum up to it. `score` is 1 - p(good), summed over the
+    defects, which keeps its digits where p(good) is almost 1; it is 1 where no class is good. `map` shows where the
+    most probable defect comes from: its activations beyond the mean of all classes, smoothed, from 0 where they speak
+    against it to the score where they speak for it most. Its maximum is the score, so that both reach a threshold
+    together.
+
+    Args:
+        degrees: the temperature; logits and activations are divided by it.
+    """
+    builder = GraphBuilder()
+    picture = append_resize(builder, "image", features)
+    with torch.no_grad():
+        shapes = [tuple(m.shape) for m in network(torch.zeros(1, 3, features.height, features.width))]
+    core = exported(network, (1, 3, features.height, features.width), [f"level{i}" for i in range(len(shapes))])
+    weight, bias = (part / np.float32(degrees) for part in head.folded())
+    total, at = "", 0
+    rows, columns = shapes[0][2:]
+    for maps, (_, channels, height, width) in zip(builder.splice(core, picture), shapes, strict=True):
+        shares = _append_shares(builder, maps, weight[:, at : at + 2 * channels], height * width)
+        if (height, width) != (rows, columns):
+            shares = _append_spread(builder, shares, (rows, columns), height * width / (rows * columns))
+        total, at = builder.node("Add", [total, shares]) if total else shares, at + 2 * channels
+    even = builder.constant((bias / (rows * columns))[:, None, None].astype(np.float32))
+    cells = builder.node("Add", [builder.node("Squeeze", [total, builder.int64(0)]), even])
+    activations = builder.rename(cells, "activations")
+    logits = builder.node("ReduceSum", [activations, builder.int64(1, 2)], {"keepdims": 0})
+    probabilities = builder.rename(builder.node("Softmax", [logits], {"axis": 0}), "probabilities")
+    defects = [place for place, name in enumerate(names) if name != GOOD]
+    named = builder.node("Gather", [probabilities, builder.int64(*defects)], {"axis": 0})
+    score = _append_score(builder, named, all_bad=len(defects) == len(names))
+    _append_map(builder, activations, named, defects, score, features)
+    outputs: list[tuple[str, tuple[int, ...]]] = [
+        ("score", ()),
+        ("map", (features.height, features.width)),
+        ("probabilities", (len(names),)),
+        ("activations", (len(names), rows, columns)),
+    ]
+    return builder.build([image_input(features)], outputs)
+
+
+def _append_shares(builder: GraphBuilder, maps: str, weight: FloatArray, cells: int) -> str:
+    """(1, C, h, w) -> (1, K, h, w): each cell's share in the score; weights (K, 2 C), of the means and the maxima."""
+    of_mean, of_most = np.split(weight, 2, axis=1)
+    most = builder.node("ReduceMax", [maps, builder.int64(2, 3)])
+    has_it = builder.node("Cast", [builder.node("Equal", [maps, most])], {"to": onnx.TensorProto.FLOAT})
+    holders = builder.node("ReduceSum", [has_it, builder.int64(2, 3)])
+    at_most = builder.node("Mul", [has_it, builder.node("Div", [most, holders])])
+    parts = [(maps, of_mean / np.float32(cells)), (at_most, of_most)]
+    shares = [builder.node("Conv", [source, builder.constant(part[:, :, None, None])]) for source, part in parts]
+    return builder.node("Add", shares)
+
+
+def _append_spread(builder: GraphBuilder, shares: str, grid: tuple[int, int], part: float) -> str:
+    """Each cell's share divided evenly among the finer cells it covers."""
+    finer = builder.node(
+        "Resize",
+        [shares, "", "", builder.int64(*grid)],
+        {"mode": "nearest", "axes": [2, 3], "coordinate_transformation_mode": "asymmetric", "nearest_mode": "floor"},
+    )
+    return builder.node("Mul", [finer, builder.constant(np.float32(part))])
+
+
+def _append_score(builder: GraphBuilder, named: str, *, all_bad: bool) -> str:
+    one = builder.constant(np.float32(1))
+    total = builder.node("ReduceSum", [named, builder.int64(0)], {"keepdims": 0})
+    if all_bad:  # the sum is 1 but for rounding, and what is not a number must stay so
+        nothing = builder.node("Mul", [total, builder.constant(np.float32(0))])
+        return builder.rename(builder.node("Add", [nothing, one]), "score")
+    return builder.rename(builder.node("Min", [total, one]), "score")
+
+
+def _append_map(
+    builder: GraphBuilder, activations: str, named: str, defects: Sequence[int], score: str, features: FeatureConfig
+) -> None:
+    leading = builder.node("ArgMax", [named], {"axis": 0, "keepdims": 1})
+    place = builder.node("Gather", [builder.int64(*defects), leading], {"axis": 0})
+    # what speaks for all classes alike speaks for none
+    common = builder.node("ReduceMean", [activations, builder.int64(0)])
+    cells = builder.node("Sub", [builder.node("Gather", [activations, place], {"axis": 0}), common])
+    margin = _SMOOTHED_CELLS // 2
+    smooth = builder.node(
+        "AveragePool",
+        [builder.node("Unsqueeze", [cells, builder.int64(0)])],
+        {"kernel_shape": [_SMOOTHED_CELLS] * 2, "pads": [margin] * 4, "count_include_pad": 0},
+    )
+    full = builder.node(
+        "Resize",
+        [smooth, "", "", builder.int64(features.height, features.width)],
+        {"mode": "linear", "axes": [2, 3], "coordinate_transformation_mode": "half_pixel"},
+    )
+    values = builder.node("Squeeze", [full, builder.int64(0, 1)])
+    lowest, highest = (builder.node(op, [values], {"keepdims": 0}) for op in ("ReduceMin", "ReduceMax"))
+    nothing, least = builder.constant(np.float32(0)), builder.constant(np.float32(1e-9))
+    base = builder.node("Max", [lowest, builder.node("Min", [nothing, highest])])
+    # the least: where no cell speaks for the class, all have the score
+    above, span = (
+        builder.node("Add", [builder.node("Max", [builder.node("Sub", [value, base]), nothing]), least])
+        for value in (values, highest)
+    )
+    builder.rename(builder.node("Mul", [builder.node("Div", [above, span]), score]), "map")

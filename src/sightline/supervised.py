@@ -1,0 +1,386 @@
+"""From labelled pictures to a `.sight` file that names what it sees."""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from sightline.datasets.dataset import GOOD, Dataset, Sample
+from sightline.datasets.duplicates import duplicates
+from sightline.datasets.frames import FrameFiles
+from sightline.datasets.splits import split
+from sightline.datasets.survey import Survey, survey
+from sightline.errors import DatasetError, OptionError
+from sightline.evaluation.intervals import between_0_and_1, rate
+from sightline.evaluation.thresholds import ALL, for_recall
+from sightline.files import refuse_unwritable
+from sightline.manifest import (
+    Calibration,
+    ClassRule,
+    InputSpec,
+    JsonScalar,
+    Manifest,
+    Naming,
+    Provenance,
+    Thresholds,
+    printable,
+)
+from sightline.models.backbone import load_backbone
+from sightline.models.class_config import LearningConfig
+from sightline.models.detector import GraphDetector
+from sightline.models.features import FeatureConfig, Progress
+from sightline.naming import with_recall
+from sightline.records import FloatArray
+from sightline.training import BIT_DEPTHS, Learned, Trained, limits_of, require_torch, working_size, written
+
+if TYPE_CHECKING:
+    from sightline.models.album import Album
+    from sightline.models.class_training import Learnt
+    from sightline.models.network import Network
+
+METHOD = "classifier"
+FEWEST_PICTURES = 4  # of a class: three to learn from, one that judges
+HELD_OUT = 0.15  # of each class
+_EVEN_ODDS = 0.5  # calibrated probabilities need no other threshold where nothing else is asked for
+_TORCH_MIB = 1024  # of the process: interpreter, torch, the network, one batch
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClassifierConfig:
+    """What `train --method classifier` is asked for; the defaults are meant to be good."""
+
+    size: tuple[int, int] | None = None  # height, width of the working resolution, px; None: from the pictures
+    smallest_defect: int | None = None  # px across in the pictures, that must be found; None: not known
+    bit_depth: int | None = None  # significant bits of 16-bit pictures; None: from the pictures
+    max_megapixels: float = 50.0
+    memory_mib: int = 2048
+    backbone: Path | None = None  # None: the one that ships
+    network: str | None = None  # by its name in timm, instead of a backbone
+    weights: Path | None = None  # of that network, safetensors
+    download: bool = False  # or fetch them
+    learning: LearningConfig = field(default_factory=LearningConfig)
+    min_recall: Mapping[str, float] = field(default_factory=dict)  # class, or "all" defects -> share not passed
+    review_confidence: float | None = 0.5  # a name that is less probable is a REVIEW
+
+    def __post_init__(self) -> None:
+        if self.review_confidence is not None and self.review_confidence != 0:
+            between_0_and_1(self.review_confidence, "the review confidence")
+        if self.network is None and (self.weights is not None or self.download):
+            raise OptionError("weights and downloads belong to a network; name one with --network.")
+        if self.network is not None and self.backbone is not None:
+            raise OptionError("--network and --backbone name two networks; leave one out.")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parts:
+    """Which pictures are learnt from, and which judge and calibrate."""
+
+    learn: tuple[Sample, ...]
+    held_out: tuple[Sample, ...]
+    warnings: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Views:
+    """All pictures, those to learn from first, and how they are looked at."""
+
+    samples: tuple[Sample, ...]
+    frames: FrameFiles
+    features: FeatureConfig
+    names: tuple[str, ...]
+    sha256: str  # of the pictures' pixels and labels
+
+
+def train_classifier(
+    dataset: Dataset, output: Path, config: ClassifierConfig, progress: Progress | None = None
+) -> Trained:
+    """Learn the classes of the data set's training pictures and write the model to `output`, in one step at the end.
+
+    What an interrupted training has learnt lies beside it, in a file that ends with `.checkpoint`; the same command
+    goes on from there, and removes it at the end.
+
+    Raises:
+        OptionError: an option cannot work. DatasetError: too few classes or pictures.
+        FrameError: a picture changed while it was read. StoreError: the file cannot be written.
+    """
+    refuse_unwritable(output)
+    require_torch(METHOD)
+    from sightline.models.class_checkpoint import Checkpoint  # here, as these import torch
+    from sightline.models.class_training import Lesson, learn
+
+    learning = config.learning
+    parts = parts_of(dataset, config, progress)
+    network = _network(config)
+    views = _views(dataset, parts, config, max(network.strides))
+    _check_recalls(views.names, config.min_recall)
+    identity = hashlib.sha256(repr((views.sha256, views.features, learning, network.sha256)).encode()).hexdigest()
+    checkpoint = Checkpoint(path=output.with_name(f"{output.name}.checkpoint"), identity=identity)
+    lesson = Lesson(
+        album=_album(views, config),
+        labels=np.array([views.names.index(sample.label) for sample in views.samples]),
+        names=views.names,
+        learn=tuple(range(len(parts.learn))),
+        held_out=tuple(range(len(parts.learn), len(views.samples))),
+    )
+    learnt = learn(lesson, network, learning, checkpoint, progress)
+    trained = written(_learned(dataset, parts, views, config, learnt), output)
+    checkpoint.remove()
+    return trained
+
+
+def parts_of(dataset: Dataset, config: ClassifierConfig, progress: Progress | None = None) -> Parts:
+    """Divide the training pictures by class, seeded; nearly the same pictures stay on one side.
+
+    The data set's own validation pictures are taken where they have every class. A training split without defects, as
+    of a data set made for anomaly detection, teaches no names: then all pictures are divided.
+
+    Raises:
+        DatasetError: fewer than two classes, or a class of fewer than FEWEST_PICTURES pictures.
+    """
+    chosen, warnings = dataset.train, list[str]()
+    if len({sample.label for sample in chosen}) < 2 <= len(dataset.labels):
+        chosen = dataset.samples
+        warnings.append(
+            "the training pictures show one class; pictures of all splits were learnt from. To keep some for a test, "
+            "divide the data set with `sightline data split` first."
+        )
+    looked = _survey(replace(dataset, samples=chosen or dataset.samples), config, progress)
+    warnings += [f"left out: {item.reason}" for item in looked.unreadable]
+    samples = tuple(look.sample for look in looked.looks)
+    _check_classes(dataset, samples)
+    labels = {sample.label for sample in samples}
+    if chosen is not dataset.samples and {sample.label for sample in dataset.validation} >= labels:
+        return Parts(learn=samples, held_out=dataset.validation, warnings=tuple(warnings))
+    groups = [[sample.path for sample in group.samples] for group in duplicates(looked.looks)]
+    divided = split(
+        replace(dataset, samples=samples), {"train": 1 - HELD_OUT, "validation": HELD_OUT}, config.learning.seed, groups
+    )
+    for label in labels:
+        if not all(any(s.label == label for s in part) for part in (divided.train, divided.validation)):
+            raise DatasetError(f"{dataset.root}: the pictures of {label!r} are all alike; add different ones.")
+    return Parts(learn=divided.train, held_out=divided.validation, warnings=tuple(warnings))
+
+
+def _survey(dataset: Dataset, config: ClassifierConfig, progress: Progress | None) -> Survey:
+    found = survey(dataset, max_megapixels=config.max_megapixels, progress=False)
+    if progress:
+        progress("reading", len(dataset.samples), len(dataset.samples))
+    return found
+
+
+def _check_classes(dataset: Dataset, samples: Sequence[Sample]) -> None:
+    counts = {label: sum(sample.label == label for sample in samples) for label in dataset.labels}
+    counts = {label: count for label, count in counts.items() if count}
+    if len(counts) < 2:
+        raise DatasetError(
+            f"{dataset.root}: shows {len(counts)} class; a classifier needs two at least. "
+            "Give one folder per class, or a CSV with labels."
+        )
+    few = [f"{label} ({count})" for label, count in counts.items() if count < FEWEST_PICTURES]
+    if few:
+        raise DatasetError(
+            f"{dataset.root}: too few pictures of {', '.join(few)}; give at least {FEWEST_PICTURES} of each class, "
+            "better 50 or more."
+        )
+
+
+def _check_recalls(names: Sequence[str], min_recall: Mapping[str, float]) -> None:
+    defects = [name for name in names if name != GOOD]
+    if unknown := sorted(set(min_recall) - {ALL, *defects}):
+        raise OptionError(
+            f"there is no defect class {unknown[0]!r} to ask a recall of; there are {', '.join(defects)}."
+        )
+
+
+def _views(dataset: Dataset, parts: Parts, config: ClassifierConfig, multiple: int) -> _Views:
+    samples = (*parts.learn, *parts.held_out)
+    frames = FrameFiles(paths=[sample.path for sample in samples], max_megapixels=config.max_megapixels)
+    shapes, depths, highest, content = [], set[int](), 0, hashlib.sha256()
+    for index, sample in enumerate(samples):
+        frame = frames[index]
+        shapes.append((frame.height, frame.width))
+        depths.add(frame.pixels.dtype.itemsize * 8)
+        highest = max(highest, int(frame.pixels.max()))
+        content.update(f"{sample.label} {frame.pixels.shape} {index < len(parts.learn)}".encode())
+        content.update(np.ascontiguousarray(frame.pixels).data)
+    if len(depths) > 1:
+        raise DatasetError(f"{dataset.root}: has pictures of 8 and of 16 bits. Give pictures of one depth.")
+    depth = 8 if 8 in depths else config.bit_depth or next(bits for bits in BIT_DEPTHS if highest < 1 << bits)
+    if highest >= 1 << depth:
+        raise OptionError(f"{dataset.root}: has values up to {highest}, which {depth} bits cannot hold.")
+    height, width = config.size or working_size(shapes, multiple, smallest_defect=config.smallest_defect)
+    if any(side % multiple or side < 2 * multiple for side in (height, width)):
+        raise OptionError(f"size {width} x {height} px does not suit this network; use multiples of {multiple}.")
+    labels = {sample.label for sample in samples}
+    return _Views(
+        samples=samples,
+        frames=frames,
+        features=FeatureConfig(height=height, width=width, bit_depth=depth, seed=config.learning.seed),
+        names=tuple(label for label in dataset.labels if label in labels),
+        sha256=content.hexdigest(),
+    )
+
+
+def _album(views: _Views, config: ClassifierConfig) -> "Album":
+    from sightline.models.album import Album
+
+    room = max(64, config.memory_mib - _TORCH_MIB) * 2**20
+    return Album(views.frames, views.features, room)
+
+
+def _network(config: ClassifierConfig) -> "Network":
+    if config.network is not None:
+        from sightline.models.named_networks import named_network
+
+        return named_network(config.network, config.weights, download=config.download)
+    from sightline.models.network import GraphNetwork
+
+    return GraphNetwork(load_backbone(config.backbone))
+
+
+def _learned(
+    dataset: Dataset,
+    parts: Parts,
+    views: _Views,
+    config: ClassifierConfig,
+    learnt: "Learnt",
+) -> Learned:
+    """The finished model: probabilities calibrated, thresholds set, all on the pictures held out."""
+    from sightline.models.classifier import temperature, whole_model
+
+    truth = [sample.label for sample in parts.held_out]
+    degrees = temperature(learnt.logits, np.array([views.names.index(label) for label in truth]))
+    model = whole_model(learnt.classifier.network, learnt.classifier.head, views.features, views.names, degrees)
+    graph = model.SerializeToString(deterministic=True)
+    shares = _probabilities(graph, views, len(parts.learn))
+    limits = _limits(views.names, truth, [sample.label for sample in parts.learn], shares, config)
+    settings: dict[str, JsonScalar] = {
+        "epochs": learnt.epochs,
+        "imbalance": learnt.imbalance,
+        "material": config.learning.material,
+        "turned_off": ", ".join(learnt.off),
+        "temperature": round(degrees, 4),
+        "macro_f1": round(learnt.macro_f1, 4),
+    }
+    good = np.sort(_scores(views.names, shares)[np.array(truth) == GOOD])
+    return Learned(
+        graph=graph,
+        manifest=_manifest(dataset, views, config, graph, limits, settings, good, learnt.classifier.network),
+        paths=tuple(sample.path for sample in parts.learn),
+        good_scores=good,
+        unusual=(),
+        warnings=(*parts.warnings, *_erased(learnt.off), *limits.warnings),
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Limits:
+    thresholds: Thresholds
+    naming: Naming
+    source: str  # what they were set with, in words
+    warnings: tuple[str, ...]
+
+
+def _probabilities(graph: bytes, views: _Views, first: int) -> FloatArray:
+    """(n, K) of the pictures held out, by the finished graph itself."""
+    detector = GraphDetector(graph, views.features.bit_depth)
+    rows = [detector.score(views.frames[index]).probabilities for index in range(first, len(views.samples))]
+    return np.stack([row for row in rows if row is not None])
+
+
+def _scores(names: Sequence[str], shares: FloatArray) -> FloatArray:
+    """(n,) as the graph's: the sum over the defects, or 1 where nothing is good."""
+    defects = [place for place, name in enumerate(names) if name != GOOD]
+    if len(defects) == len(names):
+        return np.ones(len(shares), np.float32)
+    scores: FloatArray = np.minimum(shares[:, defects].sum(axis=1, dtype=np.float32), np.float32(1))
+    return scores
+
+
+def _limits(
+    names: Sequence[str], labels: Sequence[str], learnt: Sequence[str], shares: FloatArray, config: ClassifierConfig
+) -> _Limits:
+    """Even odds for the score, and a threshold for each class of which a recall is asked for.
+
+    Args:
+        labels: (n,) of the pictures held out, to which `shares` (n, K) belong.
+        learnt: labels of the pictures learnt from.
+    """
+    truth, scores, warnings = np.array(labels), _scores(names, shares), list[str]()
+    by_type = {name: scores[truth == name] for name in names if name != GOOD}
+    thresholds = _even_odds(scores, truth)
+    if ALL in config.min_recall:
+        found = for_recall(scores[truth == GOOD], by_type, {ALL: config.min_recall[ALL]})
+        thresholds, warnings = limits_of(found), [*found.warnings]
+    rules = []
+    for place, name in enumerate(names):
+        rule = ClassRule(name=name, images=sum(label == name for label in learnt))
+        if name in config.min_recall:
+            of_class, of_good = shares[truth == name, place], shares[truth == GOOD, place]
+            rule, said = with_recall(rule, of_class, of_good, config.min_recall[name])
+            warnings += said
+        rules.append(rule)
+    return _Limits(
+        thresholds=thresholds,
+        naming=Naming(classes=tuple(rules), review_confidence=config.review_confidence or None),
+        source=f"{len(labels)} pictures held out of {len(labels) + len(learnt)}",
+        warnings=tuple(warnings),
+    )
+
+
+def _even_odds(scores: FloatArray, truth: np.ndarray) -> Thresholds:
+    caught, stopped = (scores[(truth == GOOD) == kind] >= _EVEN_ODDS for kind in (False, True))
+    found = [
+        f"{what}: {share.sum()} of {share.size} ({100 * shown.low:.1f} to {100 * shown.high:.1f} %)"
+        for what, share in (("caught", caught), ("good parts stopped", stopped))
+        if (shown := rate(int(share.sum()), int(share.size))).low is not None and shown.high is not None
+    ]
+    return Thresholds(
+        reject=_EVEN_ODDS,
+        review=None,
+        rule=f"REJECT if score >= {_EVEN_ODDS}: a defect is more probable than not",
+        promise="; ".join(found),
+        max_overkill=None,
+    )
+
+
+def _erased(off: Sequence[str]) -> list[str]:
+    return [f"changes of {kind} were left out of training, as they make a class look like another" for kind in off]
+
+
+def _manifest(
+    dataset: Dataset,
+    views: _Views,
+    config: ClassifierConfig,
+    graph: bytes,
+    limits: _Limits,
+    settings: dict[str, JsonScalar],
+    good: FloatArray,
+    network: "Network",
+) -> Manifest:
+    depth = views.features.bit_depth
+    return Manifest(
+        sightline_version=version("sightline"),
+        method=METHOD,
+        graph_sha256=hashlib.sha256(graph).hexdigest(),
+        input=InputSpec(dtype="uint8" if depth == 8 else "uint16", bit_depth=depth),
+        working_size=(views.features.height, views.features.width),
+        tile=None,
+        labels=views.names,
+        thresholds=limits.thresholds,
+        calibration=Calibration(good_scores=tuple(float(score) for score in good), source=limits.source),
+        provenance=Provenance(
+            dataset=printable(dataset.name),
+            images=sum(rule.images for rule in limits.naming.classes),
+            dataset_sha256=views.sha256,
+            seed=config.learning.seed,
+            config=settings,
+            backbone=printable(network.name),
+            backbone_sha256=network.sha256,
+        ),
+        naming=limits.naming,
+    )
