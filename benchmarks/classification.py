@@ -23,6 +23,7 @@ from sightline.datasets.opening import open_labelled
 from sightline.datasets.splits import split
 from sightline.datasets.survey import survey
 from sightline.inspector import load
+from sightline.models.class_config import LearningConfig
 from sightline.supervised import ClassifierConfig, train_classifier
 from sightline.synthesis.collection import Counts, write_dataset
 from sightline.synthesis.defects import DefectType
@@ -71,10 +72,7 @@ def measured(subject: Subject, dataset: Dataset, seed: int, options: argparse.Na
     recalls = {CRACK: 0.99} if CRACK in parts.labels else {}
     config = ClassifierConfig(
         size=subject.size,
-        seed=seed,
-        material="metal",
-        epochs=options.epochs,
-        minutes=options.minutes,
+        learning=LearningConfig(seed=seed, material="metal", epochs=options.epochs, minutes=options.minutes),
         min_recall=recalls,
     )
     with tempfile.TemporaryDirectory() as folder:

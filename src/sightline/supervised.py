@@ -30,6 +30,7 @@ from sightline.manifest import (
     printable,
 )
 from sightline.models.backbone import load_backbone
+from sightline.models.class_config import LearningConfig
 from sightline.models.detector import GraphDetector
 from sightline.models.features import FeatureConfig, Progress
 from sightline.naming import with_recall
@@ -38,12 +39,10 @@ from sightline.training import BIT_DEPTHS, Learned, Trained, limits_of, require_
 
 if TYPE_CHECKING:
     from sightline.models.album import Album
-    from sightline.models.class_training import LearningConfig, Learnt
+    from sightline.models.class_training import Learnt
     from sightline.models.network import Network
 
-IMBALANCES = ("none", "weights", "oversample", "focal")  # here, as the modules that act on them import torch
-MATERIALS = ("metal", "plastic", "textile", "glass", "printed", "none")
-UNFREEZES = ("last", "all")
+METHOD = "classifier"
 FEWEST_PICTURES = 4  # of a class: three to learn from, one that judges
 HELD_OUT = 0.15  # of each class
 _STRANGE_SHARE = 0.01  # of the pictures held out, that may be called like no class
@@ -64,15 +63,9 @@ class ClassifierConfig:
     network: str | None = None  # by its name in timm, instead of a backbone
     weights: Path | None = None  # of that network, safetensors
     download: bool = False  # or fetch them
-    epochs: int = 20  # of fine-tuning at most
-    minutes: float | None = None  # of training; None: as long as the epochs take
-    imbalance: str | None = None  # None: the way that is best on the pictures held out
-    material: str = "none"
-    unfreeze: str = "last"
+    learning: LearningConfig = field(default_factory=LearningConfig)
     min_recall: Mapping[str, float] = field(default_factory=dict)  # class, or "all" defects -> share not passed
     review_confidence: float | None = 0.5  # a name that is less probable is a REVIEW
-    seed: int = 0
-    method: str = "classifier"
 
     def __post_init__(self) -> None:
         if self.review_confidence is not None and self.review_confidence != 0:
@@ -81,13 +74,6 @@ class ClassifierConfig:
             raise OptionError("weights and downloads belong to a network; name one with --network.")
         if self.network is not None and self.backbone is not None:
             raise OptionError("--network and --backbone name two networks; leave one out.")
-        for what, value, known in (
-            ("imbalance", self.imbalance or IMBALANCES[0], IMBALANCES),
-            ("material", self.material, MATERIALS),
-            ("unfreeze", self.unfreeze, UNFREEZES),
-        ):
-            if value not in known:
-                raise OptionError(f"{what} {value!r} is not known; use one of {', '.join(known)}.")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,14 +109,15 @@ def train_classifier(
         FrameError: a picture changed while it was read. StoreError: the file cannot be written.
     """
     refuse_unwritable(output)
-    require_torch(config.method)
+    require_torch(METHOD)
     from sightline.models.class_checkpoint import Checkpoint  # here, as these import torch
     from sightline.models.class_training import Lesson, learn
 
-    learning = _learning_config(config)
+    learning = config.learning
     parts = parts_of(dataset, config, progress)
     network = _network(config)
     views = _views(dataset, parts, config, max(network.strides))
+    _check_recalls(views.names, config.min_recall)
     identity = hashlib.sha256(repr((views.sha256, views.features, learning, network.sha256)).encode()).hexdigest()
     checkpoint = Checkpoint(path=output.with_name(f"{output.name}.checkpoint"), identity=identity)
     lesson = Lesson(
@@ -171,7 +158,7 @@ def parts_of(dataset: Dataset, config: ClassifierConfig, progress: Progress | No
         return Parts(learn=samples, held_out=dataset.validation, warnings=tuple(warnings))
     groups = [[sample.path for sample in group.samples] for group in duplicates(looked.looks)]
     divided = split(
-        replace(dataset, samples=samples), {"train": 1 - HELD_OUT, "validation": HELD_OUT}, config.seed, groups
+        replace(dataset, samples=samples), {"train": 1 - HELD_OUT, "validation": HELD_OUT}, config.learning.seed, groups
     )
     for label in labels:
         if not all(any(s.label == label for s in part) for part in (divided.train, divided.validation)):
@@ -202,6 +189,14 @@ def _check_classes(dataset: Dataset, samples: Sequence[Sample]) -> None:
         )
 
 
+def _check_recalls(names: Sequence[str], min_recall: Mapping[str, float]) -> None:
+    defects = [name for name in names if name != GOOD]
+    if unknown := sorted(set(min_recall) - {ALL, *defects}):
+        raise OptionError(
+            f"there is no defect class {unknown[0]!r} to ask a recall of; there are {', '.join(defects)}."
+        )
+
+
 def _views(dataset: Dataset, parts: Parts, config: ClassifierConfig, multiple: int) -> _Views:
     samples = (*parts.learn, *parts.held_out)
     frames = FrameFiles(paths=[sample.path for sample in samples], max_megapixels=config.max_megapixels)
@@ -225,7 +220,7 @@ def _views(dataset: Dataset, parts: Parts, config: ClassifierConfig, multiple: i
     return _Views(
         samples=samples,
         frames=frames,
-        features=FeatureConfig(height=height, width=width, bit_depth=depth, seed=config.seed),
+        features=FeatureConfig(height=height, width=width, bit_depth=depth, seed=config.learning.seed),
         names=tuple(label for label in dataset.labels if label in labels),
         sha256=content.hexdigest(),
     )
@@ -248,19 +243,6 @@ def _network(config: ClassifierConfig) -> "Network":
     return GraphNetwork(load_backbone(config.backbone))
 
 
-def _learning_config(config: ClassifierConfig) -> "LearningConfig":
-    from sightline.models.class_training import LearningConfig
-
-    return LearningConfig(
-        epochs=config.epochs,
-        minutes=config.minutes,
-        imbalance=config.imbalance,
-        material=config.material,
-        unfreeze=config.unfreeze,
-        seed=config.seed,
-    )
-
-
 def _learned(
     dataset: Dataset,
     parts: Parts,
@@ -281,7 +263,7 @@ def _learned(
     settings: dict[str, JsonScalar] = {
         "epochs": learnt.epochs,
         "imbalance": learnt.imbalance,
-        "material": config.material,
+        "material": config.learning.material,
         "turned_off": ", ".join(learnt.off),
         "temperature": round(degrees, 4),
         "macro_f1": round(learnt.macro_f1, 4),
@@ -320,7 +302,8 @@ def _scores(names: Sequence[str], shares: FloatArray) -> FloatArray:
     defects = [place for place, name in enumerate(names) if name != GOOD]
     if len(defects) == len(names):
         return np.ones(len(shares), np.float32)
-    return np.minimum(shares[:, defects].sum(axis=1, dtype=np.float32), np.float32(1))
+    scores: FloatArray = np.minimum(shares[:, defects].sum(axis=1, dtype=np.float32), np.float32(1))
+    return scores
 
 
 def _limits(
@@ -332,10 +315,6 @@ def _limits(
         labels: (n,) of the pictures held out, to which `shares` (n, K) belong.
         learnt: labels of the pictures learnt from.
     """
-    unknown = sorted(set(config.min_recall) - {ALL, *names})
-    if unknown or GOOD in config.min_recall:
-        known = ", ".join(name for name in names if name != GOOD)
-        raise OptionError(f"there is no defect class {(unknown or [GOOD])[0]!r} to ask a recall of; there are {known}.")
     truth, scores, warnings = np.array(labels), _scores(names, shares), list[str]()
     by_type = {name: scores[truth == name] for name in names if name != GOOD}
     thresholds = _even_odds(scores, truth)
@@ -391,7 +370,7 @@ def _manifest(
     depth = views.features.bit_depth
     return Manifest(
         sightline_version=version("sightline"),
-        method=config.method,
+        method=METHOD,
         graph_sha256=hashlib.sha256(graph).hexdigest(),
         input=InputSpec(dtype="uint8" if depth == 8 else "uint16", bit_depth=depth),
         working_size=(views.features.height, views.features.width),
@@ -403,7 +382,7 @@ def _manifest(
             dataset=printable(dataset.name),
             images=sum(rule.images for rule in limits.naming.classes),
             dataset_sha256=views.sha256,
-            seed=config.seed,
+            seed=config.learning.seed,
             config=settings,
             backbone=printable(network.name),
             backbone_sha256=network.sha256,

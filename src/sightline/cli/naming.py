@@ -14,9 +14,10 @@ from sightline.errors import FrameError, OptionError
 from sightline.evaluation.intervals import rate
 from sightline.inspector import Inspector
 from sightline.manifest import ClassRule, Manifest, Naming
+from sightline.models.class_config import IMBALANCES, MATERIALS, UNFREEZES, LearningConfig
 from sightline.models.features import Progress
 from sightline.naming import with_recall
-from sightline.supervised import IMBALANCES, MATERIALS, UNFREEZES, ClassifierConfig
+from sightline.supervised import ClassifierConfig
 from sightline.training import SUPERVISED, TrainConfig
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -84,15 +85,17 @@ def classifier_config(config: TrainConfig) -> ClassifierConfig:
         max_megapixels=config.max_megapixels,
         memory_mib=config.memory_mib,
         backbone=config.backbone,
-        seed=config.seed,
         network=given["network"],
         weights=given["weights"],
         download=given["download"],
-        epochs=given["epochs"],
-        minutes=given["minutes"],
-        imbalance=given["imbalance"],
-        material=given["material"],
-        unfreeze=given["unfreeze"],
+        learning=LearningConfig(
+            epochs=given["epochs"],
+            minutes=given["minutes"],
+            imbalance=given["imbalance"],
+            material=given["material"],
+            unfreeze=given["unfreeze"],
+            seed=config.seed,
+        ),
         min_recall=by_type("--min-recall", given["min_recall"]),
         review_confidence=given["review_confidence"] or None,
     )

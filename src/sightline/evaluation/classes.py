@@ -46,7 +46,7 @@ def figures(name: str, counts: Mapping[tuple[str, str], int]) -> ClassFigures:
         pictures=of_class,
         precision=rate(right, named),
         recall=rate(right, of_class),
-        f1=replace(jaccard, **{bound: _f1(getattr(jaccard, bound)) for bound in ("value", "low", "high")}),
+        f1=replace(jaccard, value=_f1(jaccard.value), low=_f1(jaccard.low), high=_f1(jaccard.high)),
     )
 
 

@@ -32,7 +32,7 @@ class Album:
         if (picture[0] == picture[1]).all() and (picture[0] == picture[2]).all():
             picture = picture[:1]
         exact = self._features.bit_depth == 8
-        kept = np.rint(picture * 255).astype(np.uint8) if exact else picture.astype(np.float16)
+        kept: NDArray[Any] = np.rint(picture * 255).astype(np.uint8) if exact else picture.astype(np.float16)
         if kept.nbytes <= self._room:
             self._room -= kept.nbytes
             self._kept[index] = kept

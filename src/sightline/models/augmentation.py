@@ -5,16 +5,15 @@ the part's play; light, the lamps' strength and the exposure; colour, the lamps'
 sensor. Plain torch does it on whole batches, so that nothing needs to be installed beside it.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Literal
 
 import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional
 
-Material = Literal["metal", "plastic", "textile", "glass", "printed", "none"]
+from sightline.models.class_config import Material
+
 CHECKED = ("light", "colour", "blur", "noise")  # kinds that could erase what makes a class: a stain, a fine crack
 
 
@@ -32,10 +31,10 @@ class Changes:
     noise: float = 0.0  # standard deviation, share of white
 
     def without(self, kind: str) -> "Changes":
-        return replace(self, **{kind: 0.0})
+        return replace(self, **{kind: 0.0})  # type: ignore[arg-type]  # no kind that is turned off is the mirror
 
 
-PRESETS: Mapping[Material, Changes] = {
+PRESETS: dict[Material, Changes] = {
     # reflections move with the lamp, so that brightness varies most; the colour of oxide is a defect, not a change
     "metal": Changes(mirror=True, turn_deg=4, shift=0.06, zoom=0.08, light=0.25, blur=0.6, noise=0.02),
     "plastic": Changes(mirror=True, turn_deg=4, shift=0.06, zoom=0.08, light=0.15, colour=0.03, blur=0.6, noise=0.02),

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from sightline.errors import OptionError
 from sightline.files import write_bytes
-from sightline.models.imbalance import Imbalance
+from sightline.models.class_config import Imbalance
 from sightline.models.safetensors import read_tensors, to_bytes
 
 _KEY = "training"  # the text in the file that holds the state's plain values
@@ -59,7 +59,18 @@ class Checkpoint:
             for name, values in tensors.items():
                 part, _, rest = name.partition("/")
                 parts[part][rest] = torch.from_numpy(np.array(values))
-            return Standing(**{**said, "off": tuple(said["off"]), "best": tuple(said["best"])}, **parts)
+            (merit, entropy), state = said["best"], parts
+            return Standing(
+                epoch=int(said["epoch"]),
+                seconds=float(said["seconds"]),
+                imbalance=said["imbalance"],
+                off=tuple(said["off"]),
+                best=(float(merit), float(entropy)),
+                best_epoch=int(said["best_epoch"]),
+                weights=state["weights"],
+                best_weights=state["best_weights"],
+                moments=state["moments"],
+            )
         except (KeyError, TypeError, ValueError) as error:
             raise OptionError(f"{self.path}: is not what a training left behind. Delete it and train again.") from error
 

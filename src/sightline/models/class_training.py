@@ -9,7 +9,6 @@ import math
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Literal
 
 import numpy as np
 import torch
@@ -19,17 +18,17 @@ from torch.nn import functional
 
 from sightline.errors import OptionError
 from sightline.models.album import Album
-from sightline.models.augmentation import CHECKED, PRESETS, Changes, Material, augment, strongest
+from sightline.models.augmentation import CHECKED, PRESETS, Changes, augment, strongest
 from sightline.models.class_checkpoint import Checkpoint, Standing, State, learning, moments, restore, restore_moments
+from sightline.models.class_config import IMBALANCES, Imbalance, LearningConfig, Unfreeze
 from sightline.models.classifier import Classifier, Head, Labels, embed
 from sightline.models.features import Progress
 from sightline.models.gradient import best_device, seeded
-from sightline.models.imbalance import WAYS, Imbalance, class_weights, loss, order
+from sightline.models.imbalance import class_weights, loss, order
 from sightline.models.network import Network
 from sightline.models.prototypes import Space, fit_space
 from sightline.records import FloatArray
 
-Unfreeze = Literal["last", "all"]
 _BATCH = 16
 _HEAD_EPOCHS, _HEAD_RATE, _HEAD_BATCH = 60, 3e-3, 64
 _FINE_HEAD_RATE, _FINE_RATE = 5e-4, 1e-4
@@ -38,25 +37,6 @@ _WARM_UP = 0.05  # of the second phase
 _UNBALANCED = 1.5  # times as many pictures in the largest class as in the smallest, from which ways are compared
 _CHECKED_PICTURES = 12  # of each class
 _MOST_LOST = 1 / 3  # of those recognised before
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LearningConfig:
-    """How long to learn, from what, and how classes are weighed."""
-
-    epochs: int = 20  # of the second phase at most; 0: the head alone learns
-    patience: int = 6  # epochs without a better one, after which it ends
-    minutes: float | None = None  # of both phases; None: as long as the epochs take
-    imbalance: Imbalance | None = None  # None: the way that is best on the pictures held out
-    material: Material = "none"
-    unfreeze: Unfreeze = "last"
-    seed: int = 0
-
-    def __post_init__(self) -> None:
-        if not 0 <= self.epochs <= 10_000:
-            raise OptionError(f"epochs is {self.epochs}; give 0 to 10000.")
-        if self.minutes is not None and not 0 < self.minutes < math.inf:
-            raise OptionError(f"minutes is {self.minutes}; give a number above 0.")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -179,7 +159,7 @@ def _first_phase(classifier: Classifier, lesson: Lesson, config: LearningConfig,
 def _ways(counts: NDArray[np.int64], asked: Imbalance | None) -> tuple[Imbalance, ...]:
     if asked is not None:
         return (asked,)
-    return WAYS if counts.max() > _UNBALANCED * counts.min() else ("none",)
+    return IMBALANCES if counts.max() > _UNBALANCED * counts.min() else ("none",)
 
 
 def _changes(lesson: Lesson, config: LearningConfig) -> Changes:

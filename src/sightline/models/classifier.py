@@ -29,7 +29,7 @@ Labels = NDArray[np.int64]
 _DROPPED = 0.2  # share of the embedding's values, in training
 _LEAST_SPREAD = 0.01  # of the median value's
 _SMOOTHED_CELLS = 3  # side of the means that the map shows, as maxima lie in single cells
-_COLDEST, _HOTTEST = 0.05, 20.0  # temperatures looked at
+_COLDEST, _HOTTEST = 0.05, 100.0  # temperatures looked at
 
 
 class Head(nn.Module):

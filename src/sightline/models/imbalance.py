@@ -1,15 +1,13 @@
 """Classes of unequal size: what makes a rare class count as much as a frequent one."""
 
-from typing import Literal, get_args
-
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
-Imbalance = Literal["none", "weights", "oversample", "focal"]
-WAYS: tuple[Imbalance, ...] = get_args(Imbalance)
+from sightline.models.class_config import Imbalance
+
 _FOCUS = 2.0  # gamma of Lin et al. 2017, arXiv 1708.02002, section 4.1
 _SMOOTHING = 0.05  # of the targets, so that training does not push probabilities to 0 and 1
 

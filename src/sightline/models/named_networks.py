@@ -20,6 +20,9 @@ _OTHER_HEAD = ("fc.", "classifier.", "head.", "conv_head.", "bn2.")  # of the cl
 class NamedNetwork(Network):
     """A network of timm with the maps at strides 8, 16 and 32; its own mean and spread of colours are inside."""
 
+    mean: Tensor
+    std: Tensor
+
     def __init__(self, name: str, model: nn.Module, sha256: str) -> None:
         """Raises OptionError where the model has no such maps."""
         super().__init__()
