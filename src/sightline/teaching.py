@@ -87,9 +87,7 @@ def _checked(naming: Naming, label: str, pictures: Sequence[Path]) -> str:
     return name
 
 
-def _placed(
-    bundle: Bundle, pictures: Sequence[Path], max_megapixels: float, progress: Progress | None
-) -> FloatArray:
+def _placed(bundle: Bundle, pictures: Sequence[Path], max_megapixels: float, progress: Progress | None) -> FloatArray:
     """(n, D) embeddings of the examples; OptionError where two are the same picture."""
     inspector = Inspector(bundle, max_megapixels=max_megapixels)
     rows: list[FloatArray] = []

@@ -75,9 +75,7 @@ class GraphDetector:
             )
         score, values, *named = run_image(self._session, frame, self._config, self._outputs, product)
         probabilities, similarities = (*named, None, None)[:2]
-        return AnomalyMap(
-            score=float(score), values=values, probabilities=probabilities, similarities=similarities
-        )
+        return AnomalyMap(score=float(score), values=values, probabilities=probabilities, similarities=similarities)
 
     def embedding(self, frame: Frame) -> FloatArray:
         """(D,) where a frame lies by what it shows, of length 1; of a graph that has `similarities`."""
