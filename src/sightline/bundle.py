@@ -24,6 +24,7 @@ from google.protobuf.message import DecodeError, Message
 from sightline.errors import BundleError
 from sightline.files import write_bytes
 from sightline.manifest import AGAIN, Manifest, from_json, model_id, one_line, quoted, to_json
+from sightline.models.prototypes import EMBEDDING, SIMILARITIES
 
 MANIFEST_NAME = "manifest.json"
 GRAPH_NAME = "model.onnx"
@@ -80,7 +81,8 @@ class Bundle:
 
     manifest: Manifest
     # ONNX: `image` (H, W, C), with it `depth` (H, W), and `product` () where there is a bank for each, to float32
-    # `score` () and `map` (h, w); where it names defects also to `probabilities` (K,) and `activations` (K, h, w)
+    # `score` () and `map` (h, w); where it names defects also to `probabilities` (K,), `activations` (K, h, w),
+    # `embedding` (D,) and `similarities` (K + T,)
     graph: bytes = field(repr=False)
     model_id: str  # 12 hex digits; changes with the graph and with the thresholds
     path: Path
@@ -372,6 +374,8 @@ def _check_ports(graph: onnx.GraphProto, manifest: Manifest) -> None:
         expected["output"] |= {
             "probabilities": (onnx.TensorProto.FLOAT, 1),
             "activations": (onnx.TensorProto.FLOAT, 3),
+            EMBEDDING: (onnx.TensorProto.FLOAT, 1),
+            SIMILARITIES: (onnx.TensorProto.FLOAT, 1),
         }
     for side, ports in (("input", graph.input), ("output", graph.output)):
         found = {port.name: _port(port) for port in ports}

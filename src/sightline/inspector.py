@@ -63,6 +63,10 @@ class Inspector:
         """The graph's raw answer; raises FrameError when the frame's depth is not the model's."""
         return self._detector.score(frame, self.limits(product).place)
 
+    def embedding(self, picture: Picture) -> FloatArray:
+        """(D,) of length 1: where a picture lies by what it shows, for a model that names; errors as `inspect`."""
+        return self._detector.embedding(self.frame(picture))
+
     def inspect(self, picture: Picture, *, depth: Depth | None = None, product: str | None = None) -> Inspection:
         """Judge one picture, with its depth map if the model was trained with depth maps.
 
@@ -162,9 +166,10 @@ class Inspector:
         marked = thresholds.reject if thresholds.review is None else thresholds.review
         named, shares = None, None
         if (naming := self.manifest.naming) is not None and anomaly.probabilities is not None:
-            named = name(naming, thresholds, anomaly.probabilities, anomaly.score)
+            named = name(naming, thresholds, anomaly.probabilities, anomaly.score, anomaly.similarities)
             verdict, marked = named.verdict, _half_of_peak(named, anomaly.score)
-            shares = dict(zip(naming.names, map(float, anomaly.probabilities), strict=True))
+            learnt = (rule.name for rule in naming.classes)
+            shares = dict(zip(learnt, map(float, anomaly.probabilities), strict=True))
         return Inspection(
             source=frame.source,
             verdict=verdict,
@@ -249,7 +254,7 @@ def _defect(stats: np.ndarray, peak: float, down: Fraction, across: Fraction) ->
 
 
 def _is_finite(anomaly: AnomalyMap) -> bool:
-    parts = [np.float32(anomaly.score), anomaly.values, anomaly.probabilities]
+    parts = [np.float32(anomaly.score), anomaly.values, anomaly.probabilities, anomaly.similarities]
     return all(np.isfinite(part).all() for part in parts if part is not None)
 
 

@@ -145,11 +145,28 @@ class ClassRule:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TaughtClass:
+    """A defect class that the model was taught by a few examples after its training."""
+
+    name: str
+    examples: int
+    similarity: float  # a picture at least so like them, and liker than to any class it learnt, is of this class
+
+    def __post_init__(self) -> None:
+        if not -1 <= self.similarity <= 1:
+            _refuse("naming.taught.similarity", f"is {self.similarity}; it must be from -1 to 1")
+        if self.examples < 1:
+            _refuse("naming.taught.examples", f"is {self.examples}; it must be 1 or more")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Naming:
     """How a model that names defects is read; its classes are in the order of the graph's `probabilities`."""
 
     classes: tuple[ClassRule, ...]
     review_confidence: float | None  # a name that is less probable is a REVIEW; None: no such rule
+    taught: tuple[TaughtClass, ...] = ()  # in the order of the graph's `similarities`, after the classes
+    least_similarity: float | None = None  # a picture less like every class than this is a REVIEW; None: no such rule
 
     def __post_init__(self) -> None:
         if len(self.classes) < 2:
@@ -159,7 +176,8 @@ class Naming:
 
     @property
     def names(self) -> tuple[str, ...]:
-        return tuple(rule.name for rule in self.classes)
+        """Of the classes learnt, then of those taught."""
+        return tuple(rule.name for rule in (*self.classes, *self.taught))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass, replace
 
+import numpy as np
+
 from sightline.datasets.dataset import GOOD
 from sightline.evaluation.thresholds import for_recall
 from sightline.manifest import ClassRule, Naming, Thresholds
@@ -13,21 +15,32 @@ class Named:
     """What a picture shows."""
 
     label: str  # GOOD, or the defect's name
-    confidence: float  # the probability of that
+    confidence: float  # the probability of that; of a class that was taught, how like its examples the picture is
     verdict: Verdict
 
 
-def name(naming: Naming, thresholds: Thresholds, probabilities: FloatArray, score: float) -> Named:
+def name(
+    naming: Naming,
+    thresholds: Thresholds,
+    probabilities: FloatArray,
+    score: float,
+    similarities: FloatArray | None = None,
+) -> Named:
     """Name what a picture shows and judge it.
 
-    It is a defect if the score reaches its threshold, and then the most probable one; or if a defect class reaches
-    the threshold of its own, and then the most probable one of those. Otherwise it is good. Good is a PASS and a
-    defect a REJECT, but below the review confidence, or in the score's REVIEW band, a person decides.
+    It is of a class that was taught if it is as like its examples as they are to one another, and liker than to any
+    class learnt: a REJECT. Else it is a defect if the score reaches its threshold, and then the most probable one; or
+    if a defect class reaches the threshold of its own, and then the most probable one of those. Otherwise it is good.
+    Good is a PASS and a defect a REJECT; but below the review confidence, in the score's REVIEW band, or where it is
+    like no class that is known, a person decides.
 
     Args:
         probabilities: (K,) finite, in the order of the classes.
         score: finite.
+        similarities: (K + T,) finite, in the order of the classes and those taught; None: the graph gives none.
     """
+    if similarities is not None and (taught := _taught(naming, similarities)) is not None:
+        return taught
     shares = {rule.name: float(share) for rule, share in zip(naming.classes, probabilities, strict=True)}
     defects = {label: share for label, share in shares.items() if label != GOOD}
     if not score < thresholds.reject:
@@ -38,9 +51,28 @@ def name(naming: Naming, thresholds: Thresholds, probabilities: FloatArray, scor
     label = max(found, key=lambda each: found[each]) if found else GOOD
     confidence = shares.get(label, 0.0)
     in_band = label == GOOD and thresholds.review is not None and not score < thresholds.review
-    if in_band or (naming.review_confidence is not None and not confidence >= naming.review_confidence):
+    strange = (
+        naming.least_similarity is not None
+        and similarities is not None
+        and not similarities.max() >= naming.least_similarity
+    )
+    if strange or in_band or (naming.review_confidence is not None and not confidence >= naming.review_confidence):
         return Named(label=label, confidence=confidence, verdict=Verdict.REVIEW)
     return Named(label=label, confidence=confidence, verdict=Verdict.PASS if label == GOOD else Verdict.REJECT)
+
+
+def _taught(naming: Naming, similarities: FloatArray) -> Named | None:
+    """The class taught that a picture is of, if any."""
+    learnt, rest = np.split(similarities, [len(naming.classes)])
+    likely = [
+        (float(found), rule.name)
+        for found, rule in zip(rest, naming.taught, strict=True)
+        if found >= rule.similarity and found > learnt.max()
+    ]
+    if not likely:
+        return None
+    found, label = max(likely)
+    return Named(label=label, confidence=min(1.0, max(0.0, found)), verdict=Verdict.REJECT)
 
 
 def with_recall(

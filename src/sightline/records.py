@@ -75,6 +75,7 @@ class AnomalyMap:
     score: float  # raw, higher is more anomalous, the maximum of `values`; NaN or infinite if the model failed
     values: FloatArray  # (h, w) float32 over the whole frame, row 0 at the top, at the model's own resolution
     probabilities: FloatArray | None = None  # (K,) of the model's classes, in their order; None: it names nothing
+    similarities: FloatArray | None = None  # (K + T,) cosines to these and to the T classes taught; None: as above
 
 
 class Detector(Protocol):

@@ -45,6 +45,7 @@ if TYPE_CHECKING:
 METHOD = "classifier"
 FEWEST_PICTURES = 4  # of a class: three to learn from, one that judges
 HELD_OUT = 0.15  # of each class
+_STRANGE_SHARE = 0.01  # of the pictures held out, that may be called like no class
 _EVEN_ODDS = 0.5  # calibrated probabilities need no other threshold where nothing else is asked for
 _TORCH_MIB = 1024  # of the process: interpreter, torch, the network, one batch
 
@@ -254,9 +255,10 @@ def _learned(
 
     truth = [sample.label for sample in parts.held_out]
     degrees = temperature(learnt.logits, np.array([views.names.index(label) for label in truth]))
-    model = whole_model(learnt.classifier.network, learnt.classifier.head, views.features, views.names, degrees)
+    made = learnt.classifier
+    model = whole_model(made.network, made.head, learnt.space, views.features, views.names, degrees)
     graph = model.SerializeToString(deterministic=True)
-    shares = _probabilities(graph, views, len(parts.learn))
+    shares, similarities = _judged(graph, views, len(parts.learn))
     limits = _limits(views.names, truth, [sample.label for sample in parts.learn], shares, config)
     settings: dict[str, JsonScalar] = {
         "epochs": learnt.epochs,
@@ -266,6 +268,8 @@ def _learned(
         "temperature": round(degrees, 4),
         "macro_f1": round(learnt.macro_f1, 4),
     }
+    least = float(np.quantile(similarities.max(axis=1), _STRANGE_SHARE, method="lower"))
+    limits = replace(limits, naming=replace(limits.naming, least_similarity=least))
     good = np.sort(_scores(views.names, shares)[np.array(truth) == GOOD])
     return Learned(
         graph=graph,
@@ -285,11 +289,12 @@ class _Limits:
     warnings: tuple[str, ...]
 
 
-def _probabilities(graph: bytes, views: _Views, first: int) -> FloatArray:
-    """(n, K) of the pictures held out, by the finished graph itself."""
+def _judged(graph: bytes, views: _Views, first: int) -> tuple[FloatArray, FloatArray]:
+    """Probabilities and similarities, (n, K) each, of the pictures held out, by the finished graph itself."""
     detector = GraphDetector(graph, views.features.bit_depth)
-    rows = [detector.score(views.frames[index]).probabilities for index in range(first, len(views.samples))]
-    return np.stack([row for row in rows if row is not None])
+    found = [detector.score(views.frames[index]) for index in range(first, len(views.samples))]
+    shares = np.stack([one.probabilities for one in found if one.probabilities is not None])
+    return shares, np.stack([one.similarities for one in found if one.similarities is not None])
 
 
 def _scores(names: Sequence[str], shares: FloatArray) -> FloatArray:

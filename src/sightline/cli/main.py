@@ -15,6 +15,7 @@ _COMMANDS = {  # in the order in which one meets them: name -> its command in si
     "demo": ("demo_command", "See everything on rendered parts; needs no data."),
     "train": ("train_command", "Learn from good pictures and write a model."),
     "auto": ("auto_command", "Search for the best model within minutes, a latency and a size."),
+    "teach": ("teach_command", "Teach a classifier a new class of defect from a few examples."),
     "inspect": ("inspect_command", "Judge pictures with a model; show where and why."),
     "evaluate": ("evaluate_command", "Compare a model's verdicts with the truth; write a report."),
     "calibrate": ("calibrate_command", "Set a model's thresholds for a rate, a cost or a recall."),

@@ -26,6 +26,7 @@ from sightline.models.features import Progress
 from sightline.models.gradient import best_device, seeded
 from sightline.models.imbalance import class_weights, loss, order
 from sightline.models.network import Network
+from sightline.models.prototypes import Space, fit_space
 from sightline.records import FloatArray
 
 _BATCH = 16
@@ -58,6 +59,7 @@ class Learnt:
     """A trained classifier, on the CPU, and how it came about."""
 
     classifier: Classifier
+    space: Space  # of the pictures learnt from, by which classes are taught later
     logits: FloatArray  # (n, K) of the pictures held out
     macro_f1: float  # on these
     epochs: int  # of the second phase, up to the one that is kept
@@ -94,8 +96,11 @@ def learn(
         standing = _second_phase(classifier, lesson, standing, config, checkpoint, progress)
     restore(classifier, standing.best_weights)
     logits = _logits(classifier, lesson.album, lesson.held_out)
+    embeddings = _embeddings(classifier, lesson, lesson.learn, None, np.random.default_rng(config.seed), progress)
+    space = fit_space(embeddings.cpu().numpy(), lesson.labels[list(lesson.learn)], len(lesson.names))
     return Learnt(
         classifier=classifier.cpu().eval(),
+        space=space,
         logits=logits,
         macro_f1=macro_f1(logits.argmax(axis=1), lesson.labels[list(lesson.held_out)], len(lesson.names)),
         epochs=standing.best_epoch,

@@ -22,6 +22,7 @@ from sightline.models.features import FeatureConfig, append_resize, image_input
 from sightline.models.gradient import exported
 from sightline.models.graph import GraphBuilder
 from sightline.models.network import Network
+from sightline.models.prototypes import EMBEDDING, SIMILARITIES, Space, append_similarities
 from sightline.records import FloatArray
 
 Labels = NDArray[np.int64]
@@ -108,9 +109,11 @@ def temperature(logits: FloatArray, labels: Labels) -> float:
 
 
 def whole_model(
-    network: Network, head: Head, features: FeatureConfig, names: Sequence[str], degrees: float
+    network: Network, head: Head, space: Space, features: FeatureConfig, names: Sequence[str], degrees: float
 ) -> onnx.ModelProto:
     """The one graph: image -> `probabilities` (K,), `activations` (K, h, w), `score` () and `map` (height, width).
+
+    Beside them `embedding` and `similarities`, by which classes are taught later (`models.prototypes`).
 
     `activations` are each cell's share in each class's logit and sum up to it. `score` is 1 - p(good), summed over the
     defects, which keeps its digits where p(good) is almost 1; it is 1 where no class is good. `map` shows where the
@@ -128,12 +131,14 @@ def whole_model(
     core = exported(network, (1, 3, features.height, features.width), [f"level{i}" for i in range(len(shapes))])
     weight, bias = (part / np.float32(degrees) for part in head.folded())
     total, at = "", 0
+    values: list[str] = []
     rows, columns = shapes[0][2:]
     for maps, (_, channels, height, width) in zip(builder.splice(core, picture), shapes, strict=True):
         shares = _append_shares(builder, maps, weight[:, at : at + 2 * channels], height * width)
         if (height, width) != (rows, columns):
             shares = _append_spread(builder, shares, (rows, columns), height * width / (rows * columns))
         total, at = builder.node("Add", [total, shares]) if total else shares, at + 2 * channels
+        values += [builder.node(op, [maps, builder.int64(2, 3)], {"keepdims": 0}) for op in ("ReduceMean", "ReduceMax")]
     even = builder.constant((bias / (rows * columns))[:, None, None].astype(np.float32))
     cells = builder.node("Add", [builder.node("Squeeze", [total, builder.int64(0)]), even])
     activations = builder.rename(cells, "activations")
@@ -143,11 +148,15 @@ def whole_model(
     named = builder.node("Gather", [probabilities, builder.int64(*defects)], {"axis": 0})
     score = _append_score(builder, named, all_bad=len(defects) == len(names))
     _append_map(builder, activations, named, defects, score, features)
+    embedded = builder.node("Squeeze", [builder.node("Concat", values, {"axis": 1}), builder.int64(0)])
+    append_similarities(builder, embedded, space)
     outputs: list[tuple[str, tuple[int, ...]]] = [
         ("score", ()),
         ("map", (features.height, features.width)),
         ("probabilities", (len(names),)),
         ("activations", (len(names), rows, columns)),
+        (EMBEDDING, (len(space.mean),)),
+        (SIMILARITIES, (len(names),)),
     ]
     return builder.build([image_input(features)], outputs)
 

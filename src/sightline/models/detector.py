@@ -11,6 +11,7 @@ from onnx import TensorProto
 from sightline.errors import FrameError
 from sightline.models.features import FeatureConfig, image_input, run_image, takes_depth
 from sightline.models.graph import GraphBuilder, open_session
+from sightline.models.prototypes import EMBEDDING, SIMILARITIES
 from sightline.models.window import Memory
 from sightline.records import AnomalyMap, FloatArray, Frame
 
@@ -54,7 +55,8 @@ class GraphDetector:
         self._session = open_session(graph, threads=threads)
         self._config = FeatureConfig(bit_depth=bit_depth)
         self.takes_depth = takes_depth(self._session)
-        self._names = any(port.name == "probabilities" for port in self._session.get_outputs())
+        given = {port.name for port in self._session.get_outputs()}
+        self._outputs = [name for name in ("score", "map", "probabilities", SIMILARITIES) if name in given]
 
     def score(self, frame: Frame, product: int | None = None) -> AnomalyMap:
         """Score one frame.
@@ -71,9 +73,13 @@ class GraphDetector:
                 f"{frame.source or 'frame'}: has a depth map, but the model learned from pictures alone. "
                 "Leave it out, or train with --depth."
             )
-        wanted = ("score", "map", "probabilities") if self._names else ("score", "map")
-        score, values, *named = run_image(self._session, frame, self._config, wanted, product)
-        return AnomalyMap(score=float(score), values=values, probabilities=named[0] if named else None)
+        score, values, *named = run_image(self._session, frame, self._config, self._outputs, product)
+        probabilities, similarities = (*named, None, None)[:2]
+        return AnomalyMap(score=float(score), values=values, probabilities=probabilities, similarities=similarities)
+
+    def embedding(self, frame: Frame) -> FloatArray:
+        """(D,) where a frame lies by what it shows, of length 1; of a graph that has `similarities`."""
+        return run_image(self._session, frame, self._config, (EMBEDDING,))[0]
 
 
 def append_map(builder: GraphBuilder, distances: str, layout: Layout) -> None:

@@ -55,6 +55,11 @@ class GraphBuilder:
             self._by_content[key] = name
         return self._by_content[key]
 
+    def named_constant(self, name: str, values: NDArray[Any]) -> str:
+        """An initializer that keeps its name, so that a finished graph's can be found and replaced."""
+        self._constants[name] = numpy_helper.from_array(np.ascontiguousarray(values), name)
+        return name
+
     def int64(self, *values: int) -> str:
         return self.constant(np.array(values, np.int64))
 
