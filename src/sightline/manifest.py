@@ -177,7 +177,7 @@ class Naming:
     @property
     def names(self) -> tuple[str, ...]:
         """Of the classes learnt, then of those taught."""
-        return tuple(rule.name for rule in (*self.classes, *self.taught))
+        return (*(rule.name for rule in self.classes), *(rule.name for rule in self.taught))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,6 +10,7 @@ from sightline.models.classifier import Classifier, Head, temperature, whole_mod
 from sightline.models.features import FeatureConfig, run_image
 from sightline.models.graph import open_session
 from sightline.models.network import GraphNetwork
+from sightline.models.prototypes import Space, fit_space
 from sightline.records import FloatArray, Frame
 
 NAMES = ("good", "crack", "dent")
@@ -28,6 +29,11 @@ def classifier_of(backbone: Backbone, classes: int = 3) -> Classifier:
     return Classifier(network, head).eval()
 
 
+def space_of(classifier: Classifier) -> Space:
+    width = 2 * sum(classifier.network.channels)
+    return fit_space(np.random.default_rng(0).normal(size=(12, width)).astype(np.float32), np.arange(12) % 3, 3)
+
+
 def run(model: onnx.ModelProto, frame: Frame, config: FeatureConfig = CONFIG) -> dict[str, FloatArray]:
     names = [output.name for output in model.graph.output]
     return dict(zip(names, run_image(open_session(model, threads=1), frame, config), strict=True))
@@ -40,7 +46,7 @@ def classifier(patchy: Backbone) -> Classifier:
 
 @pytest.fixture(scope="module")
 def found(classifier: Classifier, scratched: Frame) -> dict[str, FloatArray]:
-    return run(whole_model(classifier.network, classifier.head, CONFIG, NAMES, 2.0), scratched)
+    return run(whole_model(classifier.network, classifier.head, space_of(classifier), CONFIG, NAMES, 2.0), scratched)
 
 
 def softmax(logits: FloatArray) -> FloatArray:
@@ -72,7 +78,7 @@ def test_the_score_is_that_of_all_defects_and_the_maximum_of_the_map(found: dict
 
 def test_where_nothing_is_good_every_picture_is_a_defect(classifier: Classifier, scratched: Frame) -> None:
     names = ("bent", "crack", "dent")
-    said = run(whole_model(classifier.network, classifier.head, CONFIG, names, 1.0), scratched)
+    said = run(whole_model(classifier.network, classifier.head, space_of(classifier), CONFIG, names, 1.0), scratched)
     assert said["score"] == 1
     assert said["map"].max() == 1
 
@@ -82,14 +88,14 @@ def test_a_score_near_0_keeps_its_digits(patchy: Backbone, scratched: Frame) -> 
     with torch.no_grad():
         sure.head.linear.weight.zero_()
         sure.head.linear.bias.copy_(torch.tensor([40.0, 0.0, 0.0]))
-    said = run(whole_model(sure.network, sure.head, CONFIG, NAMES, 1.0), scratched)
+    said = run(whole_model(sure.network, sure.head, space_of(sure), CONFIG, NAMES, 1.0), scratched)
     assert said["score"] == pytest.approx(2 * np.exp(-40), rel=1e-3)
     assert (said["map"] == said["score"]).all()  # no cell speaks for the defect more than another
 
 
 def test_pictures_of_16_bits_and_of_any_size_are_taken(classifier: Classifier) -> None:
     config = FeatureConfig(height=64, width=96, bit_depth=12)
-    model = whole_model(classifier.network, classifier.head, config, NAMES, 1.0)
+    model = whole_model(classifier.network, classifier.head, space_of(classifier), config, NAMES, 1.0)
     pixels = np.random.default_rng(0).integers(0, 4096, (33, 41, 1)).astype(np.uint16)
     said = run(model, Frame(pixels=pixels, bit_depth=12), config)
     assert said["probabilities"].sum() == pytest.approx(1, abs=1e-5)

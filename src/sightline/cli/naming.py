@@ -129,7 +129,7 @@ def with_recalls(
         DatasetError: there are no pictures of it.
     """
     assert manifest.naming is not None, "the caller has seen that the model names"
-    defects = [name for name in manifest.naming.names if name != GOOD]
+    defects = [rule.name for rule in manifest.naming.classes if rule.name != GOOD]
     if unknown := sorted(set(min_recall) - set(defects)):
         raise OptionError(f"the model does not name a defect {unknown[0]!r}; it names {', '.join(defects)}.")
     rules, warnings = [], list[str]()

@@ -105,7 +105,8 @@ def with_prototype(graph: bytes, row: FloatArray) -> bytes:
         raise OptionError(f"the model has {len(rows)} classes, as many as it may.")
     stored.CopyFrom(numpy_helper.from_array(np.concatenate([rows, row[None]]).astype(np.float32), _ROWS))
     output.type.tensor_type.shape.dim[0].dim_value = len(rows) + 1
-    return model.SerializeToString(deterministic=True)
+    content: bytes = model.SerializeToString(deterministic=True)
+    return content
 
 
 def _placed(embeddings: FloatArray, mean: FloatArray, whitening: NDArray[np.float16]) -> FloatArray:
