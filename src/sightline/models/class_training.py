@@ -30,8 +30,8 @@ from sightline.records import FloatArray
 
 _BATCH = 16
 _HEAD_EPOCHS, _HEAD_RATE, _HEAD_BATCH = 60, 3e-3, 64
-# Without batch norms to absorb them, the alike first steps of Adam add up over a kernel's inputs: at 1e-4 one epoch took
-# the macro F1 on pictures held out of rendered parts from 0.52 to 0.13
+# without batch norms to absorb them, the alike first steps of Adam add up over a kernel's inputs: at 1e-4 one epoch
+# took the macro F1 on pictures held out of rendered parts from 0.52 to 0.13
 _FINE_HEAD_RATE, _FINE_RATE = 2e-4, 1.5e-5
 _WEIGHT_DECAY = 0.02
 _WARM_UP = 0.1  # of the second phase
