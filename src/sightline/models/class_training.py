@@ -31,12 +31,15 @@ from sightline.records import FloatArray
 
 _BATCH = 16
 _HEAD_EPOCHS, _HEAD_RATE, _HEAD_BATCH = 60, 3e-3, 64
-_FINE_HEAD_RATE, _FINE_RATE = 5e-4, 1e-4
+# without batch norms to absorb them, the alike first steps of Adam add up over a kernel's inputs: at 1e-4 one epoch
+# took the macro F1 on pictures held out of rendered parts from 0.52 to 0.13
+_FINE_HEAD_RATE, _FINE_RATE = 2e-4, 1.5e-5
 _WEIGHT_DECAY = 0.02
-_WARM_UP = 0.05  # of the second phase
+_WARM_UP = 0.1  # of the second phase
+_LONGEST_GRADIENT = 1.0
 _UNBALANCED = 1.5  # times as many pictures in the largest class as in the smallest, from which ways are compared
 _CHECKED_PICTURES = 12  # of each class
-_MOST_LOST = 1 / 3  # of those recognised before
+_MOST_LOST, _MAY_BE_CHANCE = 1 / 3, 3  # of those recognised before, and as a number
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -276,6 +279,8 @@ class _Course:
                 raise OptionError(f"training diverged in epoch {standing.epoch + 1}. Try another seed.")
             self.optimiser.zero_grad(set_to_none=True)
             scaler.scale(value).backward()  # type: ignore[no-untyped-call]
+            scaler.unscale_(self.optimiser)
+            torch.nn.utils.clip_grad_norm_(self.classifier.parameters(), _LONGEST_GRADIENT)
             scaler.step(self.optimiser)
             scaler.update()
             if progress:
@@ -311,7 +316,7 @@ def surviving(
     for done, kind in enumerate(kinds):
         for end in _at_ends(classifier, lesson, chosen, kind, changes, rng):
             after = np.bincount(truth[recognised(end, truth)], minlength=len(lesson.names))
-            if (before - after > np.maximum(1, _MOST_LOST * before)).any():
+            if (before - after > np.maximum(_MAY_BE_CHANCE, _MOST_LOST * before)).any():
                 off.append(kind)
                 break
         if progress:

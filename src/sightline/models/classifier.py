@@ -27,7 +27,7 @@ from sightline.records import FloatArray
 
 Labels = NDArray[np.int64]
 _DROPPED = 0.2  # share of the embedding's values, in training
-_LEAST_SPREAD = 0.01  # of the median value's
+_LEAST_SPREAD = 0.25  # of the median value's; else fine-tuning would shake the logits by values that hardly vary
 _SMOOTHED_CELLS = 3  # side of the means that the map shows, as maxima lie in single cells
 _COLDEST, _HOTTEST = 0.05, 100.0  # temperatures looked at
 
