@@ -80,9 +80,10 @@ class TrainConfig:
             raise OptionError(
                 f"a smallest defect of {self.smallest_defect} px cannot be; give its width in px, 1 or more."
             )
-        given = [self.size is not None, self.smallest_defect is not None, self.short_side is not None]
-        if sum(given) > 1:
-            raise OptionError("the working size is set by a size, its short side or the smallest defect; give one.")
+        if self.smallest_defect is not None and self.size is not None:
+            raise OptionError("the smallest defect sets the working size, and a size is given too; leave one out.")
+        if self.short_side is not None and (self.size is not None or self.smallest_defect is not None):
+            raise OptionError("a short side sets the working size, as a size and a smallest defect do; give one.")
         if self.short_side is not None and self.short_side < 1:
             raise OptionError(f"a short side of {self.short_side} px cannot be; give 64 or more.")
         if self.bit_depth is not None and not 8 < self.bit_depth <= 16:

@@ -39,12 +39,12 @@ def test_the_json_has_these_keys(document: Document, trained: Path, parts: Path)
     found = document("evaluate", trained, parts)
     assert list(found) == [
         *("schema", "model_id", "method", "dataset", "threshold", "review_threshold", "judged", "unjudged", "image"),
-        *("pixel", "escape", "overkill", "review", "recall_by_type", "confusion", "warnings", "report"),
+        *("pixel", "escape", "overkill", "review", "recall_by_type", "confusion", "naming", "warnings", "report"),
     ]
     assert list(found["escape"]) == ["count", "total", "value", "low", "high"]
     assert {item["label"] for item in found["judged"]} == {"good", "hole", "stain"}
     assert found["confusion"]["good"] == {"PASS": 4, "REJECT": 0, "REVIEW": 0, "FAULT": 0}
-    assert (found["warnings"], found["report"]) == ([], None)
+    assert (found["naming"], found["warnings"], found["report"]) == (None, [], None)
 
 
 def test_the_report_is_one_file_that_names_the_model_and_the_data(

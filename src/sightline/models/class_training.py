@@ -99,7 +99,8 @@ def learn(
         standing = _second_phase(classifier, lesson, standing, config, checkpoint, progress)
     restore(classifier, standing.best_weights)
     logits = _logits(classifier, lesson.album, lesson.held_out)
-    embeddings = _embeddings(classifier, lesson, lesson.learn, None, np.random.default_rng(config.seed), progress)
+    told: Progress | None = (lambda _, done, total: progress("classes", done, total)) if progress else None
+    embeddings = _embeddings(classifier, lesson, lesson.learn, None, np.random.default_rng(config.seed), told)
     space = fit_space(embeddings.cpu().numpy(), lesson.labels[list(lesson.learn)], len(lesson.names))
     return Learnt(
         classifier=classifier.cpu().eval(),
