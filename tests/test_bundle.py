@@ -91,7 +91,7 @@ def small_manifest() -> Manifest:
 
 
 def packed() -> bytes:
-    return bundle._packed(small_graph(), small_manifest())
+    return bundle.packed(small_graph(), small_manifest())
 
 
 def zipped(*entries: tuple[str | zipfile.ZipInfo, bytes]) -> bytes:

@@ -12,7 +12,8 @@ PACKAGE = ROOT / "src" / "sightline"
 
 ORDER = [  # a module imports from earlier entries, or from its own folder
     *("errors", "records", "files", "imaging", "datasets", "synthesis", "evaluation", "models", "manifest"),
-    *("bundle", "products", "naming", "inspector", "training", "supervised", "joint_training", "extending", "teaching"),
+    *("bundle", "products", "naming", "regions", "inspector", "training", "supervised", "hybrid"),
+    *("joint_training", "extending", "teaching"),
     *("export", "search", "devices", "line", "store", "feedback", "service", "console", "cli"),
 ]
 LIGHT = {"numpy", "cv2", "onnxruntime", "onnx", "google", "click", "tqdm", "jinja2"}  # what the light runtime installs

@@ -1,6 +1,7 @@
 """The `.sight` file: a model's graph and its manifest in one ZIP that is never unpickled and never trusted.
 
-It holds exactly `manifest.json`, `model.onnx` and, where the model can be extended, `window.bin`, stored without
+It holds exactly `manifest.json`, `model.onnx`, where the model can be extended `window.bin`, and where another model
+names the regions that this one finds that model, `names.sight`, whole; all stored without
 compression, with fixed order, times and permissions: the same content gives the same bytes, and no entry is larger
 than the file. Hashes show damage and careless edits; they are not a signature. A graph that loads is plain ONNX that
 reads no file and runs no foreign code, but how much memory and time it takes when run is for whoever runs it to bound.
@@ -13,7 +14,7 @@ import stat
 import struct
 import zipfile
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from io import BytesIO
 from pathlib import Path
 from typing import BinaryIO
@@ -29,9 +30,10 @@ from sightline.models.prototypes import EMBEDDING, SIMILARITIES
 MANIFEST_NAME = "manifest.json"
 GRAPH_NAME = "model.onnx"
 WINDOW_NAME = "window.bin"  # what `sightline train --extend` needs; in no file whose manifest does not name its hash
+NAMES_NAME = "names.sight"  # in no file whose manifest has no `regions`
 WINDOW_HASH = "window_sha256"  # in the manifest's `provenance.config`
 MAX_FILE_BYTES = 1 << 30
-MAX_ENTRY_BYTES = {MANIFEST_NAME: 64 << 20, GRAPH_NAME: 1 << 30, WINDOW_NAME: 1 << 30}
+MAX_ENTRY_BYTES = {MANIFEST_NAME: 64 << 20, GRAPH_NAME: 1 << 30, WINDOW_NAME: 1 << 30, NAMES_NAME: 1 << 30}
 MAX_DIRECTORY_BYTES = 64 << 10  # of the ZIP's list of entries; ours takes 171
 MAX_WIRE_FIELDS = 300_000  # of the graph's protobuf; a network of 500 nodes has about 10,000
 MAX_TENSOR_BYTES = 1 << 30  # of all constants together, by their declared shapes
@@ -87,12 +89,23 @@ class Bundle:
     model_id: str  # 12 hex digits; changes with the graph and with the thresholds
     path: Path
     window: bytes | None = field(default=None, repr=False)  # as its hash says, else unchecked; None: not extendable
+    names: "Bundle | None" = None  # names the regions that this model finds; None: nothing does
+    names_file: bytes | None = field(default=None, repr=False)  # the same as it lies in the file, as `save` takes it
 
 
-def save(path: str | os.PathLike[str], graph: bytes, manifest: Manifest, window: bytes | None = None) -> None:
+def save(
+    path: str | os.PathLike[str],
+    graph: bytes,
+    manifest: Manifest,
+    window: bytes | None = None,
+    names: bytes | None = None,
+) -> None:
     """Write a `.sight` file in one step: whatever happens, `path` holds the whole new file or what it held before.
 
-    A changed threshold is `dataclasses.replace` on the manifest and `save` with the same graph and window.
+    A changed threshold is `dataclasses.replace` on the manifest and `save` with the same graph, window and names.
+
+    Args:
+        names: a `.sight` file of a classifier, whole.
 
     Raises:
         BundleError: `load` would refuse the result.
@@ -100,10 +113,10 @@ def save(path: str | os.PathLike[str], graph: bytes, manifest: Manifest, window:
     """
     path = Path(path)
     try:
-        packed = _packed(graph, manifest, window)
+        content = packed(graph, manifest, window, names)
     except BundleError as error:
         raise BundleError(f"{path}: {error}.") from error
-    write_bytes(path, packed)
+    write_bytes(path, content)
 
 
 def load(path: str | os.PathLike[str]) -> Bundle:
@@ -118,16 +131,32 @@ def load(path: str | os.PathLike[str]) -> Bundle:
         try:
             size = _regular_size(path)
             with path.open("rb") as file:
-                manifest, graph, window = _unpacked(file, size)
+                return _loaded(file, size, path)
         except PermissionError as error:
             raise BundleError("no permission to read it; change its permissions") from error
         except _DAMAGE as error:
             raise BundleError(f"cannot be read ({one_line(error)}); {AGAIN}") from error
-        _check_window(window, manifest)
-        _check_graph(graph, manifest)
     except BundleError as error:
         raise BundleError(f"{path}: {error}.") from error
-    return Bundle(manifest=manifest, graph=graph, model_id=model_id(manifest), path=path, window=window)
+
+
+def _loaded(file: BinaryIO, size: int, path: Path, *, inner: bool = False) -> Bundle:
+    manifest, entries = _unpacked(file, size)
+    if inner and manifest.naming is None:  # so that files cannot lie within one another without end
+        raise BundleError(f"gives no names; {AGAIN}")
+    window, names = entries.get(WINDOW_NAME), entries.get(NAMES_NAME)
+    _check_window(window, manifest)
+    named = _names_of(names, manifest, path)
+    _check_graph(entries[GRAPH_NAME], manifest)
+    return Bundle(
+        manifest=manifest,
+        graph=entries[GRAPH_NAME],
+        model_id=model_id(manifest),
+        path=path,
+        window=window,
+        names=named,
+        names_file=names,
+    )
 
 
 def extract_graph(bundle: Bundle, path: str | os.PathLike[str]) -> None:
@@ -139,12 +168,16 @@ def extract_graph(bundle: Bundle, path: str | os.PathLike[str]) -> None:
     write_bytes(Path(path), bundle.graph)
 
 
-def _packed(graph: bytes, manifest: Manifest, window: bytes | None = None) -> bytes:
+def packed(graph: bytes, manifest: Manifest, window: bytes | None = None, names: bytes | None = None) -> bytes:
+    """The bytes of a `.sight` file; arguments as `save`, errors too, but without the path."""
     _check_window(window, manifest)
+    _names_of(names, manifest, Path(NAMES_NAME))
     _check_graph(graph, manifest)
     contents = {MANIFEST_NAME: to_json(manifest), GRAPH_NAME: graph}
     if window is not None:
         contents[WINDOW_NAME] = window
+    if names is not None:
+        contents[NAMES_NAME] = names
     buffer = BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as archive:
         for name, content in contents.items():
@@ -174,7 +207,7 @@ def _regular_size(path: Path) -> int:
     return status.st_size
 
 
-def _unpacked(file: BinaryIO, size: int) -> tuple[Manifest, bytes, bytes | None]:
+def _unpacked(file: BinaryIO, size: int) -> tuple[Manifest, dict[str, bytes]]:
     _check_ends(file, size)
     with zipfile.ZipFile(file) as archive:
         entries: dict[str, zipfile.ZipInfo] = {}
@@ -191,8 +224,8 @@ def _unpacked(file: BinaryIO, size: int) -> tuple[Manifest, bytes, bytes | None]
             raise BundleError(f"has no {GRAPH_NAME}; {AGAIN}")
         if extra := sorted(entries.keys() - MAX_ENTRY_BYTES.keys()):
             raise BundleError(f"holds {quoted(extra[0])}, which does not belong in a .sight file; {AGAIN}")
-        window = _content(archive, entries[WINDOW_NAME]) if WINDOW_NAME in entries else None
-        return manifest, _content(archive, entries[GRAPH_NAME]), window
+        others = entries.keys() - {MANIFEST_NAME}
+        return manifest, {name: _content(archive, entries[name]) for name in sorted(others)}
 
 
 def _check_ends(file: BinaryIO, size: int) -> None:
@@ -249,6 +282,30 @@ def _check_window(window: bytes | None, manifest: Manifest) -> None:
         raise BundleError(f"has no {WINDOW_NAME}, which its manifest names; {AGAIN}")
     if window is not None and hashlib.sha256(window).hexdigest() != named:
         raise BundleError(f"{WINDOW_NAME} is not the window of images the manifest names (SHA-256 differs); {AGAIN}")
+
+
+def _names_of(names: bytes | None, manifest: Manifest, path: Path) -> Bundle | None:
+    """The model in these bytes that names regions, checked as any other; None where the manifest has no `regions`.
+
+    Raises:
+        BundleError: one line without the path.
+    """
+    rule = manifest.regions
+    if (names is None) != (rule is None):
+        raise BundleError(f"its manifest and its list of entries differ about {NAMES_NAME}; {AGAIN}")
+    if names is None or rule is None:
+        return None
+    if hashlib.sha256(names).hexdigest() != rule.names_sha256:
+        raise BundleError(f"{NAMES_NAME} is not the model the manifest names (SHA-256 differs); {AGAIN}")
+    try:
+        found = _loaded(BytesIO(names), len(names), path, inner=True)
+    except _DAMAGE as error:
+        raise BundleError(f"{NAMES_NAME} cannot be read ({one_line(error)}); {AGAIN}") from error
+    except BundleError as error:
+        raise BundleError(f"{NAMES_NAME}: {error}") from error
+    if found.manifest.input != replace(manifest.input, depth=False):
+        raise BundleError(f"{NAMES_NAME} takes pictures of another depth than the model; {AGAIN}")
+    return found
 
 
 def _check_graph(graph: bytes, manifest: Manifest) -> None:

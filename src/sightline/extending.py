@@ -76,6 +76,8 @@ def extend(
     """
     refuse_unwritable(output)
     bundle = load(model)
+    if bundle.names is not None:
+        raise OptionError(f"{model}: names what it finds, and cannot be extended; train it again with all pictures.")
     window = _window(bundle, config)
     features = _features(bundle, window)
     look = look_at(dataset, TrainConfig(max_megapixels=config.max_megapixels), progress)

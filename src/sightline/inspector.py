@@ -27,6 +27,7 @@ from sightline.models.detector import GraphDetector
 from sightline.naming import Named, name
 from sightline.products import Limits, limits_of
 from sightline.records import AnomalyMap, Box, Defect, FloatArray, Frame, Inspection, Pixels, Timings, Verdict
+from sightline.regions import RegionNamer
 
 Picture = str | os.PathLike[str] | bytes | Pixels | Frame
 Depth = str | os.PathLike[str] | bytes | DepthMap
@@ -46,6 +47,7 @@ class Inspector:
         self._limits = {name: limits_of(bundle, name) for name in bundle.manifest.separate or (None,)}
         self._max_megapixels = max_megapixels
         self._detector = GraphDetector(bundle.graph, bundle.manifest.input.bit_depth, threads)
+        self._namer = RegionNamer(bundle, threads) if bundle.names else None
 
     def __enter__(self) -> Self:
         return self
@@ -53,7 +55,12 @@ class Inspector:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        del self._detector
+        del self._detector, self._namer
+
+    @property
+    def names(self) -> bool:
+        """Whether the model names what it sees, or the regions that it finds."""
+        return self.manifest.naming is not None or self._namer is not None
 
     def limits(self, product: str | None = None) -> Limits:
         """What this product's scores are compared with; raises OptionError as `inspect`."""
@@ -97,7 +104,12 @@ class Inspector:
             graph_ms=(judged - decoded) * 1e3,
             total_ms=(judged - started) * 1e3,
         )
-        return self._inspection(frame, anomaly, timings, limits)
+        inspection = self._inspection(frame, anomaly, timings, limits)
+        if self._namer is None or inspection.fault is not None:
+            return inspection
+        defects = self._namer.named(frame, inspection.defects)
+        timings = replace(timings, total_ms=(time.perf_counter() - started) * 1e3)
+        return replace(inspection, defects=defects, timings=timings, named=defects[0].label if defects else GOOD)
 
     def inspect_all(
         self, pictures: Iterable[Picture], *, workers: int = 2, product: str | None = None

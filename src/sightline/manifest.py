@@ -28,6 +28,7 @@ _ADDED: dict[str, tuple[int, JsonScalar | tuple[()]]] = {
     "input.depth": (2, False),
     "products": (2, ()),
     "naming": (3, None),
+    "regions": (3, None),
 }
 Record = TypeVar("Record")
 
@@ -181,6 +182,22 @@ class Naming:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RegionRule:
+    """How the regions that an anomaly model finds are shown to the model that names them, which is in the same file."""
+
+    names_sha256: str  # of the bytes of `names.sight`, lower-case hex
+    side_share: float  # side of the square that is cut out, times the longer side of the region's box
+    least_px: int  # side of the smallest square, in the frame's pixels
+
+    def __post_init__(self) -> None:
+        _require_sha256("regions.names_sha256", self.names_sha256)
+        if not 1 <= self.side_share <= 10:
+            _refuse("regions.side_share", f"is {self.side_share}; it must be from 1 to 10")
+        if not 1 <= self.least_px <= MAX_SIDE_PX:
+            _refuse("regions.least_px", f"is {self.least_px}; it must be from 1 to {MAX_SIDE_PX} px")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Manifest:
     """Everything about a model but its graph.
 
@@ -200,12 +217,18 @@ class Manifest:
     calibration: Calibration
     provenance: Provenance
     products: tuple[Product, ...] = ()  # none, or two and more, in the order of the graph's `product` input
-    naming: Naming | None = None  # None: the model tells good from bad, and gives no names
+    naming: Naming | None = None  # None: the graph tells good from bad, and gives no names
+    regions: RegionRule | None = None  # None: no other model names the regions that this one finds
 
     def __post_init__(self) -> None:
         if not 1 <= self.format_version <= FORMAT_VERSION:
             _refuse("format_version", f"is {self.format_version}; this Sightline writes {FORMAT_VERSION}")
-        present = {"input.depth": self.input.depth, "products": self.products, "naming": self.naming}
+        present = {
+            "input.depth": self.input.depth,
+            "products": self.products,
+            "naming": self.naming,
+            "regions": self.regions,
+        }
         for key, value in present.items():
             if value and self.format_version < _ADDED[key][0]:
                 _refuse(key, f"is not known to format {self.format_version}")
@@ -219,8 +242,13 @@ class Manifest:
             _refuse("labels", "has an empty or a repeated label")
         if self.products:
             self._check_products()
+        self._check_names()
+
+    def _check_names(self) -> None:
         if self.naming is not None and (self.naming.names != self.labels or self.products):
             _refuse("naming.classes", "must be the labels in their order, and there must be no products")
+        if self.regions is not None and self.naming is not None:
+            _refuse("regions", "is for a model that gives no names itself")
 
     def _check_products(self) -> None:
         names = {product.name for product in self.products}

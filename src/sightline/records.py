@@ -134,6 +134,7 @@ class Inspection:
     fault: str | None = None  # why it could not be judged; None unless the verdict is FAULT
     product: str | None = None  # that it was judged as; None where the model has no bank per product
     probabilities: dict[str, float] | None = None  # class -> how probable, of a model that names; None: it does not
+    named: str | None = None  # what a model that names regions says of the whole: good, or the worst region's label
 
     def __post_init__(self) -> None:
         scored = self.score is not None and math.isfinite(self.score)

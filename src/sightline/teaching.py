@@ -7,14 +7,15 @@ from pathlib import Path
 
 import numpy as np
 
-from sightline.bundle import Bundle, load, save
+from sightline.bundle import Bundle, load, packed, save
 from sightline.datasets.dataset import GOOD, label_named
 from sightline.errors import OptionError
+from sightline.hybrid import piece_of
 from sightline.inspector import Inspector
 from sightline.manifest import Manifest, Naming, TaughtClass, printable
 from sightline.models.features import Progress
 from sightline.models.prototypes import likeness_among, prototype, with_prototype
-from sightline.records import FloatArray
+from sightline.records import FloatArray, Frame
 
 FEWEST_EXAMPLES = 3
 ENOUGH_EXAMPLES = 5
@@ -48,18 +49,23 @@ def teach(
         OptionError: the model gives no names, has the class already, or there are too few examples, or none alike.
         FrameError: an example cannot be read. StoreError: the file cannot be written.
     """
-    naming = _naming(bundle)
+    classifier = bundle if bundle.names is None else bundle.names
+    naming = _naming(classifier)
     label = _checked(naming, label, pictures)
-    placed = _placed(bundle, pictures, max_megapixels, progress)
+    shown = _shown(bundle, pictures, max_megapixels)
+    placed = _placed(classifier, shown, progress)
     likeness = likeness_among(placed)
     if not likeness.min() > 0:
         odd = pictures[int(likeness.argmin())]
         raise OptionError(f"{odd}: is not like the other examples of {label!r}. Leave it out, or teach it by itself.")
     rule = TaughtClass(name=label, examples=len(placed), similarity=float((1 - _ALLOWANCE) * likeness.min()))
-    graph = with_prototype(bundle.graph, prototype(placed))
-    manifest = _with_class(bundle.manifest, naming, rule, graph)
-    warnings = tuple(_doubts(bundle, naming, pictures, likeness, max_megapixels))
-    save(output, graph, manifest)
+    graph = with_prototype(classifier.graph, prototype(placed))
+    manifest = _with_class(classifier.manifest, naming, rule, graph)
+    warnings = tuple(_doubts(classifier, naming, shown, likeness))
+    if bundle.names is None:
+        save(output, graph, manifest)
+    else:
+        _save_within(bundle, graph, manifest, label, output)
     return Taught(bundle=load(output), rule=rule, warnings=warnings)
 
 
@@ -87,18 +93,36 @@ def _checked(naming: Naming, label: str, pictures: Sequence[Path]) -> str:
     return name
 
 
-def _placed(bundle: Bundle, pictures: Sequence[Path], max_megapixels: float, progress: Progress | None) -> FloatArray:
-    """(n, D) embeddings of the examples; OptionError where two are the same picture."""
+def _shown(bundle: Bundle, pictures: Sequence[Path], max_megapixels: float) -> list[Frame]:
+    """What the classifier is shown of each example: all of it, or the piece that the anomaly model finds in it."""
     inspector = Inspector(bundle, max_megapixels=max_megapixels)
+    frames = [inspector.frame(path) for path in pictures]
+    if bundle.manifest.regions is None:
+        return frames
+    return [piece_of(inspector, frame, bundle.manifest.regions) for frame in frames]
+
+
+def _save_within(bundle: Bundle, graph: bytes, manifest: Manifest, label: str, output: Path) -> None:
+    """Write the model with another classifier inside."""
+    assert bundle.manifest.regions is not None, "a file with names has a rule"
+    content = packed(graph, manifest)
+    regions = replace(bundle.manifest.regions, names_sha256=hashlib.sha256(content).hexdigest())
+    outer = replace(bundle.manifest, labels=(*bundle.manifest.labels, label), regions=regions)
+    save(output, bundle.graph, outer, None, content)
+
+
+def _placed(classifier: Bundle, shown: Sequence[Frame], progress: Progress | None) -> FloatArray:
+    """(n, D) embeddings of the examples; OptionError where two are the same picture."""
+    inspector = Inspector(classifier)
     rows: list[FloatArray] = []
-    for done, path in enumerate(pictures):
-        row = inspector.embedding(path)
-        for other, seen in zip(pictures, rows, strict=False):
+    for done, frame in enumerate(shown):
+        row = inspector.embedding(frame)
+        for other, seen in zip(shown, rows, strict=False):
             if np.array_equal(row, seen):
-                raise OptionError(f"{path}: is the same picture as {other}; give different examples.")
+                raise OptionError(f"{frame.source}: is the same picture as {other.source}; give different examples.")
         rows.append(row)
         if progress:
-            progress("examples", done + 1, len(pictures))
+            progress("examples", done + 1, len(shown))
     return np.stack(rows)
 
 
@@ -111,17 +135,15 @@ def _with_class(manifest: Manifest, naming: Naming, rule: TaughtClass, graph: by
     )
 
 
-def _doubts(
-    bundle: Bundle, naming: Naming, pictures: Sequence[Path], likeness: FloatArray, max_megapixels: float
-) -> list[str]:
+def _doubts(classifier: Bundle, naming: Naming, shown: Sequence[Frame], likeness: FloatArray) -> list[str]:
     """What speaks against the class: few examples, or examples that look more like a class already known."""
     doubts = []
-    if len(pictures) < ENOUGH_EXAMPLES:
-        doubts.append(f"{len(pictures)} examples are few; from {ENOUGH_EXAMPLES} on a class is found more reliably.")
-    inspector = Inspector(bundle, max_megapixels=max_megapixels)
-    for path, own in zip(pictures, likeness, strict=True):
-        similarities = inspector.score(inspector.frame(path)).similarities
+    if len(shown) < ENOUGH_EXAMPLES:
+        doubts.append(f"{len(shown)} examples are few; from {ENOUGH_EXAMPLES} on a class is found more reliably.")
+    inspector = Inspector(classifier)
+    for frame, own in zip(shown, likeness, strict=True):
+        similarities = inspector.score(frame).similarities
         if similarities is not None and similarities.max() >= own:
             other = naming.names[int(similarities.argmax())]
-            doubts.append(f"{path}: is more like {other!r} than like the other examples.")
+            doubts.append(f"{frame.source}: is more like {other!r} than like the other examples.")
     return doubts

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
-from typing import get_args
+from typing import Final, get_args
 
 import numpy as np
 
@@ -30,6 +30,7 @@ from sightline.models.patchcore import fit as fit_patchcore
 from sightline.models.window import Window
 from sightline.records import FloatArray
 
+HYBRID: Final = "hybrid"  # an anomaly model and a classifier of what it finds: sightline.hybrid
 SUPERVISED: tuple[Method, ...] = ("classifier",)  # these learn names from labels: sightline.supervised
 METHODS: tuple[Method, ...] = tuple(method for method in get_args(Method) if method not in SUPERVISED)
 BY_GRADIENT = ("efficientad", "fastflow", "stfpm")  # these need torch

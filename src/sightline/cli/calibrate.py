@@ -174,7 +174,7 @@ def calibrate_command(
     review = _review(wish, reject.value if reject else before.reject, good, defects)
     after = _changed(before, reject, review)
     manifest = with_thresholds(bundle, product, after)
-    save(target, bundle.graph, manifest, bundle.window)
+    save(target, bundle.graph, manifest, bundle.window, bundle.names_file)
     if as_json:
         click.echo(json.dumps(_document(target, manifest, after, reject, review), indent=2))
     else:
@@ -192,7 +192,7 @@ def _calibrate_classes(
         named = probabilities_of(inspector, dataset.validation or dataset.samples, bars)
     naming, warnings = with_recalls(inspector.manifest, named, wish.min_recall, guaranteed=wish.guaranteed)
     manifest = replace(inspector.manifest, naming=naming)
-    save(target, inspector.bundle.graph, manifest, inspector.bundle.window)
+    save(target, inspector.bundle.graph, manifest, inspector.bundle.window, inspector.bundle.names_file)
     lines = [f"{target}: thresholds of {', '.join(wish.min_recall)} set", *(f"  {x}" for x in class_lines(manifest))]
     lines += [f"warning: {warning}" for warning in warnings]
     document = {

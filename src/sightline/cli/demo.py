@@ -133,7 +133,7 @@ def _add_review_band(model: Path) -> None:
     band = review_for_share(limits.reject, bundle.manifest.calibration.good_scores, _MAX_REVIEW)
     if band.value < limits.reject:
         manifest = replace(bundle.manifest, thresholds=with_review(limits, band))
-        save(model, bundle.graph, manifest, bundle.window)
+        save(model, bundle.graph, manifest, bundle.window, bundle.names_file)
 
 
 def _about_parts(places: _Places, counts: Counts) -> list[str]:

@@ -91,7 +91,7 @@ def evaluate_command(
         refuse_unwritable(report)
     inspector = load(model, max_megapixels=max_megapixels)
     thresholds = inspector.limits(product).thresholds
-    dataset = open_classes(data) if inspector.manifest.naming else open_dataset(data)
+    dataset = open_classes(data) if inspector.names else open_dataset(data)
     with Bars(quiet=quiet) as bars:
         found = evaluate_model(inspector, dataset, bars, product)
     if report is not None:

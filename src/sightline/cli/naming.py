@@ -18,7 +18,7 @@ from sightline.models.class_config import IMBALANCES, MATERIALS, UNFREEZES, Lear
 from sightline.models.features import Progress
 from sightline.naming import with_recall
 from sightline.supervised import ClassifierConfig
-from sightline.training import SUPERVISED, TrainConfig
+from sightline.training import HYBRID, SUPERVISED, TrainConfig
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 _GIVEN = "sightline.naming"  # in the context: the options below, by name
@@ -69,7 +69,10 @@ def check_method(method: str) -> None:
         name for name in (*context.params, *context.meta[_GIVEN])
         if context.get_parameter_source(name) not in (ParameterSource.DEFAULT, None)
     }  # fmt: skip
-    wrong = given & (set(_NOT_FOR_NAMES) if method in SUPERVISED else set(context.meta[_GIVEN]))
+    hopeless = set(_NOT_FOR_NAMES) if method in SUPERVISED else set(context.meta[_GIVEN])
+    if method == HYBRID:
+        hopeless = {"min_recall", "steps", "depth", "banks", "extend"}
+    wrong = given & hopeless
     if wrong:
         flags = {parameter.name: parameter.opts[0] for parameter in context.command.params}
         raise click.UsageError(f"{flags[min(wrong)]} has no effect with --method {method}; leave it out.")

@@ -3,6 +3,7 @@
 import json
 import time
 from pathlib import Path
+from typing import Literal
 
 import click
 from click.core import ParameterSource
@@ -24,12 +25,13 @@ from sightline.datasets.opening import open_dataset
 from sightline.datasets.products import open_products
 from sightline.extending import ExtendConfig
 from sightline.extending import extend as extend_model
+from sightline.hybrid import train_hybrid
 from sightline.joint_training import BANKS, Banks, train_products
 from sightline.models.detector import Method
 from sightline.models.features import Progress
 from sightline.models.folds import FEWEST_FRAMES
 from sightline.supervised import train_classifier
-from sightline.training import LEAST_MEMORY_MIB, METHODS, SUPERVISED, TrainConfig, Trained, train
+from sightline.training import HYBRID, LEAST_MEMORY_MIB, METHODS, SUPERVISED, TrainConfig, Trained, train
 
 
 @click.command("train")
@@ -37,13 +39,13 @@ from sightline.training import LEAST_MEMORY_MIB, METHODS, SUPERVISED, TrainConfi
 @click.option("-o", "--output", type=PLACE, required=True, help="Model file to write (.sight).")
 @click.option(
     "--method",
-    type=click.Choice((*METHODS, *SUPERVISED)),
+    type=click.Choice((*METHODS, *SUPERVISED, HYBRID)),
     default="patchcore",
     show_default=True,
     help=(
         "patchcore: any part. padim: parts that always lie the same way. efficientad, fastflow, stfpm: networks "
         "trained by gradient, for 100 pictures and more; they need the extra [train]. classifier: names defects, from "
-        "labelled pictures of each; needs [train] too."
+        "labelled pictures of each; hybrid: patchcore, and a classifier of what it finds; both need [train] too."
     ),
 )
 @click.option(
@@ -140,7 +142,7 @@ from sightline.training import LEAST_MEMORY_MIB, METHODS, SUPERVISED, TrainConfi
 def train_command(
     data: tuple[Path, ...],
     output: Path,
-    method: Method,
+    method: Literal["hybrid"] | Method,
     max_overkill: float,
     size: tuple[int, int] | None,
     smallest_defect: int | None,
@@ -171,6 +173,9 @@ def train_command(
     With --method classifier DATA has one folder per class, or labels, and --max-overkill is not used: calibrated
     probabilities decide, and --min-recall crack=0.99 sets a class's own threshold.
 
+    With --method hybrid DATA has good pictures and labelled defects: an anomaly model decides, and what it finds is
+    named by a classifier where that is sure. This is the way to name defects on a line.
+
     With --products there are several DATA, one per product, each PATH or NAME=PATH; or one folder whose subfolders they
     are. A model with separate banks is told at run time which product it sees.
 
@@ -183,7 +188,7 @@ def train_command(
     check_method(method)
     _check_together(data, banks, depth, extend, window, smallest_defect)
     config = TrainConfig(
-        method=method,
+        method="patchcore" if method == HYBRID else method,
         size=size,
         smallest_defect=smallest_defect,
         tile=tile,
@@ -201,7 +206,7 @@ def train_command(
     )
     started = time.monotonic()
     with Bars(quiet=quiet) as bars:
-        trained = _learn(data, output, config, banks, extend, window, bars)
+        trained = _learn(data, output, method, config, banks, extend, window, bars)
     seconds = time.monotonic() - started
     click.echo(json.dumps(_document(trained, seconds), indent=2) if as_json else "\n".join(_lines(trained, seconds)))
 
@@ -209,12 +214,15 @@ def train_command(
 def _learn(
     data: tuple[Path, ...],
     output: Path,
+    method: str,
     config: TrainConfig,
     banks: Banks | None,
     extend: Path | None,
     window: int | None,
     progress: Progress,
 ) -> Trained:
+    if method == HYBRID:
+        return train_hybrid(open_classes(data[0]), output, config, classifier_config(config), progress)
     if config.method in SUPERVISED:
         return train_classifier(open_classes(data[0]), output, classifier_config(config), progress)
     if banks is not None:

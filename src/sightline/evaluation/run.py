@@ -55,7 +55,7 @@ def evaluate(
         if inspection.verdict is Verdict.FAULT or score is None:
             unjudged.append(Unjudged(source=source, label=sample.label, reason=inspection.fault or "no score"))
             continue
-        named = most_probable(inspection.probabilities)
+        named = most_probable(inspection.probabilities) or inspection.named
         verdict = inspection.verdict
         judged.append(Judged(source=source, label=sample.label, score=float(score), verdict=verdict, named=named))
         _count_pixels(tally, sample, inspection)
