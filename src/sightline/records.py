@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from sightline.errors import FrameError
 
+UNNAMED = "anomaly"  # the label of what is unusual and has no name
 FloatArray = NDArray[np.float32]
 BoolArray = NDArray[np.bool_]
 Pixels = NDArray[np.uint8] | NDArray[np.uint16]
@@ -101,7 +102,7 @@ class Defect:
     box: Box
     area_px: int  # in the frame's own pixels
     peak: float  # the region's highest map value, in score units
-    label: str = "anomaly"
+    label: str = UNNAMED
     confidence: float | None = None  # of the label, 0..1; None where nothing names the defect
     area_mm2: float | None = None  # None where the scale is not known
 

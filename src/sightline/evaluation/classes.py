@@ -7,9 +7,12 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
+import numpy as np
+
 from sightline.datasets.dataset import GOOD
 from sightline.evaluation.intervals import rate
 from sightline.evaluation.results import ClassFigures, Naming
+from sightline.records import UNNAMED
 
 
 def most_probable(probabilities: Mapping[str, float] | None) -> str | None:
@@ -18,7 +21,10 @@ def most_probable(probabilities: Mapping[str, float] | None) -> str | None:
 
 
 def naming(pairs: Iterable[tuple[str, str]]) -> Naming | None:
-    """The figures for pairs of true and named class, one for each picture; None where there is no picture."""
+    """The figures for pairs of true and named class, one for each picture; None where there is no picture.
+
+    What was left unnamed is missing from its class's recall, but is no class in the macro F1.
+    """
     counts = Counter(pairs)
     if not counts:
         return None
@@ -26,7 +32,7 @@ def naming(pairs: Iterable[tuple[str, str]]) -> Naming | None:
     classes = tuple(figures(name, counts) for name in names)
     return Naming(
         classes=classes,
-        macro_f1=sum(one.f1.value or 0.0 for one in classes) / len(classes),
+        macro_f1=float(np.mean([one.f1.value or 0.0 for one in classes if one.pictures or one.name != UNNAMED])),
         confusion={truth: {name: counts[truth, name] for name in names} for truth in names},
     )
 
