@@ -166,5 +166,14 @@ def test_without_two_kinds_of_defect_there_is_nothing_to_name(folder: Path, tmp_
 def test_pieces_are_squares_around_regions_within_the_frame(box: Box, where: tuple[int, int, int, int]) -> None:
     y, x = np.mgrid[:100, :120]
     frame = Frame(pixels=np.stack([x, y, x], axis=2).astype(np.uint8))
-    piece = cut_out(frame, box, RULE).pixels
+    values = np.zeros((50, 60), np.float32)
+    values[box.y // 2 : (box.y + box.height) // 2, box.x // 2 : (box.x + box.width) // 2] = 5
+    found = cut_out(frame, box, values, RULE)
+    piece, weights = found.frame.pixels, found.weights
+    assert weights.shape == piece.shape[:2]
+    if box.width < 100:
+        assert (weights.max(), weights.min()) == (255, 0)
+        assert weights.mean() < 128
+    else:  # nothing is usual: all pixels count alike
+        assert weights.max() == 0
     assert (int(piece[0, 0, 0]), int(piece[0, 0, 1]), piece.shape[1], piece.shape[0]) == where

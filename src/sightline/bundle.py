@@ -25,6 +25,7 @@ from google.protobuf.message import DecodeError, Message
 from sightline.errors import BundleError
 from sightline.files import write_bytes
 from sightline.manifest import AGAIN, Manifest, from_json, model_id, one_line, quoted, to_json
+from sightline.models.features import WEIGHTS
 from sightline.models.prototypes import EMBEDDING, SIMILARITIES
 
 MANIFEST_NAME = "manifest.json"
@@ -427,6 +428,8 @@ def _check_ports(graph: onnx.GraphProto, manifest: Manifest) -> None:
     }
     if manifest.input.depth:
         expected["input"]["depth"] = (onnx.TensorProto.UINT16, 2)
+    if manifest.naming and manifest.naming.weighted:
+        expected["input"][WEIGHTS] = (onnx.TensorProto.UINT8, 2)
     if manifest.naming:
         expected["output"] |= {
             "probabilities": (onnx.TensorProto.FLOAT, 1),

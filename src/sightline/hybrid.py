@@ -24,13 +24,13 @@ from sightline.imaging.writing import png
 from sightline.inspector import Inspector, find_defects
 from sightline.manifest import RegionRule
 from sightline.models.features import Progress
-from sightline.records import Box, Defect, Frame
-from sightline.regions import cut_out
+from sightline.records import Box, FloatArray, Frame
+from sightline.regions import Piece, cut_out
 from sightline.supervised import FEWEST_PICTURES, ClassifierConfig, train_classifier
 from sightline.training import TrainConfig, Trained, train
 
 PIECE_PX = 128  # side at which the classifier looks at a piece
-_SIDE_SHARE = 1.5  # of the region's box: a defect is told from its surroundings
+_SIDE_SHARE = 1.0  # of the region's box, which the anomaly map draws generously
 _LEAST_SHARE = 0.2  # of the frame's short side: below it a piece shows too little
 _UNSURE_PEAK = 0.5  # of the map's maximum: where a defect stays below the threshold, its region
 
@@ -79,7 +79,9 @@ def train_hybrid(
             trained = train(dataset, folder / "anomaly.sight", config, progress)
             inspector = Inspector(trained.bundle, max_megapixels=config.max_megapixels)
             pieces = _cut_out(inspector, defects, folder / "pieces", progress)
-            asked = replace(naming, size=(PIECE_PX, PIECE_PX), bit_depth=trained.bundle.manifest.input.bit_depth)
+            asked = replace(
+                naming, weighted=True, size=(PIECE_PX, PIECE_PX), bit_depth=trained.bundle.manifest.input.bit_depth
+            )
             asked = replace(asked, bit_depth=None) if asked.bit_depth == 8 else asked
             named = train_classifier(csv_file.read(pieces.table), folder / "names.sight", asked, progress)
             content = named.bundle.path.read_bytes()
@@ -119,34 +121,42 @@ def _check(dataset: Dataset, defects: list[Sample]) -> None:
         )
 
 
-def piece_of(inspector: Inspector, frame: Frame, rule: RegionRule) -> Frame:
+def piece_of(inspector: Inspector, frame: Frame, rule: RegionRule) -> Piece:
     """The piece around what is most unusual in a picture, which the classifier is shown."""
-    found, _ = _found(inspector, frame)
-    return cut_out(frame, found[0].box, rule)
+    found = _found(inspector, frame)
+    return cut_out(frame, found.boxes[0], found.values, rule)
 
 
-def _found(inspector: Inspector, frame: Frame) -> tuple[tuple[Defect, ...], bool]:
-    """Regions, one at least, and whether they reach the threshold; FrameError where the picture cannot be judged."""
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Found:
+    """What the anomaly model finds in a picture."""
+
+    boxes: tuple[Box, ...]  # one at least, the most anomalous first
+    values: FloatArray  # (h, w) its map
+    reached: bool  # whether they reach the threshold
+
+
+def _found(inspector: Inspector, frame: Frame) -> _Found:
+    """Raises FrameError where the picture cannot be judged."""
     judged = inspector.inspect(frame)
     if judged.map is None or judged.score is None:
         raise FrameError(judged.fault or f"{frame.source}: cannot be judged.")
-    if judged.defects:
-        return judged.defects, judged.score >= judged.threshold
-    peak = float(judged.map.max())
-    level = peak - (1 - _UNSURE_PEAK) * abs(peak)
-    return find_defects(judged.map, level, frame.height, frame.width), False
+    defects = judged.defects
+    if not defects:
+        peak = float(judged.map.max())
+        level = peak - (1 - _UNSURE_PEAK) * abs(peak)
+        defects = find_defects(judged.map, level, frame.height, frame.width)
+    return _Found(boxes=tuple(one.box for one in defects), values=judged.map, reached=judged.score >= judged.threshold)
 
 
 def _cut_out(inspector: Inspector, defects: list[Sample], folder: Path, progress: Progress | None) -> _Pieces:
     """Write one piece of each picture; where two or more are found, the likeliest."""
     folder.mkdir()
-    sides, regions, passed = [], [], 0
+    sides, passed = [], 0
     for done, sample in enumerate(defects):
         frame = inspector.frame(sample.path)
-        found, reached = _found(inspector, frame)
-        passed += not reached
+        passed += not _found(inspector, frame).reached
         sides.append(min(frame.height, frame.width))
-        regions.append(_likeliest(sample, frame, [one.box for one in found]))
         if progress:
             progress("finding defects", done + 1, len(defects))
     rule = RegionRule(
@@ -155,10 +165,16 @@ def _cut_out(inspector: Inspector, defects: list[Sample], folder: Path, progress
         least_px=max(1, math.ceil(_LEAST_SHARE * float(np.median(sides)))),
     )
     samples = []
-    for number, (sample, box) in enumerate(zip(defects, regions, strict=True)):
-        path = folder / f"{number:06}.png"
-        write_bytes(path, png(cut_out(inspector.frame(sample.path), box, rule).pixels))
-        samples.append(Sample(path=path, label=sample.label, split=sample.split))
+    for number, sample in enumerate(defects):
+        frame = inspector.frame(sample.path)
+        found = _found(inspector, frame)
+        piece = cut_out(frame, _likeliest(sample, frame, found.boxes), found.values, rule)
+        path, weights = folder / f"{number:06}.png", folder / f"{number:06}.weights.png"
+        write_bytes(path, png(piece.frame.pixels))
+        write_bytes(weights, png(piece.weights))
+        samples.append(Sample(path=path, label=sample.label, split=sample.split, mask=weights))
+        if progress:
+            progress("cutting out", number + 1, len(defects))
     table = folder / "pieces.csv"
     csv_file.write(Dataset(name="pieces", root=folder, samples=tuple(samples), layout="csv"), table)
     return _Pieces(table=table, rule=rule, count=len(defects), passed=passed)

@@ -15,6 +15,7 @@ from typing import Self
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from sightline.bundle import Bundle
 from sightline.bundle import load as load_bundle
@@ -66,13 +67,23 @@ class Inspector:
         """What this product's scores are compared with; raises OptionError as `inspect`."""
         return self._limits.get(product) or limits_of(self.bundle, product)
 
-    def score(self, frame: Frame, *, product: str | None = None) -> AnomalyMap:
-        """The graph's raw answer; raises FrameError when the frame's depth is not the model's."""
-        return self._detector.score(frame, self.limits(product).place)
+    def score(
+        self, frame: Frame, *, product: str | None = None, weights: NDArray[np.uint8] | None = None
+    ) -> AnomalyMap:
+        """The graph's raw answer; raises FrameError when the frame's depth is not the model's.
 
-    def embedding(self, picture: Picture) -> FloatArray:
-        """(D,) of length 1: where a picture lies by what it shows, for a model that names; errors as `inspect`."""
-        return self._detector.embedding(self.frame(picture))
+        Args:
+            weights: as in `embedding`.
+        """
+        return self._detector.score(frame, self.limits(product).place, weights)
+
+    def embedding(self, picture: Picture, weights: NDArray[np.uint8] | None = None) -> FloatArray:
+        """(D,) of length 1: where a picture lies by what it shows, for a model that names; errors as `inspect`.
+
+        Args:
+            weights: (H, W) how much each pixel counts, for a classifier of regions; else None.
+        """
+        return self._detector.embedding(self.frame(picture), weights)
 
     def inspect(self, picture: Picture, *, depth: Depth | None = None, product: str | None = None) -> Inspection:
         """Judge one picture, with its depth map if the model was trained with depth maps.
@@ -107,7 +118,7 @@ class Inspector:
         inspection = self._inspection(frame, anomaly, timings, limits)
         if self._namer is None or inspection.fault is not None:
             return inspection
-        defects = self._namer.named(frame, inspection.defects)
+        defects = self._namer.named(frame, inspection.defects, anomaly.values)
         timings = replace(timings, total_ms=(time.perf_counter() - started) * 1e3)
         return replace(inspection, defects=defects, timings=timings, named=defects[0].label if defects else GOOD)
 

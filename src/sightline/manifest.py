@@ -167,6 +167,7 @@ class Naming:
     classes: tuple[ClassRule, ...]
     review_confidence: float | None  # a name that is less probable is a REVIEW; None: no such rule
     taught: tuple[TaughtClass, ...] = ()  # in the order of the graph's `similarities`, after the classes
+    weighted: bool = False  # whether the graph takes the weight of each pixel beside the picture
     least_similarity: float | None = None  # a picture less like every class than this is a REVIEW; None: no such rule
 
     def __post_init__(self) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from sightline.datasets.dataset import GOOD, Dataset, Sample
 from sightline.datasets.duplicates import duplicates
@@ -34,7 +35,7 @@ from sightline.models.class_config import LearningConfig
 from sightline.models.detector import GraphDetector
 from sightline.models.features import FeatureConfig, Progress
 from sightline.naming import with_recall
-from sightline.records import FloatArray
+from sightline.records import FloatArray, Frame
 from sightline.training import BIT_DEPTHS, Learned, Trained, limits_of, require_torch, working_size, written
 
 if TYPE_CHECKING:
@@ -66,6 +67,7 @@ class ClassifierConfig:
     learning: LearningConfig = field(default_factory=LearningConfig)
     min_recall: Mapping[str, float] = field(default_factory=dict)  # class, or "all" defects -> share not passed
     review_confidence: float | None = 0.5  # a name that is less probable is a REVIEW
+    weighted: bool = False  # every sample's mask is grey and says how much each pixel counts; for regions
 
     def __post_init__(self) -> None:
         if self.review_confidence is not None and self.review_confidence != 0:
@@ -93,7 +95,17 @@ class _Views:
     frames: FrameFiles
     features: FeatureConfig
     names: tuple[str, ...]
-    sha256: str  # of the pictures' pixels and labels
+    weights: FrameFiles | None  # how much each pixel of each counts; None: all alike
+    sha256: str  # of the pictures' pixels and labels, and of the weights
+
+    def weights_of(self, index: int) -> NDArray[np.uint8] | None:
+        """(H, W) of one picture."""
+        return None if self.weights is None else weights_in(self.weights[index])
+
+
+def weights_in(frame: Frame) -> NDArray[np.uint8]:
+    """(H, W) from a grey 8-bit picture of weights."""
+    return np.ascontiguousarray(frame.pixels[:, :, 0], np.uint8)
 
 
 def train_classifier(
@@ -200,6 +212,11 @@ def _check_recalls(names: Sequence[str], min_recall: Mapping[str, float]) -> Non
 def _views(dataset: Dataset, parts: Parts, config: ClassifierConfig, multiple: int) -> _Views:
     samples = (*parts.learn, *parts.held_out)
     frames = FrameFiles(paths=[sample.path for sample in samples], max_megapixels=config.max_megapixels)
+    weights = None
+    if config.weighted:
+        masks = [sample.mask for sample in samples if sample.mask is not None]
+        assert len(masks) == len(samples), "whoever asks for weights gives them"
+        weights = FrameFiles(paths=masks, max_megapixels=config.max_megapixels)
     shapes, depths, highest, content = [], set[int](), 0, hashlib.sha256()
     for index, sample in enumerate(samples):
         frame = frames[index]
@@ -208,6 +225,8 @@ def _views(dataset: Dataset, parts: Parts, config: ClassifierConfig, multiple: i
         highest = max(highest, int(frame.pixels.max()))
         content.update(f"{sample.label} {frame.pixels.shape} {index < len(parts.learn)}".encode())
         content.update(np.ascontiguousarray(frame.pixels).data)
+        if weights is not None:
+            content.update(weights_in(weights[index]).data)
     if len(depths) > 1:
         raise DatasetError(f"{dataset.root}: has pictures of 8 and of 16 bits. Give pictures of one depth.")
     depth = 8 if 8 in depths else config.bit_depth or next(bits for bits in BIT_DEPTHS if highest < 1 << bits)
@@ -222,6 +241,7 @@ def _views(dataset: Dataset, parts: Parts, config: ClassifierConfig, multiple: i
         frames=frames,
         features=FeatureConfig(height=height, width=width, bit_depth=depth, seed=config.learning.seed),
         names=tuple(label for label in dataset.labels if label in labels),
+        weights=weights,
         sha256=content.hexdigest(),
     )
 
@@ -230,7 +250,7 @@ def _album(views: _Views, config: ClassifierConfig) -> "Album":
     from sightline.models.album import Album
 
     room = max(64, config.memory_mib - _TORCH_MIB) * 2**20
-    return Album(views.frames, views.features, room)
+    return Album(views.frames, views.features, room, views.weights)
 
 
 def _network(config: ClassifierConfig) -> "Network":
@@ -256,7 +276,8 @@ def _learned(
     truth = [sample.label for sample in parts.held_out]
     degrees = temperature(learnt.logits, np.array([views.names.index(label) for label in truth]))
     made = learnt.classifier
-    model = whole_model(made.network, made.head, learnt.space, views.features, views.names, degrees)
+    weighted = views.weights is not None
+    model = whole_model(made.network, made.head, learnt.space, views.features, views.names, degrees, weighted=weighted)
     graph = model.SerializeToString(deterministic=True)
     shares, similarities = _judged(graph, views, len(parts.learn))
     limits = _limits(views.names, truth, [sample.label for sample in parts.learn], shares, config)
@@ -269,7 +290,7 @@ def _learned(
         "macro_f1": round(learnt.macro_f1, 4),
     }
     least = float(np.quantile(similarities.max(axis=1), _STRANGE_SHARE, method="lower"))
-    limits = replace(limits, naming=replace(limits.naming, least_similarity=least))
+    limits = replace(limits, naming=replace(limits.naming, least_similarity=least, weighted=weighted))
     good = np.sort(_scores(views.names, shares)[np.array(truth) == GOOD])
     return Learned(
         graph=graph,
@@ -292,7 +313,10 @@ class _Limits:
 def _judged(graph: bytes, views: _Views, first: int) -> tuple[FloatArray, FloatArray]:
     """Probabilities and similarities, (n, K) each, of the pictures held out, by the finished graph itself."""
     detector = GraphDetector(graph, views.features.bit_depth)
-    found = [detector.score(views.frames[index]) for index in range(first, len(views.samples))]
+    found = [
+        detector.score(views.frames[index], weights=views.weights_of(index))
+        for index in range(first, len(views.samples))
+    ]
     shares = np.stack([one.probabilities for one in found if one.probabilities is not None])
     return shares, np.stack([one.similarities for one in found if one.similarities is not None])
 

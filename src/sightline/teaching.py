@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from sightline.bundle import Bundle, load, packed, save
 from sightline.datasets.dataset import GOOD, label_named
@@ -93,13 +94,22 @@ def _checked(naming: Naming, label: str, pictures: Sequence[Path]) -> str:
     return name
 
 
-def _shown(bundle: Bundle, pictures: Sequence[Path], max_megapixels: float) -> list[Frame]:
-    """What the classifier is shown of each example: all of it, or the piece that the anomaly model finds in it."""
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Example:
+    """What the classifier is shown: the whole picture, or the piece that the anomaly model finds in it."""
+
+    frame: Frame
+    weights: NDArray[np.uint8] | None = None
+
+
+def _shown(bundle: Bundle, pictures: Sequence[Path], max_megapixels: float) -> list[_Example]:
     inspector = Inspector(bundle, max_megapixels=max_megapixels)
     frames = [inspector.frame(path) for path in pictures]
-    if bundle.manifest.regions is None:
-        return frames
-    return [piece_of(inspector, frame, bundle.manifest.regions) for frame in frames]
+    rule = bundle.manifest.regions
+    if rule is None:
+        return [_Example(frame=frame) for frame in frames]
+    pieces = [piece_of(inspector, frame, rule) for frame in frames]
+    return [_Example(frame=piece.frame, weights=piece.weights) for piece in pieces]
 
 
 def _save_within(bundle: Bundle, graph: bytes, manifest: Manifest, label: str, output: Path) -> None:
@@ -111,15 +121,16 @@ def _save_within(bundle: Bundle, graph: bytes, manifest: Manifest, label: str, o
     save(output, bundle.graph, outer, None, content)
 
 
-def _placed(classifier: Bundle, shown: Sequence[Frame], progress: Progress | None) -> FloatArray:
+def _placed(classifier: Bundle, shown: Sequence[_Example], progress: Progress | None) -> FloatArray:
     """(n, D) embeddings of the examples; OptionError where two are the same picture."""
     inspector = Inspector(classifier)
     rows: list[FloatArray] = []
-    for done, frame in enumerate(shown):
-        row = inspector.embedding(frame)
+    for done, example in enumerate(shown):
+        row = inspector.embedding(example.frame, example.weights)
         for other, seen in zip(shown, rows, strict=False):
             if np.array_equal(row, seen):
-                raise OptionError(f"{frame.source}: is the same picture as {other.source}; give different examples.")
+                name = example.frame.source
+                raise OptionError(f"{name}: is the same picture as {other.frame.source}; give different examples.")
         rows.append(row)
         if progress:
             progress("examples", done + 1, len(shown))
@@ -135,15 +146,15 @@ def _with_class(manifest: Manifest, naming: Naming, rule: TaughtClass, graph: by
     )
 
 
-def _doubts(classifier: Bundle, naming: Naming, shown: Sequence[Frame], likeness: FloatArray) -> list[str]:
+def _doubts(classifier: Bundle, naming: Naming, shown: Sequence[_Example], likeness: FloatArray) -> list[str]:
     """What speaks against the class: few examples, or examples that look more like a class already known."""
     doubts = []
     if len(shown) < ENOUGH_EXAMPLES:
         doubts.append(f"{len(shown)} examples are few; from {ENOUGH_EXAMPLES} on a class is found more reliably.")
     inspector = Inspector(classifier)
-    for frame, own in zip(shown, likeness, strict=True):
-        similarities = inspector.score(frame).similarities
+    for example, own in zip(shown, likeness, strict=True):
+        similarities = inspector.score(example.frame, weights=example.weights).similarities
         if similarities is not None and similarities.max() >= own:
             other = naming.names[int(similarities.argmax())]
-            doubts.append(f"{frame.source}: is more like {other!r} than like the other examples.")
+            doubts.append(f"{example.frame.source}: is more like {other!r} than like the other examples.")
     return doubts

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from sightline.models.backbone import Backbone
-from sightline.models.classifier import Classifier, Head, temperature, whole_model
+from sightline.models.classifier import Classifier, Head, embed, temperature, whole_model
 from sightline.models.features import FeatureConfig, run_image
 from sightline.models.graph import open_session
 from sightline.models.network import GraphNetwork
@@ -114,3 +114,26 @@ def test_a_model_without_an_error_is_not_called_certain() -> None:
     logits = np.where(np.arange(2)[None] == labels[:, None], 20.0, -20.0).astype(np.float32)
     sure = softmax((logits / temperature(logits, labels))[0])[0]
     assert sure == pytest.approx(6 / 7, abs=0.01)
+
+
+def test_weights_count_in_the_graph_as_in_training(classifier: Classifier, scratched: Frame) -> None:
+    model = whole_model(classifier.network, classifier.head, space_of(classifier), CONFIG, NAMES, 2.0, weighted=True)
+    pixels = torch.from_numpy(np.ascontiguousarray(scratched.pixels.transpose(2, 0, 1)[None]))
+    weights = np.zeros(scratched.pixels.shape[:2], np.uint8)
+    weights[: weights.shape[0] // 2] = 200
+    weights[:, : weights.shape[1] // 4] = 40
+    planes = [
+        torch.nn.functional.interpolate(plane, (64, 96), mode="bilinear", antialias=True).float() / 255
+        for plane in (pixels, torch.from_numpy(weights)[None, None])
+    ]
+    with torch.no_grad():
+        logits = classifier(torch.cat(planes, dim=1)).numpy()[0]
+    names = [output.name for output in model.graph.output]
+    said = dict(zip(names, run_image(open_session(model, threads=1), scratched, CONFIG, weights=weights), strict=True))
+    np.testing.assert_allclose(said["probabilities"], softmax(logits / 2), atol=0.02)
+    np.testing.assert_allclose(softmax(said["activations"].sum(axis=(1, 2))), said["probabilities"], atol=1e-5)
+
+
+def test_weights_of_zero_are_weights_all_alike() -> None:
+    maps = [torch.rand(2, 4, 8, 12), torch.rand(2, 5, 4, 6)]
+    torch.testing.assert_close(embed(maps, torch.zeros(2, 1, 64, 96)), embed(maps))

@@ -1,6 +1,7 @@
 """Pictures at the working size, kept as far as the memory reaches, else made again each time they are looked at."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -15,12 +16,16 @@ from sightline.models.graph import GraphBuilder, open_session
 class Album:
     """The pictures as the finished graph resizes them; 8-bit ones exactly, others to half precision."""
 
-    def __init__(self, frames: Frames, features: FeatureConfig, memory_bytes: int) -> None:
+    def __init__(
+        self, frames: Frames, features: FeatureConfig, memory_bytes: int, weights: Frames | None = None
+    ) -> None:
+        """Args: weights: grey 8-bit pictures of the same sizes, how much each pixel counts; None: all alike."""
         builder = GraphBuilder()
         builder.rename(append_resize(builder, "image", features), "picture")
         shape = (1, 3, features.height, features.width)
         self._session = open_session(builder.build([image_input(features)], [("picture", shape)]))
         self._frames, self._features = frames, features
+        self._weights = None if weights is None else Album(weights, replace(features, bit_depth=8), memory_bytes // 4)
         self._room = memory_bytes
         self._kept: dict[int, NDArray[Any]] = {}
 
@@ -39,10 +44,13 @@ class Album:
         return kept
 
     def batch(self, indices: Sequence[int], device: torch.device) -> Tensor:
-        """(N, 3, height, width) float32 in 0..1."""
+        """(N, 3, height, width) float32 in 0..1; a fourth plane where there are weights."""
         pictures = [torch.from_numpy(self[index]).expand(3, -1, -1) for index in indices]
         stacked = torch.stack(pictures).to(device)
-        return stacked.float() / 255 if stacked.dtype == torch.uint8 else stacked.float()
+        images = stacked.float() / 255 if stacked.dtype == torch.uint8 else stacked.float()
+        if self._weights is None:
+            return images
+        return torch.cat([images, self._weights.batch(indices, device)[:, :1]], dim=1)
 
     def is_grey(self, indices: Sequence[int]) -> bool:
         return all(len(self[index]) == 1 for index in indices)

@@ -50,19 +50,24 @@ PRESETS: dict[Material, Changes] = {
 
 
 def augment(images: Tensor, changes: Changes, rng: np.random.Generator) -> Tensor:
-    """(N, 3, H, W) in 0..1 -> the same, each picture changed in its own way; the same generator, the same changes."""
-    images = _moved(images, changes, rng)
+    """(N, 3, H, W) in 0..1 -> the same, each picture changed in its own way; the same generator, the same changes.
+
+    A fourth plane, the weight of each pixel, moves with the picture and is not changed otherwise.
+    """
+    moved = _moved(images, changes, rng)
+    images, weights = moved[:, :3], moved[:, 3:]
     images = lit(images, *(_each(images, rng, changes.light) for _ in range(3)))
     if changes.colour:
         images = images * (1 + _each(images, rng, changes.colour, channels=3))
     if changes.blur:
         images = blurred(images, float(rng.uniform(0, changes.blur)))
-    return _noisy(images, changes.noise * float(rng.uniform()), rng).clamp(0, 1)
+    return torch.cat([_noisy(images, changes.noise * float(rng.uniform()), rng).clamp(0, 1), weights], dim=1)
 
 
 def strongest(images: Tensor, kind: str, changes: Changes, rng: np.random.Generator) -> list[Tensor]:
     """The pictures at both ends of one kind of change, to see whether a class survives it."""
-    most = getattr(changes, kind)
+    most, weights = getattr(changes, kind), images[:, 3:]
+    images = images[:, :3]
     if kind == "light":
         ends = [lit(images, *(torch.full((), sign * most) for _ in range(3))) for sign in (-1, 1)]
     elif kind == "colour":
@@ -72,7 +77,7 @@ def strongest(images: Tensor, kind: str, changes: Changes, rng: np.random.Genera
         ends = [blurred(images, most)]
     else:
         ends = [_noisy(images, most, rng)]
-    return [end.clamp(0, 1) for end in ends]
+    return [torch.cat([end.clamp(0, 1), weights], dim=1) for end in ends]
 
 
 def lit(images: Tensor, brightness: Tensor, contrast: Tensor, gamma: Tensor) -> Tensor:

@@ -21,7 +21,7 @@ from sightline.models.album import Album
 from sightline.models.augmentation import CHECKED, PRESETS, Changes, augment, strongest
 from sightline.models.class_checkpoint import Checkpoint, Standing, State, learning, moments, restore, restore_moments
 from sightline.models.class_config import IMBALANCES, Imbalance, LearningConfig, Unfreeze
-from sightline.models.classifier import Classifier, Head, Labels, embed
+from sightline.models.classifier import Classifier, Head, Labels
 from sightline.models.features import Progress
 from sightline.models.gradient import best_device, seeded
 from sightline.models.imbalance import class_weights, loss, order
@@ -361,7 +361,7 @@ def _at_ends(
         images = lesson.album.batch([lesson.learn[place] for place in chosen[at : at + _BATCH]], device)
         with torch.inference_mode():
             ends = strongest(images, kind, changes, rng)
-            batches.append([_scaled(classifier.head, embed(classifier.network(end))) for end in ends])
+            batches.append([_scaled(classifier.head, classifier.embedding(end)) for end in ends])
     return [torch.cat(parts) for parts in zip(*batches, strict=True)]
 
 
@@ -383,7 +383,7 @@ def _embeddings(
     for at in range(0, len(chosen), _BATCH):
         images = lesson.album.batch(chosen[at : at + _BATCH], device)
         with torch.inference_mode():
-            rows.append(embed(classifier.network(images if changes is None else augment(images, changes, rng))))
+            rows.append(classifier.embedding(images if changes is None else augment(images, changes, rng)))
         if progress:
             stage = "features" if changes is None else "features of changed pictures"
             progress(stage, min(at + _BATCH, len(chosen)), len(chosen))

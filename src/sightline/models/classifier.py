@@ -10,15 +10,17 @@ section 2, there for means) needs no gradient: the graph computes the cells' sha
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import onnx
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
+from torch.nn import functional
 
 from sightline.datasets.dataset import GOOD
-from sightline.models.features import FeatureConfig, append_resize, image_input
+from sightline.models.features import WEIGHTS, FeatureConfig, append_resize, image_input
 from sightline.models.gradient import exported
 from sightline.models.graph import GraphBuilder
 from sightline.models.network import Network
@@ -29,6 +31,7 @@ Labels = NDArray[np.int64]
 _DROPPED = 0.2  # share of the embedding's values, in training
 _LEAST_SPREAD = 0.25  # of the median value's; else fine-tuning would shake the logits by values that hardly vary
 _SMOOTHED_CELLS = 3  # side of the means that the map shows, as maxima lie in single cells
+LEAST_WEIGHT = 1e-3  # of a cell, so that weights of 0 everywhere are weights all alike
 _COLDEST, _HOTTEST = 0.05, 100.0  # temperatures looked at
 
 
@@ -68,20 +71,37 @@ class Head(nn.Module):
 
 
 class Classifier(nn.Module):
-    """(N, 3, H, W) RGB in 0..1 -> logits (N, K)."""
+    """(N, 3, H, W) RGB in 0..1, or (N, 4, H, W) with the weight of each pixel -> logits (N, K)."""
 
     def __init__(self, network: Network, head: Head) -> None:
         super().__init__()
         self.network, self.head = network, head
 
     def forward(self, images: Tensor) -> Tensor:
-        logits: Tensor = self.head(embed(self.network(images)))
+        logits: Tensor = self.head(self.embedding(images))
         return logits
 
+    def embedding(self, images: Tensor) -> Tensor:
+        """(N, D), what the head takes."""
+        maps = self.network(images[:, :3])
+        return embed(maps, images[:, 3:] if images.shape[1] > 3 else None)
 
-def embed(maps: Sequence[Tensor]) -> Tensor:
-    """Feature maps (N, C, h, w), finest first -> (N, D): per map all channels' means, then all their maxima."""
-    return torch.cat([part for m in maps for part in (m.mean(dim=(2, 3)), m.amax(dim=(2, 3)))], dim=1).float()
+
+def embed(maps: Sequence[Tensor], weights: Tensor | None = None) -> Tensor:
+    """Feature maps (N, C, h, w), finest first -> (N, D): per map all channels' means, then all their maxima.
+
+    Args:
+        weights: (N, 1, H, W) in 0..1, how much each pixel counts in the means, and by what its features are
+            multiplied before the maxima, the largest being 1; None: all alike.
+    """
+    if weights is None:
+        return torch.cat([part for m in maps for part in (m.mean(dim=(2, 3)), m.amax(dim=(2, 3)))], dim=1).float()
+    parts = []
+    for m in maps:
+        cells = functional.avg_pool2d(weights, weights.shape[2] // m.shape[2]) + LEAST_WEIGHT
+        parts.append((m * (cells / cells.sum(dim=(2, 3), keepdim=True))).sum(dim=(2, 3)))
+        parts.append((m * (cells / cells.amax(dim=(2, 3), keepdim=True))).amax(dim=(2, 3)))
+    return torch.cat(parts, dim=1).float()
 
 
 def temperature(logits: FloatArray, labels: Labels) -> float:
@@ -109,7 +129,14 @@ def temperature(logits: FloatArray, labels: Labels) -> float:
 
 
 def whole_model(
-    network: Network, head: Head, space: Space, features: FeatureConfig, names: Sequence[str], degrees: float
+    network: Network,
+    head: Head,
+    space: Space,
+    features: FeatureConfig,
+    names: Sequence[str],
+    degrees: float,
+    *,
+    weighted: bool = False,
 ) -> onnx.ModelProto:
     """The one graph: image -> `probabilities` (K,), `activations` (K, h, w), `score` () and `map` (height, width).
 
@@ -123,9 +150,11 @@ def whole_model(
 
     Args:
         degrees: the temperature; logits and activations are divided by it.
+        weighted: whether it takes `weights` (H, W) uint8 beside the picture, how much each pixel counts.
     """
     builder = GraphBuilder()
     picture = append_resize(builder, "image", features)
+    plane = _append_weights(builder, features) if weighted else None
     with torch.no_grad():
         shapes = [tuple(m.shape) for m in network(torch.zeros(1, 3, features.height, features.width))]
     core = exported(network, (1, 3, features.height, features.width), [f"level{i}" for i in range(len(shapes))])
@@ -134,11 +163,15 @@ def whole_model(
     values: list[str] = []
     rows, columns = shapes[0][2:]
     for maps, (_, channels, height, width) in zip(builder.splice(core, picture), shapes, strict=True):
-        shares = _append_shares(builder, maps, weight[:, at : at + 2 * channels], height * width)
+        mean, most = _append_weighted(builder, maps, plane, features.height // height, height * width)
+        shares = _append_shares(builder, mean, most, weight[:, at : at + 2 * channels])
         if (height, width) != (rows, columns):
             shares = _append_spread(builder, shares, (rows, columns), height * width / (rows * columns))
         total, at = builder.node("Add", [total, shares]) if total else shares, at + 2 * channels
-        values += [builder.node(op, [maps, builder.int64(2, 3)], {"keepdims": 0}) for op in ("ReduceMean", "ReduceMax")]
+        values += [
+            builder.node(op, [part, builder.int64(2, 3)], {"keepdims": 0})
+            for op, part in (("ReduceSum", mean), ("ReduceMax", most))
+        ]
     even = builder.constant((bias / (rows * columns))[:, None, None].astype(np.float32))
     cells = builder.node("Add", [builder.node("Squeeze", [total, builder.int64(0)]), even])
     activations = builder.rename(cells, "activations")
@@ -158,17 +191,38 @@ def whole_model(
         (EMBEDDING, (len(space.mean),)),
         (SIMILARITIES, (len(names),)),
     ]
-    return builder.build([image_input(features)], outputs)
+    ports = [image_input(features)]
+    if weighted:
+        ports.append((WEIGHTS, onnx.TensorProto.UINT8, ("rows", "columns")))
+    return builder.build(ports, outputs)
 
 
-def _append_shares(builder: GraphBuilder, maps: str, weight: FloatArray, cells: int) -> str:
-    """(1, C, h, w) -> (1, K, h, w): each cell's share in the score; weights (K, 2 C), of the means and the maxima."""
+def _append_weights(builder: GraphBuilder, features: FeatureConfig) -> str:
+    """`weights` (H, W) uint8 -> (1, 1, height, width) in 0..1, resized as the picture is."""
+    image = builder.node("Unsqueeze", [WEIGHTS, builder.int64(2)])
+    resized = append_resize(builder, image, replace(features, bit_depth=8))
+    return builder.node("Slice", [resized, builder.int64(0), builder.int64(1), builder.int64(1)])
+
+
+def _append_weighted(builder: GraphBuilder, maps: str, plane: str | None, stride: int, cells: int) -> tuple[str, str]:
+    """(1, C, h, w) -> twice the same shape: what sums up to the means, and what the maxima are taken of; as `embed`."""
+    if plane is None:
+        return builder.node("Mul", [maps, builder.constant(np.float32(1 / cells))]), maps
+    pooled = builder.node("AveragePool", [plane], {"kernel_shape": [stride, stride], "strides": [stride, stride]})
+    weights = builder.node("Add", [pooled, builder.constant(np.float32(LEAST_WEIGHT))])
+    whole, largest = (builder.node(op, [weights, builder.int64(2, 3)]) for op in ("ReduceSum", "ReduceMax"))
+    mean, most = (builder.node("Mul", [maps, builder.node("Div", [weights, by])]) for by in (whole, largest))
+    return mean, most
+
+
+def _append_shares(builder: GraphBuilder, mean: str, most: str, weight: FloatArray) -> str:
+    """(1, C, h, w) twice -> (1, K, h, w): each cell's share in the score; weight (K, 2 C) of means and maxima."""
     of_mean, of_most = np.split(weight, 2, axis=1)
-    most = builder.node("ReduceMax", [maps, builder.int64(2, 3)])
-    has_it = builder.node("Cast", [builder.node("Equal", [maps, most])], {"to": onnx.TensorProto.FLOAT})
+    top = builder.node("ReduceMax", [most, builder.int64(2, 3)])
+    has_it = builder.node("Cast", [builder.node("Equal", [most, top])], {"to": onnx.TensorProto.FLOAT})
     holders = builder.node("ReduceSum", [has_it, builder.int64(2, 3)])
-    at_most = builder.node("Mul", [has_it, builder.node("Div", [most, holders])])
-    parts = [(maps, of_mean / np.float32(cells)), (at_most, of_most)]
+    at_most = builder.node("Mul", [has_it, builder.node("Div", [top, holders])])
+    parts = [(mean, of_mean), (at_most, of_most)]
     shares = [builder.node("Conv", [source, builder.constant(part[:, :, None, None])]) for source, part in parts]
     return builder.node("Add", shares)
 

@@ -6,6 +6,7 @@ from typing import Literal, Protocol
 
 import numpy as np
 import onnx
+from numpy.typing import NDArray
 from onnx import TensorProto
 
 from sightline.errors import FrameError
@@ -58,11 +59,12 @@ class GraphDetector:
         given = {port.name for port in self._session.get_outputs()}
         self._outputs = [name for name in ("score", "map", "probabilities", SIMILARITIES) if name in given]
 
-    def score(self, frame: Frame, product: int | None = None) -> AnomalyMap:
+    def score(self, frame: Frame, product: int | None = None, weights: NDArray[np.uint8] | None = None) -> AnomalyMap:
         """Score one frame.
 
         Args:
             product: which of several the graph is to judge; None where it has no such input.
+            weights: (H, W) how much each pixel counts, of a graph that names regions; else None.
 
         Raises:
             FrameError: its bit depth is not the model's, it lacks a depth map or has one that the model has no use
@@ -73,13 +75,13 @@ class GraphDetector:
                 f"{frame.source or 'frame'}: has a depth map, but the model learned from pictures alone. "
                 "Leave it out, or train with --depth."
             )
-        score, values, *named = run_image(self._session, frame, self._config, self._outputs, product)
+        score, values, *named = run_image(self._session, frame, self._config, self._outputs, product, weights)
         probabilities, similarities = (*named, None, None)[:2]
         return AnomalyMap(score=float(score), values=values, probabilities=probabilities, similarities=similarities)
 
-    def embedding(self, frame: Frame) -> FloatArray:
+    def embedding(self, frame: Frame, weights: NDArray[np.uint8] | None = None) -> FloatArray:
         """(D,) where a frame lies by what it shows, of length 1; of a graph that has `similarities`."""
-        return run_image(self._session, frame, self._config, (EMBEDDING,))[0]
+        return run_image(self._session, frame, self._config, (EMBEDDING,), None, weights)[0]
 
 
 def append_map(builder: GraphBuilder, distances: str, layout: Layout) -> None:

@@ -38,6 +38,7 @@ class Frames(Protocol):
 # Seen by a tile beyond the part it answers for. Less than the backbone's receptive field, which would cost several
 # times the work: features beside a seam differ a little from those without tiles, alike in training and in inspection.
 TILE_CONTEXT_PX = 32
+WEIGHTS = "weights"  # input of a graph that names regions
 _FIT_PATCHES = 40_000
 _FIT_FRAMES = 200
 _LEAST_SPREAD = 0.01  # of the median channel's
@@ -142,11 +143,13 @@ def run_image(
     config: FeatureConfig,
     outputs: Sequence[str] | None = None,
     product: int | None = None,
+    weights: NDArray[np.uint8] | None = None,
 ) -> list[FloatArray]:
     """Run a graph that starts at `image` for the outputs named; None: all, in the graph's order.
 
     Args:
         product: which of several the graph is to judge; None where it has no such input.
+        weights: (H, W) how much each pixel counts, of a graph that names regions; else None.
 
     Raises:
         FrameError: the frame's depth is not the one that the graph scales by, or the graph fails on it. 12 significant
@@ -160,6 +163,8 @@ def run_image(
     feeds: dict[str, NDArray[Any]] = {"image": frame.pixels}
     if product is not None:
         feeds["product"] = np.array(product, np.int64)
+    if weights is not None:
+        feeds[WEIGHTS] = weights
     if takes_depth(session):
         if frame.depth is None:
             raise FrameError(f"{frame.source or 'frame'}: the model needs a depth map with the picture. Give both.")
