@@ -7,6 +7,7 @@ from pathlib import Path
 from subprocess import CompletedProcess
 from typing import Any
 
+import cv2
 import pytest
 
 from sightline.bundle import load
@@ -322,3 +323,27 @@ def test_a_window_is_for_extending_only(sightline: Sightline, good: Path, tmp_pa
     done = sightline("train", good, "-o", tmp_path / "part.sight", "--window", 50)
     assert done.returncode == 2
     assert "--window is for --extend MODEL" in done.stderr
+
+
+def test_a_hybrid_is_trained_told_taught_and_read_from_the_command_line(
+    sightline: Sightline, document: Document, picture: Callable[..., None], tmp_path: Path
+) -> None:
+    for seed in range(20):
+        picture(tmp_path / f"parts/good/{seed}.png", seed)
+    for label, value in (("hole", 0), ("burr", 255)):
+        for seed in range(6):
+            path = tmp_path / f"parts/{label}/{seed}.png"
+            picture(path, 100 + seed + value)
+            pixels = cv2.imread(str(path), cv2.IMREAD_GRAYSCALE)
+            assert pixels is not None
+            pixels[40:56, 30 + seed : 46 + seed] = value
+            cv2.imwrite(str(path), pixels)
+    model = tmp_path / "part.sight"
+    found = document("train", tmp_path / "parts", "-o", model, "--method", "hybrid", "--epochs", 0, "--size", 96)
+    assert (found["method"], [one["name"] for one in found["classes"]]) == ("patchcore", ["burr", "hole"])
+    said = sightline("info", model).stdout
+    assert "class       burr  5 pictures" in said
+    inspected = document("inspect", model, tmp_path / "parts/hole/0.png")["inspections"][0]
+    assert (inspected["verdict"], inspected["named"]) == ("REJECT", inspected["defects"][0]["label"])
+    done = sightline("train", tmp_path / "parts", "-o", model, "--method", "hybrid", "--min-recall", "hole=0.9")
+    assert (done.returncode, "no effect with --method hybrid" in done.stderr) == (2, True)

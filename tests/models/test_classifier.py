@@ -119,9 +119,9 @@ def test_a_model_without_an_error_is_not_called_certain() -> None:
 def test_weights_count_in_the_graph_as_in_training(classifier: Classifier, scratched: Frame) -> None:
     model = whole_model(classifier.network, classifier.head, space_of(classifier), CONFIG, NAMES, 2.0, weighted=True)
     pixels = torch.from_numpy(np.ascontiguousarray(scratched.pixels.transpose(2, 0, 1)[None]))
-    weights = np.zeros(scratched.pixels.shape[:2], np.uint8)
-    weights[: weights.shape[0] // 2] = 200
-    weights[:, : weights.shape[1] // 4] = 40
+    weights = np.zeros((scratched.height, scratched.width), np.uint8)
+    weights[: scratched.height // 2] = 200
+    weights[:, : scratched.width // 4] = 40
     planes = [
         torch.nn.functional.interpolate(plane, (64, 96), mode="bilinear", antialias=True).float() / 255
         for plane in (pixels, torch.from_numpy(weights)[None, None])

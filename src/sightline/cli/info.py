@@ -25,6 +25,8 @@ def info_command(model: Path, as_json: bool) -> None:
             del document["products"]  # as in the file
         if manifest.naming is None:
             del document["naming"]
+        if manifest.regions is None:
+            del document["regions"]
         click.echo(json.dumps(document, indent=2))
         return
     height, width = manifest.working_size
@@ -44,5 +46,5 @@ def info_command(model: Path, as_json: bool) -> None:
     click.echo("\n".join(f"{name:10}  {text}" for name, text in rows.items()))
     for line in product_lines(manifest):
         click.echo(f"{'product':10}  {line}")
-    for line in class_lines(manifest):
+    for line in class_lines((loaded.names or loaded).manifest):
         click.echo(f"{'class':10}  {line}")

@@ -98,7 +98,7 @@ def asdict_without_map(inspection: Inspection) -> dict[str, Any]:
     """An inspection as JSON types; the map is left out for its size, the product where there is none."""
     document = asdict(replace(inspection, map=None))  # first, as it would be copied
     del document["map"]
-    for key in ("product", "probabilities"):
+    for key in ("product", "probabilities", "named"):
         if document[key] is None:
             del document[key]
     return document | {"verdict": inspection.verdict.value, "defects": list(document["defects"])}

@@ -169,8 +169,9 @@ def class_lines(manifest: Manifest) -> list[str]:
     """One line per class, and one for the review confidence."""
     if manifest.naming is None:
         return []
-    width = max(len(rule.name) for rule in manifest.naming.classes)
+    width = max(map(len, manifest.naming.names))
     lines = [f"{rule.name:{width}}  {_said_of(rule)}" for rule in manifest.naming.classes]
+    lines += [f"{rule.name:{width}}  taught by {rule.examples} examples" for rule in manifest.naming.taught]
     sure = manifest.naming.review_confidence
     return [*lines, *([] if sure is None else [f"{'':{width}}  REVIEW where the name is less probable than {sure:g}"])]
 

@@ -277,6 +277,7 @@ def _extension(config: TrainConfig, window: int | None) -> ExtendConfig:
 
 def _document(trained: Trained, seconds: float) -> dict[str, object]:
     manifest, thresholds = trained.bundle.manifest, trained.bundle.manifest.thresholds
+    names = (trained.bundle.names or trained.bundle).manifest
     made = manifest.provenance.config
     document: dict[str, object] = {
         "model": str(trained.bundle.path),
@@ -292,7 +293,7 @@ def _document(trained: Trained, seconds: float) -> dict[str, object]:
         "seconds": round(seconds, 2),
         "unusual": [{"image": str(item.path), "score": item.score} for item in trained.unusual],
         "warnings": list(trained.warnings),
-        **({"classes": class_documents(manifest)} if manifest.naming else {}),
+        **({"classes": class_documents(names)} if names.naming else {}),
         **{key: made[key] for key in ("extended_from", "added", "forgotten") if key in made},
     }
     return document | ({"products": product_documents(manifest)} if manifest.products else {})
@@ -314,7 +315,7 @@ def _lines(trained: Trained, seconds: float) -> list[str]:
         f"  promise    {thresholds.promise}",
     ]
     lines += [f"  product    {line}" for line in product_lines(manifest)]
-    lines += [f"  class      {line}" for line in class_lines(manifest)]
+    lines += [f"  class      {line}" for line in class_lines((trained.bundle.names or trained.bundle).manifest)]
     if extended:
         lines.append(
             f"  extended   model {made['extended_from']}: {made['added']} added, {made['forgotten']} forgotten"
