@@ -159,19 +159,9 @@ def whole_model(
         shapes = [tuple(m.shape) for m in network(torch.zeros(1, 3, features.height, features.width))]
     core = exported(network, (1, 3, features.height, features.width), [f"level{i}" for i in range(len(shapes))])
     weight, bias = (part / np.float32(degrees) for part in head.folded())
-    total, at = "", 0
-    values: list[str] = []
     rows, columns = shapes[0][2:]
-    for maps, (_, channels, height, width) in zip(builder.splice(core, picture), shapes, strict=True):
-        mean, most = _append_weighted(builder, maps, plane, features.height // height, height * width)
-        shares = _append_shares(builder, mean, most, weight[:, at : at + 2 * channels])
-        if (height, width) != (rows, columns):
-            shares = _append_spread(builder, shares, (rows, columns), height * width / (rows * columns))
-        total, at = builder.node("Add", [total, shares]) if total else shares, at + 2 * channels
-        values += [
-            builder.node(op, [part, builder.int64(2, 3)], {"keepdims": 0})
-            for op, part in (("ReduceSum", mean), ("ReduceMax", most))
-        ]
+    levels = list(zip(builder.splice(core, picture), shapes, strict=True))
+    total, embedded = _append_levels(builder, levels, plane, weight, features.height)
     even = builder.constant((bias / (rows * columns))[:, None, None].astype(np.float32))
     cells = builder.node("Add", [builder.node("Squeeze", [total, builder.int64(0)]), even])
     activations = builder.rename(cells, "activations")
@@ -181,7 +171,6 @@ def whole_model(
     named = builder.node("Gather", [probabilities, builder.int64(*defects)], {"axis": 0})
     score = _append_score(builder, named, all_bad=len(defects) == len(names))
     _append_map(builder, activations, named, defects, score, features)
-    embedded = builder.node("Squeeze", [builder.node("Concat", values, {"axis": 1}), builder.int64(0)])
     append_similarities(builder, embedded, space)
     outputs: list[tuple[str, tuple[int, ...]]] = [
         ("score", ()),
@@ -195,6 +184,30 @@ def whole_model(
     if weighted:
         ports.append((WEIGHTS, onnx.TensorProto.UINT8, ("rows", "columns")))
     return builder.build(ports, outputs)
+
+
+def _append_levels(
+    builder: GraphBuilder,
+    levels: Sequence[tuple[str, tuple[int, ...]]],
+    plane: str | None,
+    weight: FloatArray,
+    height_px: int,
+) -> tuple[str, str]:
+    """Feature maps and their shapes -> (1, K, h, w) the shares of all, at the finest grid, and (D,) the embedding."""
+    total, at = "", 0
+    values: list[str] = []
+    rows, columns = levels[0][1][2:]
+    for maps, (_, channels, height, width) in levels:
+        mean, most = _append_weighted(builder, maps, plane, height_px // height, height * width)
+        shares = _append_shares(builder, mean, most, weight[:, at : at + 2 * channels])
+        if (height, width) != (rows, columns):
+            shares = _append_spread(builder, shares, (rows, columns), height * width / (rows * columns))
+        total, at = builder.node("Add", [total, shares]) if total else shares, at + 2 * channels
+        values += [
+            builder.node(op, [part, builder.int64(2, 3)], {"keepdims": 0})
+            for op, part in (("ReduceSum", mean), ("ReduceMax", most))
+        ]
+    return total, builder.node("Squeeze", [builder.node("Concat", values, {"axis": 1}), builder.int64(0)])
 
 
 def _append_weights(builder: GraphBuilder, features: FeatureConfig) -> str:
