@@ -1,6 +1,7 @@
 """The hybrid: an anomaly model decides, a classifier names what it finds; what has no name is rejected all the same."""
 
 import hashlib
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -8,9 +9,11 @@ import cv2
 import numpy as np
 import pytest
 
+from sightline import hybrid
 from sightline.bundle import load as load_bundle
 from sightline.bundle import packed, save
 from sightline.cli.evaluate import evaluate_model
+from sightline.datasets.dataset import Dataset
 from sightline.datasets.labelled import open_classes
 from sightline.errors import BundleError, DatasetError, OptionError
 from sightline.hybrid import train_hybrid
@@ -140,6 +143,25 @@ def test_a_changed_threshold_keeps_the_names(trained: Trained, tmp_path: Path) -
     assert again.names is not None
     assert bundle.names is not None
     assert again.names.model_id == bundle.names.model_id
+
+
+def test_pieces_of_synthetic_pictures_are_learnt_from_and_never_judge(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copytree(folder / "parts", tmp_path / "parts")
+    (tmp_path / "parts/spot/00.png").rename(tmp_path / "parts/spot/synthetic_00.png")
+    seen: list[Dataset] = []
+
+    def stop(dataset: Dataset, *_: object) -> None:
+        seen.append(dataset)
+        raise OptionError("far enough")
+
+    monkeypatch.setattr(hybrid, "train_classifier", stop)
+    config = TrainConfig(size=(SIDE, SIDE), max_overkill=0.05)
+    with pytest.raises(OptionError, match="far enough"):
+        train_hybrid(open_classes(tmp_path / "parts"), tmp_path / "part.sight", config, NAMING)
+    marked = [sample.path.name.startswith("synthetic_") for sample in seen[0].samples]
+    assert (sum(marked), len(marked)) == (1, 32)
 
 
 def test_without_two_kinds_of_defect_there_is_nothing_to_name(folder: Path, tmp_path: Path) -> None:

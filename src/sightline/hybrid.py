@@ -17,9 +17,10 @@ from sightline.bundle import WINDOW_HASH, load, save
 from sightline.datasets import csv_file
 from sightline.datasets.dataset import Dataset, Sample
 from sightline.datasets.masks import read_mask
-from sightline.datasets.synthetic import refuse_synthetic
+from sightline.datasets.synthetic import NAME_PREFIX, is_synthetic, refuse_synthetic
 from sightline.errors import DatasetError, FrameError, OptionError, StoreError
 from sightline.files import refuse_unwritable, write_bytes
+from sightline.imaging.decode import read_size
 from sightline.imaging.writing import png
 from sightline.inspector import Inspector, find_defects
 from sightline.manifest import RegionRule
@@ -76,13 +77,12 @@ def train_hybrid(
     try:
         with tempfile.TemporaryDirectory(prefix=".sightline-", dir=output.parent) as place:
             folder = Path(place)
-            trained = train(dataset, folder / "anomaly.sight", config, progress)
+            good = replace(dataset, samples=dataset.train_good or dataset.samples)  # else `train` says what is missing
+            trained = train(good, folder / "anomaly.sight", config, progress)
             inspector = Inspector(trained.bundle, max_megapixels=config.max_megapixels)
-            pieces = _cut_out(inspector, defects, folder / "pieces", progress)
-            asked = replace(
-                naming, weighted=True, size=(PIECE_PX, PIECE_PX), bit_depth=trained.bundle.manifest.input.bit_depth
-            )
-            asked = replace(asked, bit_depth=None) if asked.bit_depth == 8 else asked
+            pieces = _cut_out(inspector, defects, folder / "pieces", config.max_megapixels, progress)
+            bits = trained.bundle.manifest.input.bit_depth
+            asked = replace(naming, weighted=True, size=(PIECE_PX, PIECE_PX), bit_depth=None if bits == 8 else bits)
             named = train_classifier(csv_file.read(pieces.table), folder / "names.sight", asked, progress)
             content = named.bundle.path.read_bytes()
             provenance = trained.bundle.manifest.provenance
@@ -96,7 +96,7 @@ def train_hybrid(
             save(output, trained.bundle.graph, manifest, None, content)
     except OSError as error:
         raise StoreError(f"{output.parent}: cannot be written ({error.strerror or error}). Check the disk.") from error
-    warnings = [*(w for w in trained.warnings if "not learnt from" not in w), *named.warnings]
+    warnings = [*trained.warnings, *named.warnings]
     if pieces.passed:
         warnings.append(
             f"{pieces.passed} of {pieces.count} pictures of defects stay below the threshold and would be passed; "
@@ -149,32 +149,30 @@ def _found(inspector: Inspector, frame: Frame) -> _Found:
     return _Found(boxes=tuple(one.box for one in defects), values=judged.map, reached=judged.score >= judged.threshold)
 
 
-def _cut_out(inspector: Inspector, defects: list[Sample], folder: Path, progress: Progress | None) -> _Pieces:
+def _cut_out(
+    inspector: Inspector, defects: list[Sample], folder: Path, max_megapixels: float, progress: Progress | None
+) -> _Pieces:
     """Write one piece of each picture; where two or more are found, the likeliest."""
     folder.mkdir()
-    sides, passed = [], 0
-    for done, sample in enumerate(defects):
-        frame = inspector.frame(sample.path)
-        passed += not _found(inspector, frame).reached
-        sides.append(min(frame.height, frame.width))
-        if progress:
-            progress("finding defects", done + 1, len(defects))
+    sides = [min(read_size(sample.path, max_megapixels=max_megapixels)) for sample in defects]
     rule = RegionRule(
         names_sha256="0" * 64,
         side_share=_SIDE_SHARE,
         least_px=max(1, math.ceil(_LEAST_SHARE * float(np.median(sides)))),
     )
-    samples = []
+    samples, passed = [], 0
     for number, sample in enumerate(defects):
         frame = inspector.frame(sample.path)
         found = _found(inspector, frame)
+        passed += not found.reached
         piece = cut_out(frame, _likeliest(sample, frame, found.boxes), found.values, rule)
-        path, weights = folder / f"{number:06}.png", folder / f"{number:06}.weights.png"
+        name = f"{NAME_PREFIX if is_synthetic(sample.path) else ''}{number:06}"  # to learn from, never to judge by
+        path, weights = folder / f"{name}.png", folder / f"{name}.weights.png"
         write_bytes(path, png(piece.frame.pixels))
         write_bytes(weights, png(piece.weights))
         samples.append(Sample(path=path, label=sample.label, split=sample.split, mask=weights))
         if progress:
-            progress("cutting out", number + 1, len(defects))
+            progress("finding defects", number + 1, len(defects))
     table = folder / "pieces.csv"
     csv_file.write(Dataset(name="pieces", root=folder, samples=tuple(samples), layout="csv"), table)
     return _Pieces(table=table, rule=rule, count=len(defects), passed=passed)

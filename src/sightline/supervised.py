@@ -15,6 +15,7 @@ from sightline.datasets.duplicates import duplicates
 from sightline.datasets.frames import FrameFiles
 from sightline.datasets.splits import split
 from sightline.datasets.survey import Survey, survey
+from sightline.datasets.synthetic import refuse_synthetic
 from sightline.errors import DatasetError, OptionError
 from sightline.evaluation.intervals import between_0_and_1, rate
 from sightline.evaluation.thresholds import ALL, for_recall
@@ -167,6 +168,7 @@ def parts_of(dataset: Dataset, config: ClassifierConfig, progress: Progress | No
     _check_classes(dataset, samples)
     labels = {sample.label for sample in samples}
     if chosen is not dataset.samples and {sample.label for sample in dataset.validation} >= labels:
+        refuse_synthetic(dataset.validation)
         return Parts(learn=samples, held_out=dataset.validation, warnings=tuple(warnings))
     groups = [[sample.path for sample in group.samples] for group in duplicates(looked.looks)]
     divided = split(

@@ -54,7 +54,8 @@ def teach(
     naming = _naming(classifier)
     label = _checked(naming, label, pictures)
     shown = _shown(bundle, pictures, max_megapixels)
-    placed = _placed(classifier, shown, progress)
+    inspector = Inspector(classifier)
+    placed = _placed(inspector, shown, progress)
     likeness = likeness_among(placed)
     if not likeness.min() > 0:
         odd = pictures[int(likeness.argmin())]
@@ -62,7 +63,7 @@ def teach(
     rule = TaughtClass(name=label, examples=len(placed), similarity=float((1 - _ALLOWANCE) * likeness.min()))
     graph = with_prototype(classifier.graph, prototype(placed))
     manifest = _with_class(classifier.manifest, naming, rule, graph)
-    warnings = tuple(_doubts(classifier, naming, shown, likeness))
+    warnings = tuple(_doubts(inspector, naming, shown, likeness))
     if bundle.names is None:
         save(output, graph, manifest)
     else:
@@ -121,9 +122,8 @@ def _save_within(bundle: Bundle, graph: bytes, manifest: Manifest, label: str, o
     save(output, bundle.graph, outer, None, content)
 
 
-def _placed(classifier: Bundle, shown: Sequence[_Example], progress: Progress | None) -> FloatArray:
+def _placed(inspector: Inspector, shown: Sequence[_Example], progress: Progress | None) -> FloatArray:
     """(n, D) embeddings of the examples; OptionError where two are the same picture."""
-    inspector = Inspector(classifier)
     rows: list[FloatArray] = []
     for done, example in enumerate(shown):
         row = inspector.embedding(example.frame, example.weights)
@@ -146,12 +146,11 @@ def _with_class(manifest: Manifest, naming: Naming, rule: TaughtClass, graph: by
     )
 
 
-def _doubts(classifier: Bundle, naming: Naming, shown: Sequence[_Example], likeness: FloatArray) -> list[str]:
+def _doubts(inspector: Inspector, naming: Naming, shown: Sequence[_Example], likeness: FloatArray) -> list[str]:
     """What speaks against the class: few examples, or examples that look more like a class already known."""
     doubts = []
     if len(shown) < ENOUGH_EXAMPLES:
         doubts.append(f"{len(shown)} examples are few; from {ENOUGH_EXAMPLES} on a class is found more reliably.")
-    inspector = Inspector(classifier)
     for example, own in zip(shown, likeness, strict=True):
         similarities = inspector.score(example.frame, weights=example.weights).similarities
         if similarities is not None and similarities.max() >= own:

@@ -10,11 +10,11 @@ import click
 from sightline.cli.evaluate import evaluate_model, summary
 from sightline.cli.options import (
     PLACE,
-    SHARE,
     Number,
     data_argument,
     json_option,
     megapixels_option,
+    overkill_option,
     quiet_option,
     seed_option,
 )
@@ -55,14 +55,7 @@ _SHOWN = 10  # rows of the leaderboard
     metavar="MB",
     help="Of the model file.  [default: no limit]",
 )
-@click.option(
-    "--max-overkill",
-    type=SHARE,
-    metavar="SHARE",
-    default=0.01,
-    show_default=True,
-    help="Share of good parts that may be rejected.",
-)
+@overkill_option
 @click.option(
     "--backbone",
     "backbones",

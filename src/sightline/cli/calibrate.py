@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from sightline.bundle import load, save
+from sightline.bundle import Bundle, load, save
 from sightline.cli.naming import class_documents, class_lines, probabilities_of, with_recalls
 from sightline.cli.options import (
     COST,
@@ -164,11 +164,11 @@ def calibrate_command(
     refuse_unwritable(target)
     bundle = load(model)
     limits = limits_of(bundle, product)
-    inspector = Inspector(bundle, max_megapixels=max_megapixels)
     if bundle.manifest.naming is not None and data is not None and set(wish.min_recall) - {ALL}:
+        inspector = Inspector(bundle, max_megapixels=max_megapixels)
         _calibrate_classes(inspector, data, target, wish, quiet=quiet, as_json=as_json)
         return
-    defects = _examples(inspector, data, wish, product, quiet=quiet)
+    defects = _examples(bundle, data, wish, product, max_megapixels, quiet=quiet)
     before, good = limits.thresholds, limits.good_scores
     reject = _reject(wish, good, defects)
     review = _review(wish, reject.value if reject else before.reject, good, defects)
@@ -205,15 +205,16 @@ def _calibrate_classes(
 
 
 def _examples(
-    inspector: Inspector, data: Path | None, wish: _Wish, product: str | None, *, quiet: bool
+    bundle: Bundle, data: Path | None, wish: _Wish, product: str | None, max_megapixels: float, *, quiet: bool
 ) -> DefectScores:
-    """The scores of the defects that the rule needs; none where it needs none."""
+    """The scores of the defects that the rule needs; none where it needs none, and no graph is opened then."""
     if data is None:
         return {}
     if not wish.needs_defects:
         click.echo("sightline: note: this rule needs the model alone; DATA is not looked at", err=True)
         return {}
-    dataset = open_classes(data) if inspector.manifest.naming else open_dataset(data)
+    inspector = Inspector(bundle, max_megapixels=max_megapixels)
+    dataset = open_classes(data) if inspector.names else open_dataset(data)
     with Bars(quiet=quiet) as bars:
         return _defect_scores(inspector, dataset, bars, product)
 

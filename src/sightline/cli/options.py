@@ -91,6 +91,16 @@ megapixels_option = click.option(
 )
 
 
+overkill_option = click.option(
+    "--max-overkill",
+    type=SHARE,
+    metavar="SHARE",
+    default=0.01,
+    show_default=True,
+    help="Share of good parts that may be rejected.",
+)
+
+
 def seed_option(says: str) -> Callable[[Command], Command]:
     """`--seed`, a whole number that every generator of random numbers takes; `says` is its help."""
     return click.option(

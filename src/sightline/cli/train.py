@@ -11,10 +11,10 @@ from click.core import ParameterSource
 from sightline.cli.naming import check_method, class_documents, class_lines, classifier_config, naming_options
 from sightline.cli.options import (
     PLACE,
-    SHARE,
     Size,
     json_option,
     megapixels_option,
+    overkill_option,
     quiet_option,
     seed_option,
 )
@@ -48,14 +48,7 @@ from sightline.training import HYBRID, LEAST_MEMORY_MIB, METHODS, SUPERVISED, Tr
         "labelled pictures of each; hybrid: patchcore, and a classifier of what it finds; both need [train] too."
     ),
 )
-@click.option(
-    "--max-overkill",
-    type=SHARE,
-    metavar="SHARE",
-    default=0.01,
-    show_default=True,
-    help="Share of good parts that may be rejected.",
-)
+@overkill_option
 @click.option(
     "--size",
     type=Size(),

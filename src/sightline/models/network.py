@@ -5,6 +5,7 @@ activations only what they do beside rounding is kept: where 0 is the lowest val
 network's ReLU. Features agree with those of ONNX Runtime within what rounding does (tests/models/test_network.py).
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -24,7 +25,7 @@ Nodes = Mapping[str, onnx.NodeProto]  # by the name of what they make
 Stored = Mapping[str, onnx.TensorProto]
 
 
-class Network(nn.Module):
+class Network(nn.Module, ABC):
     """(N, 3, H, W) RGB in 0..1, H and W multiples of the coarsest stride -> feature maps, finest first.
 
     What the networks that are trained here have in common; classifiers, segmenters and detectors build on it.
@@ -35,9 +36,9 @@ class Network(nn.Module):
     name: str
     sha256: str  # of the file that the weights came from; of nothing where it is not known
 
+    @abstractmethod
     def late_parameters(self) -> list[nn.Parameter]:
         """The weights that only the coarsest map depends on: the last blocks."""
-        raise NotImplementedError
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

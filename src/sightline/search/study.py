@@ -28,8 +28,7 @@ from sightline.datasets.frames import FrameFiles
 from sightline.errors import FrameError, InspectionError, OptionError, StoreError
 from sightline.evaluation.metrics import image_metrics, reach, recall_at_overkill
 from sightline.files import refuse_unwritable, write_bytes
-from sightline.imaging.decode import read_frame
-from sightline.inspector import load
+from sightline.inspector import Inspector
 from sightline.models.features import Progress
 from sightline.search.material import Material, prepare
 from sightline.search.space import Settings, Space, config_of, drawn, space_for, told
@@ -267,9 +266,10 @@ def _measured(
     path = folder / "trial.sight"
     try:
         trained = train(material.learn, path, _config(settings, limits), progress)
-        good = _scores(path, material.good, limits, "judging good pictures", progress)
-        defects = _scores(path, material.defects, limits, "judging defects", progress)
-        latency_ms = _latency_ms(path, material.good[0], limits)
+        inspector = Inspector(trained.bundle, max_megapixels=limits.max_megapixels)
+        good = _scores(inspector, material.good, "judging good pictures", progress)
+        defects = _scores(inspector, material.defects, "judging defects", progress)
+        latency_ms = _latency_ms(inspector, material.good[0])
         size_mb = trained.bundle.path.stat().st_size / 1e6
     finally:
         path.unlink(missing_ok=True)
@@ -291,9 +291,8 @@ def _config(settings: Settings, limits: Limits) -> TrainConfig:
     return config_of(settings, max_overkill=limits.max_overkill, seed=limits.seed, max_megapixels=limits.max_megapixels)
 
 
-def _scores(path: Path, pictures: Sequence[Path], limits: Limits, stage: str, progress: Progress) -> list[float]:
+def _scores(inspector: Inspector, pictures: Sequence[Path], stage: str, progress: Progress) -> list[float]:
     """Raw scores; FrameError where a picture cannot be judged, as a model that faults is none to choose."""
-    inspector = load(path, max_megapixels=limits.max_megapixels)
     scores = []
     for done, picture in enumerate(pictures):
         found = inspector.inspect(picture)
@@ -304,10 +303,9 @@ def _scores(path: Path, pictures: Sequence[Path], limits: Limits, stage: str, pr
     return scores
 
 
-def _latency_ms(path: Path, picture: Path, limits: Limits) -> float:
+def _latency_ms(inspector: Inspector, picture: Path) -> float:
     """The graph's median."""
-    inspector = load(path, max_megapixels=limits.max_megapixels)
-    frame = read_frame(picture, max_megapixels=limits.max_megapixels)
+    frame = inspector.frame(picture)
     timings = [inspector.inspect(frame).timings for _ in range(_WARM_UP_RUNS + _LATENCY_RUNS)]
     return float(np.median([timing.graph_ms for timing in timings[_WARM_UP_RUNS:] if timing]))
 
