@@ -6,6 +6,9 @@
       BundleError     the .sight file cannot be trusted      -> refuse to start
       FrameError      this picture cannot be judged          -> FAULT, never PASS
       StoreError      the result is not on disk              -> stop
+      DeviceError     a camera or a PLC; has `.device`       -> FAULT, and the station is not ready
+        DeviceTimeout   no answer in time                    -> try again, then as lost
+        DeviceLost      the connection is gone               -> safe state, connect again
 
 A message says what, what was found, and the cure, in one line; where a file is concerned, it begins with its path.
 """
@@ -33,3 +36,19 @@ class FrameError(InspectionError):
 
 class StoreError(InspectionError):
     """A result could not be written: disk full, no permission, or the folder is gone."""
+
+
+class DeviceError(InspectionError):
+    """A camera or a PLC does not do what it is asked to; its message begins with the device's name."""
+
+    def __init__(self, device: str, message: str) -> None:
+        super().__init__(f"{device}: {message}")
+        self.device = device
+
+
+class DeviceTimeout(DeviceError):
+    """The device did not answer in time; it may the next time."""
+
+
+class DeviceLost(DeviceError):
+    """The connection is gone; what was open must be closed and opened anew."""
