@@ -1,0 +1,94 @@
+"""The process in which the model of one view judges. It may crash, hang or be killed, and takes one part with it."""
+
+import signal
+from dataclasses import dataclass, replace
+from multiprocessing.connection import Connection
+from pathlib import Path
+
+import numpy as np
+
+from sightline.bundle import load as load_bundle
+from sightline.errors import InspectionError, OptionError
+from sightline.inspector import Inspector, load
+from sightline.line.messages import Job, Judged, receive_job, send_judged
+from sightline.records import Frame, Inspection
+
+READY = b"ready"
+_WARM_UP = 3  # runs, after which a graph takes as long as ever
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Work:
+    """What a worker judges with."""
+
+    model: Path
+    shadow: Path | None = None  # judges the same frames, and decides nothing
+    threads: int = 1  # of each graph
+    shape: tuple[int, int, int] | None = None  # of the frames to come, by which it warms up; None: not known
+    bit_depth: int = 8
+    product: str | None = None
+    reject: float | None = None  # the recipe's threshold in place of the model's; None: the model's
+
+
+def work(connection: Connection, task: Work) -> None:
+    """Load, warm up, say so, and judge until the station closes the connection.
+
+    What goes wrong before READY is sent as its one line; a model that cannot be loaded will not be on the second try.
+    """
+    for name in (signal.SIGINT, signal.SIGTERM):  # the station drains first, then closes the connection
+        signal.signal(name, signal.SIG_IGN)
+    try:
+        model = _model(task)
+        shadow = None if task.shadow is None else load(task.shadow, threads=task.threads)
+        _warm_up([model] if shadow is None else [model, shadow], task)
+    except InspectionError as error:
+        connection.send_bytes(str(error).encode())
+        return
+    connection.send_bytes(READY)
+    try:
+        while True:
+            job = receive_job(connection)
+            send_judged(connection, _judged(job, model, shadow, task))
+    except (EOFError, ConnectionError):
+        return
+
+
+def _model(task: Work) -> Inspector:
+    """The model with the recipe's threshold: everything that follows from one follows from it."""
+    bundle = load_bundle(task.model)
+    if task.reject is None:
+        return Inspector(bundle, threads=task.threads)
+    if bundle.manifest.separate:
+        raise OptionError(f"{task.model}: has a threshold for each product; leave the recipe's out.")
+    thresholds = replace(bundle.manifest.thresholds, reject=task.reject, review=None)
+    manifest = replace(bundle.manifest, thresholds=thresholds)
+    return Inspector(replace(bundle, manifest=manifest), threads=task.threads)
+
+
+def _warm_up(models: list[Inspector], task: Work) -> None:
+    if task.shape is None:
+        return
+    dtype = np.uint8 if task.bit_depth == 8 else np.uint16
+    frame = Frame(pixels=np.zeros(task.shape, dtype), bit_depth=task.bit_depth, source="warm-up")
+    for model in models:
+        if not model.manifest.input.depth:
+            for _ in range(_WARM_UP):
+                model.inspect(frame, product=task.product)
+
+
+def _judged(job: Job, model: Inspector, shadow: Inspector | None, task: Work) -> Judged:
+    try:
+        inspection = model.inspect(job.frame, product=task.product)
+    except InspectionError as error:
+        return Judged(number=job.number, inspection=None, fault=str(error))
+    return Judged(number=job.number, inspection=inspection, shadow=_beside(job.frame, shadow, task.product))
+
+
+def _beside(frame: Frame, shadow: Inspector | None, product: str | None) -> Inspection | None:
+    """The shadow's opinion; what goes wrong in it is its own affair."""
+    if shadow is None:
+        return None
+    try:
+        return shadow.inspect(frame, product=product)
+    except InspectionError:
+        return None

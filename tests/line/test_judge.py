@@ -1,0 +1,229 @@
+"""A view's model in a process that may die: what it had is a fault, and another takes its place."""
+
+import os
+import queue
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from sightline.errors import OptionError
+from sightline.line.judge import Judge, JudgeState, Patience
+from sightline.line.messages import Judged
+from sightline.line.worker import Work
+from sightline.records import Frame, Verdict
+
+GRACE_S = 60.0  # on a machine that does much else
+PATIENCE = Patience(judge_s=20.0, restarts=100)
+
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="processes are killed by POSIX signals here")
+
+
+class Office:
+    """A judge and what it answers."""
+
+    def __init__(self, task: Work, patience: Patience = PATIENCE) -> None:
+        self.answers: queue.SimpleQueue[Judged] = queue.SimpleQueue()
+        self.judge = Judge("top", task, lambda view, judged: self.answers.put(judged), patience)
+
+    def ready(self) -> int:
+        """The worker's process, once it is ready."""
+        until(lambda: self.judge.state is JudgeState.READY)
+        assert self.judge.pid is not None
+        return self.judge.pid
+
+    def answer(self) -> Judged:
+        return self.answers.get(timeout=GRACE_S)
+
+
+Open = Callable[..., Office]
+
+
+@pytest.fixture
+def opened() -> Iterator[Open]:
+    offices: list[Office] = []
+
+    def build(task: Work, patience: Patience = PATIENCE) -> Office:
+        offices.append(Office(task, patience))
+        return offices[-1]
+
+    yield build
+    for office in offices:
+        office.judge.close()
+
+
+def until(holds: Callable[[], bool]) -> None:
+    end = time.monotonic() + GRACE_S
+    while not holds():
+        assert time.monotonic() < end, "did not happen in time"
+        time.sleep(0.005)
+
+
+def frame(brightness: int, source: str = "") -> Frame:
+    return Frame(pixels=np.full((20, 30, 1), brightness, np.uint8), source=source)
+
+
+def verdict(judged: Judged) -> Verdict | None:
+    return None if judged.inspection is None else judged.inspection.verdict
+
+
+def test_answers_come_in_the_order_of_the_frames_with_all_that_an_inspection_holds(
+    opened: Open, brightness: Path
+) -> None:
+    office = opened(Work(model=brightness, shape=(20, 30, 1)))
+    office.ready()
+    for number, value in enumerate((10, 200, 99)):
+        assert office.judge.submit(number, frame(value, f"camera {number}"))
+    answers = [office.answer() for _ in range(3)]
+    assert [(a.number, verdict(a)) for a in answers] == [(0, Verdict.PASS), (1, Verdict.REJECT), (2, Verdict.PASS)]
+    inspection = answers[1].inspection
+    assert inspection is not None
+    assert inspection.source == "camera 1"
+    assert inspection.map is not None
+    assert inspection.map.shape == (20, 30)
+    assert inspection.map.max() == 200
+    assert (inspection.defects[0].box.width, inspection.defects[0].box.height) == (30, 20)
+    assert office.judge.counts.judged == 3
+
+
+def test_a_frame_that_the_model_cannot_judge_is_a_fault_and_the_next_is_judged(opened: Open, brightness: Path) -> None:
+    office = opened(Work(model=brightness))
+    office.ready()
+    deep = Frame(pixels=np.zeros((20, 30, 1), np.uint16), bit_depth=12)
+    assert office.judge.submit(1, deep)
+    assert office.judge.submit(2, frame(10))
+    first, second = office.answer(), office.answer()
+    assert first.inspection is None
+    assert "bit" in str(first.fault)
+    assert verdict(second) is Verdict.PASS
+    assert office.judge.counts.restarts == 0
+
+
+def test_a_killed_worker_is_replaced_and_what_it_had_is_a_fault_never_a_pass(opened: Open, brightness: Path) -> None:
+    office = opened(Work(model=brightness))
+    for cycle in range(5):
+        pid = office.ready()
+        os.kill(pid, signal.SIGSTOP)  # so that it surely has the frame when it dies
+        assert office.judge.submit(cycle, frame(10))
+        os.kill(pid, signal.SIGKILL)
+        answer = office.answer()
+        assert answer.number == cycle
+        assert answer.inspection is None
+        until(lambda pid=pid: office.judge.pid not in (None, pid))  # type: ignore[misc]
+    office.ready()
+    assert office.judge.submit(9, frame(10))
+    assert verdict(office.answer()) is Verdict.PASS
+    assert (office.judge.counts.restarts, office.judge.counts.faults) == (5, 5)
+
+
+def test_a_worker_that_hangs_is_killed_when_its_time_is_up(opened: Open, brightness: Path) -> None:
+    office = opened(Work(model=brightness), Patience(judge_s=0.2, restarts=100))
+    pid = office.ready()
+    os.kill(pid, signal.SIGSTOP)
+    assert office.judge.submit(1, frame(10))
+    assert office.answer().inspection is None
+    until(lambda: office.judge.pid not in (None, pid))
+
+
+def test_a_worker_that_dies_between_two_frames_is_replaced(opened: Open, brightness: Path) -> None:
+    office = opened(Work(model=brightness))
+    pid = office.ready()
+    os.kill(pid, signal.SIGKILL)
+    until(lambda: office.judge.pid not in (None, pid))
+    assert office.judge.counts.faults == 0
+
+
+def test_after_too_many_deaths_it_holds_until_a_person_releases_it(opened: Open, brightness: Path) -> None:
+    office = opened(Work(model=brightness), Patience(restarts=2, within_s=1_000.0))
+    for _ in range(3):
+        os.kill(office.ready(), signal.SIGKILL)
+        until(lambda: office.judge.state is not JudgeState.READY)
+    until(lambda: office.judge.state is JudgeState.HELD)
+    assert "2 times" in office.judge.reason
+    assert not office.judge.submit(1, frame(10))
+    office.judge.release()
+    office.ready()
+    assert office.judge.submit(2, frame(10))
+    assert verdict(office.answer()) is Verdict.PASS
+
+
+def test_a_model_that_cannot_be_loaded_is_held_with_the_reason(opened: Open, tmp_path: Path) -> None:
+    office = opened(Work(model=tmp_path / "none.sight"))
+    until(lambda: office.judge.state is JudgeState.HELD)
+    assert "none.sight" in office.judge.reason
+    assert not office.judge.submit(1, frame(10))
+    assert office.judge.counts.refused == 1
+
+
+def test_the_recipes_threshold_takes_the_place_of_the_models(opened: Open, brightness: Path) -> None:
+    office = opened(Work(model=brightness, reject=10.0))
+    office.ready()
+    assert office.judge.submit(1, frame(10))
+    inspection = office.answer().inspection
+    assert inspection is not None
+    assert inspection.verdict is Verdict.REJECT
+    assert inspection.threshold == 10.0
+
+
+def test_a_shadow_is_told_apart_from_the_verdict(opened: Open, brightness: Path) -> None:
+    office = opened(Work(model=brightness, reject=10.0, shadow=brightness))
+    office.ready()
+    assert office.judge.submit(1, frame(50))
+    answer = office.answer()
+    assert verdict(answer) is Verdict.REJECT
+    assert answer.shadow is not None
+    assert answer.shadow.verdict is Verdict.PASS
+
+
+def test_a_swap_loses_no_frame_and_what_cannot_be_loaded_changes_nothing(
+    opened: Open, brightness: Path, tmp_path: Path
+) -> None:
+    task = Work(model=brightness)
+    office = opened(task)
+    office.ready()
+    with pytest.raises(OptionError, match=r"none\.sight"):
+        office.judge.swap(replace(task, model=tmp_path / "none.sight"))
+    swapping = threading.Thread(target=office.judge.swap, args=(replace(task, reject=10.0),))
+    swapping.start()
+    number, verdicts = 0, []
+    while not verdicts or verdicts[-1] is Verdict.PASS:
+        assert number < 100_000, "the other threshold never came"
+        assert office.judge.submit(number, frame(50))
+        answer = office.answer()
+        assert answer.number == number
+        verdicts.append(verdict(answer))
+        number += 1
+    swapping.join()
+    assert set(verdicts) == {Verdict.PASS, Verdict.REJECT}, "none was a fault"
+    assert office.judge.counts.restarts == 0
+
+
+def test_no_more_than_a_few_frames_wait(opened: Open, brightness: Path) -> None:
+    office = opened(Work(model=brightness))
+    pid = office.ready()
+    os.kill(pid, signal.SIGSTOP)
+    accepted = [office.judge.submit(number, frame(10)) for number in range(20)]
+    os.kill(pid, signal.SIGCONT)
+    assert 1 < sum(accepted) < 8
+    answers = [office.answer() for _ in range(sum(accepted))]
+    assert all(verdict(answer) is Verdict.PASS for answer in answers)
+    assert office.judge.counts.refused == 20 - sum(accepted)
+
+
+def test_closing_judges_what_waits_and_leaves_neither_threads_nor_processes(brightness: Path) -> None:
+    office = Office(Work(model=brightness))
+    pid = office.ready()
+    for number in range(3):
+        assert office.judge.submit(number, frame(10))
+    office.judge.close()
+    assert [verdict(office.answer()) for _ in range(3)] == [Verdict.PASS] * 3
+    assert not [t for t in threading.enumerate() if t.name in ("judge top", "watchdog top")]
+    with pytest.raises(ProcessLookupError):
+        os.kill(pid, 0)
+    assert not office.judge.submit(4, frame(10))
