@@ -191,7 +191,7 @@ def test_a_swap_loses_no_frame_and_what_cannot_be_loaded_changes_nothing(
         office.judge.swap(replace(task, model=tmp_path / "none.sight"))
     swapping = threading.Thread(target=office.judge.swap, args=(replace(task, reject=10.0),))
     swapping.start()
-    number, verdicts = 0, []
+    number, verdicts = 0, list[Verdict | None]()
     while not verdicts or verdicts[-1] is Verdict.PASS:
         assert number < 100_000, "the other threshold never came"
         assert office.judge.submit(number, frame(50))

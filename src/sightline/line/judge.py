@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
 from multiprocessing.connection import Connection
+from multiprocessing.context import ForkServerContext, SpawnContext
 from multiprocessing.process import BaseProcess
 
 from sightline.errors import OptionError
@@ -134,12 +135,15 @@ class Judge:
             try:
                 job = self._jobs.get(timeout=_POLL_S)
             except queue.Empty:
-                worker = worker if worker.process.is_alive() else self._buried(worker, "between two frames")
+                if not worker.process.is_alive():
+                    self._bury(worker, "between two frames")
+                    worker = None
                 continue
             judged = self._judged(worker, job)
             if judged is None:
                 self._fault(job, "the worker died or hung on this frame")
-                worker = self._buried(worker, "on a frame")
+                self._bury(worker, "on a frame")
+                worker = None
                 continue
             self.counts.judged += judged.inspection is not None
             self.counts.faults += judged.inspection is None
@@ -191,7 +195,7 @@ class Judge:
         self.pid = worker.process.pid
         return worker
 
-    def _buried(self, worker: "_Worker", when: str) -> None:
+    def _bury(self, worker: "_Worker", when: str) -> None:
         """What waits would wait for seconds: it is a fault now."""
         self.state, self.pid, self.reason = JudgeState.RESTARTING, None, f"the worker died {when}"
         self._fault_waiting(self.reason)
@@ -261,9 +265,11 @@ def _started(view: str, task: Work, load_s: float, ending: threading.Event) -> _
         OptionError: the model cannot be used, or is not loaded in time. EOFError: the process died.
     """
     # a server that has imported what a worker needs forks one in a tenth of the time; there is none on Windows
-    context = multiprocessing.get_context("spawn" if sys.platform == "win32" else "forkserver")
-    if sys.platform != "win32":
-        multiprocessing.set_forkserver_preload([_WORKER])
+    if sys.platform == "win32":
+        context: SpawnContext | ForkServerContext = multiprocessing.get_context("spawn")
+    else:
+        context = multiprocessing.get_context("forkserver")
+        context.set_forkserver_preload([_WORKER])
     ours, theirs = context.Pipe()
     process = context.Process(target=work, args=(theirs, task), name=f"worker {view}", daemon=True)
     process.start()

@@ -68,8 +68,8 @@ def _model(task: Work) -> Inspector:
 def _warm_up(models: list[Inspector], task: Work) -> None:
     if task.shape is None:
         return
-    dtype = np.uint8 if task.bit_depth == 8 else np.uint16
-    frame = Frame(pixels=np.zeros(task.shape, dtype), bit_depth=task.bit_depth, source="warm-up")
+    pixels = np.zeros(task.shape, np.uint8) if task.bit_depth == 8 else np.zeros(task.shape, np.uint16)
+    frame = Frame(pixels=pixels, bit_depth=task.bit_depth, source="warm-up")
     for model in models:
         if not model.manifest.input.depth:
             for _ in range(_WARM_UP):
