@@ -1,0 +1,108 @@
+"""What a station counts, for Prometheus."""
+
+import shutil
+from pathlib import Path
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client.exposition import CONTENT_TYPE_LATEST
+
+from sightline.records import Verdict
+
+CONTENT_TYPE = CONTENT_TYPE_LATEST
+_LATENCY_S = (0.005, 0.01, 0.02, 0.03, 0.05, 0.075, 0.1, 0.15, 0.2, 0.3, 0.5, 1.0, 2.0, 5.0)
+
+
+class Metrics:
+    """The counters of one station; safe to use from several threads. Names begin with `sightline_line_`."""
+
+    def __init__(self) -> None:
+        self._registry = CollectorRegistry()
+        self._triggers = self._counter("triggers", "Parts that the PLC announced")
+        self._missed = self._counter("missed_triggers", "Parts announced while the station was not ready; rejected")
+        self._late = self._counter("missed_windows", "Parts whose verdict was not there at the deadline; rejected")
+        self._verdicts = self._counter("verdicts", "Parts by verdict", "verdict")
+        self._faults = self._counter("faults", "Parts that could not be judged, by cause", "cause")
+        self._kinds = self._counter("parts", "Parts by kind: production, audit, challenge", "kind")
+        self._escaped_challenges = self._counter("missed_challenges", "Challenge parts that were passed")
+        self._restarts = self._counter("worker_restarts", "Workers that were replaced", "view")
+        self._frames_lost = self._counter("frames_lost", "Frames that a camera lost", "view")
+        self._images_dropped = self._counter("images_dropped", "Pictures that were not stored", "why")
+        self._plc_lost = self._counter("plc_lost", "Losses of the PLC")
+        self._camera_lost = self._counter("camera_lost", "Losses of a camera", "view")
+        self._latency = Histogram(
+            "sightline_line_latency_seconds",
+            "From the trigger to the recorded verdict",
+            buckets=_LATENCY_S,
+            registry=self._registry,
+        )
+        self._ready = self._gauge("ready", "1 while parts are taken")
+        self._queue = self._gauge("queue_depth", "Waiting, by queue", "queue")
+        self._temperature = self._gauge("camera_temperature_celsius", "Of the camera", "view")
+        self._disk = self._gauge("disk_free_ratio", "Of the disk that records lie on")
+        self._backlog = self._gauge("outbox_rows", "Records not yet at the plant server")
+
+    def triggered(self) -> None:
+        self._triggers.inc()
+
+    def missed(self) -> None:
+        self._missed.inc()
+
+    def decided(self, verdict: Verdict, *, kind: str, latency_s: float, cause: str | None, late: bool) -> None:
+        """One part, when its verdict is on disk.
+
+        Args:
+            kind: production, audit or challenge.
+            latency_s: from the trigger.
+            cause: of a fault; else None.
+        """
+        self._verdicts.labels(verdict.value).inc()
+        self._kinds.labels(kind).inc()
+        self._latency.observe(latency_s)
+        if cause is not None:
+            self._faults.labels(cause).inc()
+        if late:
+            self._late.inc()
+        if kind == "challenge" and verdict is Verdict.PASS:
+            self._escaped_challenges.inc()
+
+    def restarted(self, view: str) -> None:
+        self._restarts.labels(view).inc()
+
+    def lost_frames(self, view: str, frames: int) -> None:
+        self._frames_lost.labels(view).inc(frames)
+
+    def lost_camera(self, view: str) -> None:
+        self._camera_lost.labels(view).inc()
+
+    def lost_plc(self) -> None:
+        self._plc_lost.inc()
+
+    def dropped_image(self, why: str) -> None:
+        self._images_dropped.labels(why).inc()
+
+    def now(self, *, ready: bool, queues: dict[str, int], backlog: int) -> None:
+        """What is rather than what happened."""
+        self._ready.set(ready)
+        self._backlog.set(backlog)
+        for name, depth in queues.items():
+            self._queue.labels(name).set(depth)
+
+    def temperature(self, view: str, celsius: float) -> None:
+        self._temperature.labels(view).set(celsius)
+
+    def disk(self, folder: Path) -> float:
+        """The free share of the disk that `folder` is on, measured and published."""
+        usage = shutil.disk_usage(folder)
+        share = usage.free / max(1, usage.total)
+        self._disk.set(share)
+        return share
+
+    def page(self) -> bytes:
+        """All of them, in Prometheus' text format."""
+        return bytes(generate_latest(self._registry))
+
+    def _counter(self, name: str, told: str, label: str | None = None) -> Counter:
+        return Counter(f"sightline_line_{name}", told, [label] if label else [], registry=self._registry)
+
+    def _gauge(self, name: str, told: str, label: str | None = None) -> Gauge:
+        return Gauge(f"sightline_line_{name}", told, [label] if label else [], registry=self._registry)

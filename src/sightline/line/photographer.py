@@ -1,0 +1,116 @@
+"""The thread behind one camera: takes the picture of each part, and looks whether it is fit to be judged."""
+
+import queue
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from sightline.devices.camera import Camera, Shot
+from sightline.errors import DeviceError, DeviceTimeout, FrameError
+
+_END = None
+_GRAB_S = 0.1  # between two looks at whether the station ends
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Taken:
+    """What a camera has of a part; without a shot, why there is none."""
+
+    number: int  # the part's, within the station
+    shot: Shot | None
+    fault: str | None = None
+    lost: bool = False  # the camera is gone
+
+    def __post_init__(self) -> None:
+        assert (self.shot is None) == (self.fault is not None), "a shot, or a reason for its absence"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Patience:
+    """When a frame counts as that of a part."""
+
+    early_s: float = 0.0  # a hardware trigger may come before the PLC's word of it
+    late_s: float = 1.0  # after which the part has no picture
+
+
+@dataclass(slots=True, kw_only=True)
+class Counts:
+    """Since the station began."""
+
+    frames: int = 0
+    lost: int = 0  # by the camera or its driver
+    unclaimed: int = 0  # frames of no part: a trigger that the PLC did not tell of
+    disconnections: int = 0
+
+
+class Photographer:
+    """Takes one picture for each part asked for, in order, and reports it from its own thread; to be closed.
+
+    A frame from before a part's time is not its picture: what an earlier, missed trigger left in the camera would be
+    taken for the next part, and every part after it would be judged by the one before.
+    """
+
+    def __init__(self, view: str, camera: Camera, report: Callable[[str, Taken], None], patience: Patience) -> None:
+        """Begin; `report` is called with the view, and must not block."""
+        self.view, self.counts = view, Counts()
+        self.temperature_c: float | None = None
+        self.connected = True
+        self._camera, self._report, self._patience = camera, report, patience
+        self._asked: queue.SimpleQueue[tuple[int, float] | None] = queue.SimpleQueue()
+        self._ending = threading.Event()
+        self._thread = threading.Thread(target=self._run, name=f"photographer {view}", daemon=True)
+        self._thread.start()
+
+    def take(self, number: int, since_s: float) -> None:
+        """Take the picture of this part; never waits. The station asks for no more parts than it has in flight.
+
+        Args:
+            since_s: when the part was announced, by the monotonic clock.
+        """
+        self._asked.put((number, since_s))
+
+    def close(self) -> None:
+        """Returns when the thread has ended and the camera is closed."""
+        self._ending.set()
+        self._asked.put(_END)
+        self._camera.close()  # ends a grab that waits
+        self._thread.join()
+
+    def _run(self) -> None:
+        while (asked := self._asked.get()) is not _END:
+            number, since_s = asked
+            self._report(self.view, self._taken(number, since_s))
+
+    def _taken(self, number: int, since_s: float) -> Taken:
+        try:
+            self._camera.trigger()
+            shot = self._shot(since_s)
+        except FrameError as error:
+            return Taken(number=number, shot=None, fault=str(error))
+        except DeviceTimeout:
+            return Taken(number=number, shot=None, fault=f"{self.view}: no picture within {self._patience.late_s:g} s.")
+        except DeviceError as error:
+            self.counts.disconnections += self.connected
+            self.connected = False
+            return Taken(number=number, shot=None, fault=str(error), lost=True)
+        self.connected = True
+        return Taken(number=number, shot=shot)
+
+    def _shot(self, since_s: float) -> Shot:
+        """The first frame that is not older than the part."""
+        until_s = since_s + self._patience.late_s
+        while True:
+            left_s = until_s - time.monotonic()
+            if left_s <= 0 or self._ending.is_set():
+                raise DeviceTimeout(self.view, "no picture in time")
+            try:
+                shot = self._camera.grab(min(left_s, _GRAB_S))
+            except DeviceTimeout:
+                continue
+            self.counts.frames += 1
+            self.counts.lost += shot.lost
+            self.temperature_c = shot.temperature_c if shot.temperature_c is not None else self.temperature_c
+            if shot.monotonic_s >= since_s - self._patience.early_s:
+                return shot
+            self.counts.unclaimed += 1

@@ -1,0 +1,129 @@
+"""The station's own page, for the person beside the line: what it does now, and what to do when it does not.
+
+It is served by the station itself, to this machine only unless told otherwise, and works when the plant server is away.
+
+    /             the page           /status.json  what it shows
+    /parts/N.jpg  an overlay         /metrics      for Prometheus        /ready  200 while parts are taken, else 503
+"""
+
+import json
+import threading
+from collections.abc import Callable, Mapping
+from http import HTTPStatus
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any, Protocol
+
+from sightline.errors import OptionError
+from sightline.line.metrics import CONTENT_TYPE
+
+_PAGE = Path(__file__).parent / "page" / "status.html"
+_MOST_AT_ONCE = 16  # requests; a station serves a screen or two, and Prometheus
+_TIMEOUT_S = 5.0
+_CLOSING_POLL_S = 0.1
+
+
+class Shown(Protocol):
+    """What a page can be asked for."""
+
+    def status(self) -> Mapping[str, Any]: ...
+
+    def overlay(self, part: int) -> bytes | None: ...
+
+    def metrics(self) -> bytes: ...
+
+
+class StatusServer:
+    """Serves the page until it is closed."""
+
+    def __init__(self, shown: Shown, host: str = "127.0.0.1", port: int = 0) -> None:
+        """Begin to serve.
+
+        Args:
+            port: 0 takes a free one; `url` says which.
+
+        Raises:
+            OptionError: the port is taken.
+        """
+        try:
+            self._server = _Server((host, port), _handler(shown))
+        except OSError as error:
+            raise OptionError(f"port {port} of {host} cannot be used ({error.strerror}). Choose another.") from error
+        self.url = f"http://{host}:{self._server.server_address[1]}/"
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(_CLOSING_POLL_S,), name="status page")
+        self._thread.start()
+
+    def close(self) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join()
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def __init__(self, address: tuple[str, int], handler: type[BaseHTTPRequestHandler]) -> None:
+        self._places = threading.BoundedSemaphore(_MOST_AT_ONCE)
+        super().__init__(address, handler)
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        if self._places.acquire(blocking=False):
+            super().process_request(request, client_address)
+        else:
+            self.shutdown_request(request)
+
+    def process_request_thread(self, request: Any, client_address: Any) -> None:
+        try:
+            super().process_request_thread(request, client_address)
+        finally:
+            self._places.release()
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """A browser that went away is no news."""
+
+
+def _handler(shown: Shown) -> type[BaseHTTPRequestHandler]:
+    pages: dict[str, Callable[[], tuple[str, bytes]]] = {
+        "/": lambda: ("text/html; charset=utf-8", _PAGE.read_bytes()),
+        "/status.json": lambda: ("application/json", json.dumps(shown.status()).encode()),
+        "/metrics": lambda: (CONTENT_TYPE, shown.metrics()),
+    }
+
+    class Handler(BaseHTTPRequestHandler):
+        timeout = _TIMEOUT_S
+
+        def do_GET(self) -> None:
+            path = self.path.partition("?")[0]
+            if path in pages:
+                self._send(HTTPStatus.OK, *pages[path]())
+            elif path == "/ready":
+                ready = bool(shown.status()["ready"])
+                state = HTTPStatus.OK if ready else HTTPStatus.SERVICE_UNAVAILABLE
+                self._send(state, "text/plain", b"ready\n" if ready else b"not ready\n")
+            elif (picture := _overlay(path, shown)) is not None:
+                self._send(HTTPStatus.OK, "image/jpeg", picture)
+            else:
+                self._send(HTTPStatus.NOT_FOUND, "text/plain", b"there is no such page\n")
+
+        def _send(self, state: HTTPStatus, kind: str, body: bytes) -> None:
+            self.send_response(state)
+            self.send_header("Content-Type", kind)
+            self.send_header("Content-Length", str(len(body)))
+            self.send_header("Cache-Control", "no-store")
+            self.send_header("X-Content-Type-Options", "nosniff")
+            self.send_header("Content-Security-Policy", "default-src 'self' 'unsafe-inline'; frame-ancestors 'self'")
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_: object) -> None:
+            """The line's log is for the line."""
+
+    return Handler
+
+
+def _overlay(path: str, shown: Shown) -> bytes | None:
+    folder, _, name = path.rpartition("/")
+    number = name.removesuffix(".jpg")
+    if folder != "/parts" or not (number.isascii() and number.isdigit()) or len(number) > 20:
+        return None
+    return shown.overlay(int(number))

@@ -1,0 +1,111 @@
+"""The station's own page: what it serves, and that nobody can hold it up."""
+
+import json
+import socket
+import urllib.error
+import urllib.request
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import pytest
+
+from sightline.errors import OptionError
+from sightline.line.metrics import Metrics
+from sightline.line.status import StatusServer
+from sightline.records import Verdict
+
+pytest.importorskip("prometheus_client")
+
+
+class Shown:
+    def __init__(self) -> None:
+        self.ready = True
+        self.counted = Metrics()
+
+    def status(self) -> Mapping[str, Any]:
+        return {"ready": self.ready, "word": "READY"}
+
+    def overlay(self, part: int) -> bytes | None:
+        return b"picture" if part == 7 else None
+
+    def metrics(self) -> bytes:
+        return self.counted.page()
+
+
+@pytest.fixture
+def shown() -> Shown:
+    return Shown()
+
+
+@pytest.fixture
+def url(shown: Shown) -> Iterator[str]:
+    server = StatusServer(shown)
+    yield server.url
+    server.close()
+
+
+def get(url: str) -> tuple[int, bytes]:
+    try:
+        with urllib.request.urlopen(url, timeout=30) as answer:
+            return answer.status, answer.read()
+    except urllib.error.HTTPError as error:
+        with error:
+            return error.code, error.read()
+
+
+def test_the_page_asks_nothing_of_another_machine(url: str) -> None:
+    state, page = get(url)
+    assert state == 200
+    assert b"<title>Sightline" in page
+    assert b"http://" not in page
+    assert b"https://" not in page
+
+
+def test_it_says_what_the_station_says(url: str) -> None:
+    assert json.loads(get(f"{url}status.json")[1]) == {"ready": True, "word": "READY"}
+
+
+@pytest.mark.parametrize(("path", "state"), [("parts/7.jpg", 200), ("parts/8.jpg", 404), ("parts/../7.jpg", 404)])
+def test_only_pictures_of_parts_that_are_kept_are_served(url: str, path: str, state: int) -> None:
+    assert get(url + path)[0] == state
+
+
+@pytest.mark.parametrize("path", ["nothing", "parts/", "parts/x.jpg", f"parts/{'9' * 400}.jpg", "%00"])
+def test_what_there_is_not_is_not_found(url: str, path: str) -> None:
+    assert get(url + path)[0] == 404
+
+
+def test_readiness_is_a_status_code(url: str, shown: Shown) -> None:
+    assert get(f"{url}ready")[0] == 200
+    shown.ready = False
+    assert get(f"{url}ready")[0] == 503
+
+
+def test_prometheus_reads_the_counts(url: str, shown: Shown) -> None:
+    shown.counted.triggered()
+    shown.counted.decided(Verdict.FAULT, kind="production", latency_s=0.02, cause="too_dark", late=True)
+    shown.counted.decided(Verdict.PASS, kind="challenge", latency_s=0.02, cause=None, late=False)
+    page = get(f"{url}metrics")[1].decode()
+    for line in (
+        "sightline_line_triggers_total 1.0",
+        'sightline_line_verdicts_total{verdict="FAULT"} 1.0',
+        'sightline_line_faults_total{cause="too_dark"} 1.0',
+        "sightline_line_missed_windows_total 1.0",
+        "sightline_line_missed_challenges_total 1.0",
+        'sightline_line_latency_seconds_bucket{le="0.02"} 2.0',
+    ):
+        assert line in page
+
+
+def test_those_who_say_nothing_do_not_keep_others_out_for_good(url: str) -> None:
+    host, port = url.removeprefix("http://").rstrip("/").split(":")
+    silent = [socket.create_connection((host, int(port))) for _ in range(8)]
+    assert get(url)[0] == 200
+    for one in silent:
+        one.close()
+
+
+def test_a_port_that_is_taken_is_named(shown: Shown, url: str) -> None:
+    port = int(url.rstrip("/").rpartition(":")[2])
+    with pytest.raises(OptionError, match=str(port)):
+        StatusServer(shown, port=port)
