@@ -1,0 +1,220 @@
+"""Where the parts between camera and gate are, and whether the gate may be open.
+
+A position is what an encoder counts: signed 32 bits, wrapping around, up when the conveyor goes forwards. Stops, changes
+of speed and reverse jogs need no care then. Where there is no encoder, `RunningTime` counts milliseconds instead.
+"""
+
+from collections import deque
+from dataclasses import dataclass
+from enum import StrEnum
+
+from sightline.errors import OptionError
+
+_HALF, _WHOLE = 2**31, 2**32
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Track:
+    """The way from the camera to the gate, in counts (or milliseconds, at the highest speed, without an encoder)."""
+
+    gate: int  # from where the part triggers to the gate
+    before: int  # the gate is open from so far before the part's middle, its half length and all doubt included
+    after: int  # until so far behind it, likewise
+    lead: int  # how far the conveyor gets at most between the command to open and the gate being open
+    lag: int  # likewise until it is shut: the station's cycle, the PLC's watch over the station, the gate itself
+    pitch: int  # from middle to middle, the least that parts keep
+    reverse: int = 0  # how far the conveyor may go back; parts that left the gate are remembered for so long
+    most_parts: int = 1000  # on the way at a time
+
+    def __post_init__(self) -> None:
+        if min(self.before, self.after, self.lead, self.lag, self.reverse) < 0 or self.most_parts < 1:
+            raise OptionError(f"{self}: lengths are 0 or more, and at least one part is on the way.")
+        open_for = self.before + self.lead + self.after + self.lag
+        if open_for >= self.pitch:
+            raise OptionError(
+                f"the gate would be open for {open_for} counts (before {self.before} + lead {self.lead} + after "
+                f"{self.after} + lag {self.lag}), but parts come every {self.pitch}: one that was never seen could slip "
+                "through with its neighbour. Narrow the tolerances, space the parts out, or use a faster gate."
+            )
+        if self.decision <= 0:
+            raise OptionError(
+                f"the gate is {self.gate} counts from the camera and must be decided {self.before + self.lead} before. "
+                "Move it away from the camera."
+            )
+
+    @property
+    def decision(self) -> int:
+        """From the camera to where a part must have been released."""
+        return self.gate - self.before - self.lead
+
+
+class Fate(StrEnum):
+    """What became of a part that is no longer tracked; only PASSED found the gate open all the way."""
+
+    PASSED = "passed"
+    REJECTED = "rejected"  # it was not released in time
+    NEIGHBOUR = "neighbour"  # released, but too close to one that was not: the gate was shut for a part of its way
+    SKIPPED = "skipped"  # released, but the conveyor passed the gate between two steps
+    RETURNED = "returned"  # it went back to before the camera, and triggers again when it comes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Departure:
+    """A part that is no longer tracked."""
+
+    sequence: int
+    fate: Fate
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gate:
+    """What one step of the tracker comes to."""
+
+    open: bool
+    shut_out: tuple[int, ...] = ()  # sequences of parts that reached the decision without being released
+    departures: tuple[Departure, ...] = ()
+
+
+CLOSED = Gate(open=False)
+
+
+@dataclass(slots=True, kw_only=True, eq=False)
+class _Tracked:
+    """A part on the way; its place is the count at which it was in front of the camera."""
+
+    sequence: int
+    first: int  # its place, or the beginning of where it may be
+    last: int
+    released: bool = False
+    condemned: bool = False  # never passes, whatever comes
+    decided: bool = False
+    was_open: bool = False  # the gate, in one step or more in which the part was in its window
+    was_shut: bool = False  # likewise
+
+    @property
+    def passing(self) -> bool:
+        return self.decided and self.released and not self.condemned
+
+
+class Tracker:
+    """Opens the gate while a released part is in its window and no other part is; shut at all other times.
+
+    One thread uses it. A part that is not entered never has the gate opened for it, and does not slip through with
+    another while parts keep their pitch.
+    """
+
+    def __init__(self, track: Track) -> None:
+        self.track = track
+        self._parts: deque[_Tracked] = deque()
+        self._raw: int | None = None
+        self._position = 0  # like the encoder's, without wrapping around
+        self._departed: list[Departure] = []
+
+    def __len__(self) -> int:
+        return len(self._parts)
+
+    def enter(self, sequence: int, position: int, since: int | None = None) -> None:
+        """A part was announced. Every one must be entered, also one that is never to be released.
+
+        Args:
+            sequence: its number, not that of another part on the way.
+            position: the count when it was announced.
+            since: the count at the reading before, if known: it came between the two. Where that is more than
+                `Track.before` apart nobody knows well enough where it is, and it cannot pass.
+        """
+        assert all(part.sequence != sequence for part in self._parts)
+        last = self._unwrapped(position)
+        first = last if since is None else min(last, self._unwrapped(since))
+        if len(self._parts) >= self.track.most_parts:  # closer than they can be: they count as one long bad part
+            crowd = self._parts[-1]
+            crowd.first, crowd.last, crowd.condemned = min(crowd.first, first), max(crowd.last, last), True
+            self._departed.append(Departure(sequence=sequence, fate=Fate.REJECTED))
+            return
+        lost = last - first > self.track.before
+        self._parts.append(_Tracked(sequence=sequence, first=first if lost else last, last=last, condemned=lost))
+
+    def release(self, sequence: int) -> bool:
+        """The part may pass: it is good, and its record is durable. False: too late, or it is not on the way."""
+        for part in self._parts:
+            if part.sequence == sequence and not part.decided and not part.condemned:
+                part.released = True
+                return True
+        return False
+
+    def condemn(self) -> None:
+        """Let no part pass that is on the way now, as after the PLC or the encoder was lost."""
+        for part in self._parts:
+            part.condemned = True
+
+    def step(self, position: int) -> Gate:
+        """Where the conveyor is now; to be called in every cycle."""
+        moved = self._unwrapped(position) - self._position
+        self._position, self._raw = self._position + moved, position
+        if abs(moved) > self.track.gate + self.track.after:  # the encoder was set anew, or everything is past the gate
+            self.condemn()
+        shut_out = self._decide()
+        opens, closes = self.track.decision, self.track.gate + self.track.after
+        inside = [
+            part for part in self._parts if self._position - part.first >= opens and self._position - part.last <= closes
+        ]
+        is_open = bool(inside) and all(part.passing for part in inside)
+        for part in inside:
+            part.was_open |= is_open
+            part.was_shut |= not is_open
+        self._let_go()
+        departures, self._departed = tuple(self._departed), []
+        return Gate(open=is_open, shut_out=shut_out, departures=departures)
+
+    def _unwrapped(self, position: int) -> int:
+        if self._raw is None:
+            self._raw = self._position = position
+        return self._position + (position - self._raw + _HALF) % _WHOLE - _HALF
+
+    def _decide(self) -> tuple[int, ...]:
+        shut_out = []
+        for part in self._parts:
+            if not part.decided and self._position - part.first >= self.track.decision:
+                part.decided = True
+                if not part.passing:
+                    shut_out.append(part.sequence)
+        return tuple(shut_out)
+
+    def _let_go(self) -> None:
+        """Forget the parts that are out of reach, in front of the gate as behind it."""
+        beyond = self.track.gate + self.track.after + self.track.reverse
+        staying: deque[_Tracked] = deque()
+        for part in self._parts:
+            if self._position - part.last > beyond:
+                self._departed.append(Departure(sequence=part.sequence, fate=_fate(part)))
+            elif self._position - part.first < -self.track.before:
+                self._departed.append(Departure(sequence=part.sequence, fate=Fate.RETURNED))
+            else:
+                staying.append(part)
+        self._parts = staying
+
+
+def _fate(part: _Tracked) -> Fate:
+    if part.was_open and not part.was_shut:
+        return Fate.PASSED
+    if not part.released or part.condemned:
+        return Fate.REJECTED
+    return Fate.NEIGHBOUR if part.was_shut else Fate.SKIPPED
+
+
+class RunningTime:
+    """Milliseconds that the conveyor has run, in place of an encoder.
+
+    It knows nothing of slow running, of ramps, or of going back: the speed must be one and the same, a stop must be
+    short of way against the tolerances of the track, and after a reverse jog what is on the way must be condemned.
+    """
+
+    def __init__(self) -> None:
+        self._now_s: float | None = None
+        self._ran_s = 0.0
+
+    def position(self, now_s: float, *, running: bool) -> int:
+        """Signed 32 bits, wrapping around; `running` is for the time since the call before."""
+        if self._now_s is not None and running:
+            self._ran_s += now_s - self._now_s
+        self._now_s = now_s
+        return (round(self._ran_s * 1000) + _HALF) % _WHOLE - _HALF
