@@ -9,6 +9,8 @@
       DeviceError     a camera or a PLC; has `.device`       -> FAULT, and the station is not ready
         DeviceTimeout   no answer in time                    -> try again, then as lost
         DeviceLost      the connection is gone               -> safe state, connect again
+      DeliveryError   the plant server has not got it        -> try again later
+        DeliveryRefused  it will not take this, ever         -> set it aside after some tries
 
 A message says what, what was found, and the cure, in one line; where a file is concerned, it begins with its path.
 """
@@ -52,3 +54,11 @@ class DeviceTimeout(DeviceError):
 
 class DeviceLost(DeviceError):
     """The connection is gone; what was open must be closed and opened anew."""
+
+
+class DeliveryError(InspectionError):
+    """The plant server cannot be reached, or did not confirm; it may later."""
+
+
+class DeliveryRefused(DeliveryError):
+    """The plant server says that what was sent is wrong; sending it again will not help."""

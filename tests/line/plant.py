@@ -1,0 +1,81 @@
+"""A plant server on this machine, with the outages and refusals that a test wants."""
+
+import json
+import threading
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+
+@dataclass(slots=True)
+class Plant:
+    """What the server has, and how it behaves."""
+
+    ids: list[str] = field(default_factory=list)  # in the order in which they came, each once
+    lines: list[str] = field(default_factory=list)
+    repeated: int = 0
+    requests: int = 0
+    tokens: set[str | None] = field(default_factory=set)
+    poison: set[str] = field(default_factory=set)
+    tried: dict[str, int] = field(default_factory=dict)  # poison sent alone -> how often
+    status: int = 200  # of all answers
+    forgetful: int = 0  # how many answers from now on are lost after the records were taken
+    headers: dict[str, str] = field(default_factory=dict)
+    answer: bytes | None = None  # instead of the confirmation
+
+    def take(self, body: str) -> tuple[int, bytes]:
+        lines = body.splitlines()
+        ids = [json.loads(line)["id"] for line in lines]
+        bad = self.poison & set(ids)
+        if bad:
+            if len(ids) == 1:
+                self.tried[ids[0]] = self.tried.get(ids[0], 0) + 1
+            return 422, b"no such recipe"
+        known = set(self.ids[-2000:])
+        for id_, line in zip(ids, lines, strict=True):
+            if id_ in known:
+                self.repeated += 1
+            else:
+                self.ids.append(id_)
+                self.lines.append(line)
+        return 200, json.dumps({"through": ids[-1]}).encode()
+
+
+class PlantServer:
+    """Serves a `Plant` on a port of its own until it is closed."""
+
+    def __init__(self, plant: Plant, port: int = 0) -> None:
+        class Handler(BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                plant.requests += 1
+                plant.tokens.add(self.headers["Authorization"])
+                body = self.rfile.read(int(self.headers["Content-Length"])).decode("ascii")
+                status, content = (plant.status, b"") if plant.status != 200 else plant.take(body)
+                if plant.forgetful:
+                    plant.forgetful -= 1
+                    self.close_connection = True
+                    return
+                self.send_response(status)
+                for key, value in plant.headers.items():
+                    self.send_header(key, value)
+                self.end_headers()
+                self.wfile.write(content if plant.answer is None else plant.answer)
+
+            def do_GET(self) -> None:
+                self.send_response(200)
+                self.end_headers()
+
+            def log_message(self, *_: Any) -> None:
+                pass
+
+        self._server = ThreadingHTTPServer(("127.0.0.1", port), Handler)
+        self._server.daemon_threads = False
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,))
+        self._thread.start()
+        self.port = self._server.server_address[1]
+        self.url = f"http://127.0.0.1:{self.port}/records"
+
+    def close(self) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join()
