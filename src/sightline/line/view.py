@@ -1,0 +1,131 @@
+"""One camera position at work: from the trigger to what its model says, on threads of its own."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+from sightline.devices.camera import Camera, Shot
+from sightline.line.faults import Fault
+from sightline.line.judge import Judge, JudgeState
+from sightline.line.judge import Patience as JudgePatience
+from sightline.line.messages import Judged
+from sightline.line.outcome import ViewOutcome
+from sightline.line.photographer import Patience, Photographer, Taken
+from sightline.line.worker import Work
+from sightline.records import Box, Frame, Inspection, Verdict
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unfit:
+    """Why a picture cannot be judged."""
+
+    cause: str  # one word for counters
+    reason: str  # for people
+
+
+class Fitness(Protocol):
+    """Looks whether a picture is fit to be judged; used by one thread, and may remember the pictures before."""
+
+    def check(self, shot: Shot) -> Unfit | None: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Seen:
+    """What came of one view of a part; the last news of a view has an outcome."""
+
+    view: str
+    number: int  # the part's
+    frame: Frame | None = None  # the region that is judged
+    outcome: ViewOutcome | None = None
+    inspection: Inspection | None = None
+    shadow: Inspection | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ViewPlan:
+    """How a view works."""
+
+    name: str
+    work: Work
+    patience: Patience
+    judging: JudgePatience
+    region: Box | None = None  # of the camera's picture, px; None: all of it
+
+
+class View:
+    """A camera and a model; `tell` hears of every part asked for, from other threads, and must not block."""
+
+    def __init__(self, plan: ViewPlan, camera: Camera, fitness: Fitness | None, tell: Callable[[Seen], None]) -> None:
+        self.plan, self.name = plan, plan.name
+        self._fitness, self._tell = fitness, tell
+        self.judge = Judge(plan.name, plan.work, self._judged, plan.judging)
+        self.photographer = Photographer(plan.name, camera, self._taken, plan.patience)
+
+    def look(self, number: int, since_s: float) -> None:
+        """Take and judge the picture of this part, which was announced then; never waits."""
+        self.photographer.take(number, since_s)
+
+    def fault(self) -> Fault:
+        """Why the view cannot work now; NONE where it can."""
+        state = self.judge.state
+        if state is JudgeState.HELD:
+            return Fault.RESTARTS_EXCEEDED
+        if state is JudgeState.LOADING:
+            return Fault.STARTING
+        if state is JudgeState.RESTARTING:
+            return Fault.WORKER_LOST
+        return Fault.NONE if self.photographer.connected else Fault.CAMERA_LOST
+
+    def close(self) -> None:
+        self.photographer.close()
+        self.judge.close()
+
+    def _taken(self, _: str, taken: Taken) -> None:
+        if taken.shot is None:
+            self._fail(taken.number, Fault.VIEW_MISSING.name.lower(), str(taken.fault))
+            return
+        frame = self._region(taken.shot.frame)
+        if frame is None:
+            self._fail(
+                taken.number, Fault.BAD_FRAME.name.lower(), f"{self.name}: the picture is smaller than its region."
+            )
+            return
+        self._tell(Seen(view=self.name, number=taken.number, frame=frame))
+        unfit = None if self._fitness is None else self._fitness.check(replace(taken.shot, frame=frame))
+        if unfit is not None:
+            self._fail(taken.number, unfit.cause, unfit.reason)
+        elif not self.judge.submit(taken.number, frame):
+            self._fail(taken.number, Fault.WORKER_DIED.name.lower(), f"{self.name}: no worker is ready.")
+
+    def _judged(self, _: str, judged: Judged) -> None:
+        inspection = judged.inspection
+        if inspection is None:
+            self._fail(judged.number, Fault.WORKER_DIED.name.lower(), str(judged.fault))
+            return
+        faulty = inspection.verdict is Verdict.FAULT
+        outcome = ViewOutcome(
+            view=self.name,
+            verdict=inspection.verdict,
+            score=inspection.score,
+            threshold=inspection.threshold,
+            model_id=inspection.model_id,
+            defects=inspection.defects,
+            cause=Fault.MODEL_FAILED.name.lower() if faulty else None,
+            reason=inspection.fault,
+        )
+        seen = Seen(view=self.name, number=judged.number, outcome=outcome, inspection=inspection, shadow=judged.shadow)
+        self._tell(seen)
+
+    def _fail(self, number: int, cause: str, reason: str) -> None:
+        outcome = ViewOutcome(view=self.name, verdict=Verdict.FAULT, cause=cause, reason=reason)
+        self._tell(Seen(view=self.name, number=number, outcome=outcome))
+
+    def _region(self, frame: Frame) -> Frame | None:
+        box = self.plan.region
+        if box is None:
+            return frame
+        if box.x + box.width > frame.width or box.y + box.height > frame.height:
+            return None
+        rows, columns = slice(box.y, box.y + box.height), slice(box.x, box.x + box.width)
+        depth = None if frame.depth is None else frame.depth[rows, columns].copy()
+        return replace(frame, pixels=frame.pixels[rows, columns].copy(), depth=depth)
