@@ -155,7 +155,9 @@ class Tracker:
         shut_out = self._decide()
         opens, closes = self.track.decision, self.track.gate + self.track.after
         inside = [
-            part for part in self._parts if self._position - part.first >= opens and self._position - part.last <= closes
+            part
+            for part in self._parts
+            if self._position - part.first >= opens and self._position - part.last <= closes
         ]
         is_open = bool(inside) and all(part.passing for part in inside)
         for part in inside:
