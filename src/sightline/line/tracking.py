@@ -1,7 +1,7 @@
 """Where the parts between camera and gate are, and whether the gate may be open.
 
-A position is what an encoder counts: signed 32 bits, wrapping around, up when the conveyor goes forwards. Stops, changes
-of speed and reverse jogs need no care then. Where there is no encoder, `RunningTime` counts milliseconds instead.
+A position is what an encoder counts: signed 32 bits, wrapping around, up when the conveyor goes forwards. Stops,
+changes of speed and reverse jogs need no care then. Where there is no encoder, `RunningTime` counts milliseconds instead.
 """
 
 from collections import deque
@@ -33,8 +33,8 @@ class Track:
         if open_for >= self.pitch:
             raise OptionError(
                 f"the gate would be open for {open_for} counts (before {self.before} + lead {self.lead} + after "
-                f"{self.after} + lag {self.lag}), but parts come every {self.pitch}: one that was never seen could slip "
-                "through with its neighbour. Narrow the tolerances, space the parts out, or use a faster gate."
+                f"{self.after} + lag {self.lag}), but parts come every {self.pitch}: one that was never seen could "
+                "slip through with its neighbour. Narrow the tolerances, space the parts out, or use a faster gate."
             )
         if self.decision <= 0:
             raise OptionError(
