@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sightline.errors import OptionError
-from sightline.line.tracking import Fate, Gate, RunningTime, Track, Tracker
+from sightline.line.tracking import Fate, Gate, RunningTime, Track, Tracker, track_of
 
 TRACK = Track(gate=1000, before=20, after=30, lead=10, lag=15, pitch=100, reverse=200)
 WRAP = 2**31
@@ -202,6 +202,34 @@ def test_a_track_through_which_parts_could_slip_is_refused(change: dict[str, int
 
 def test_a_window_just_narrower_than_the_pitch_is_accepted() -> None:
     assert replace(TRACK, pitch=76).decision == 970
+
+
+@pytest.mark.parametrize(
+    ("counts_per_mm", "expected"),
+    [
+        pytest.param(
+            10.0, Track(gate=6000, before=150, after=153, lead=150, lag=400, pitch=1000, reverse=3000), id="encoder"
+        ),
+        pytest.param(
+            None, Track(gate=1200, before=30, after=31, lead=30, lag=80, pitch=200, reverse=600), id="milliseconds"
+        ),
+    ],
+)
+def test_what_is_measured_becomes_counts_on_the_safe_side(counts_per_mm: float | None, expected: Track) -> None:
+    made = track_of(
+        counts_per_mm=counts_per_mm,
+        speed_mm_s=500.0,
+        gate_mm=600.0,
+        pitch_mm=100.05,
+        before_mm=15.0,
+        after_mm=15.21,
+        open_s=0.02,
+        shut_s=0.02,
+        cycle_s=0.01,
+        watch_s=0.05,
+        reverse_mm=300.0,
+    )
+    assert made == expected
 
 
 @settings(max_examples=100, deadline=None)
