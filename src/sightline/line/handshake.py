@@ -255,7 +255,7 @@ class Handshake:
             return Fault.NO_PART_ID
         if request.part_id in self._done or any(case.part.part_id == request.part_id for case in self._waiting):
             return Fault.REPEATED_PART_ID
-        timely = self._taken is None and now_s - self._read_s <= self.config.most_gap_s
+        timely = now_s - self._read_s <= self.config.most_gap_s
         ready = self._was_ready and self._may_take(request)  # both: what the PLC saw, and what is true by now
         return Fault.NONE if timely and ready else Fault.MISSED_TRIGGER
 

@@ -1,9 +1,10 @@
 """Where the parts between camera and gate are, and whether the gate may be open.
 
-A position is what an encoder counts: signed 32 bits, wrapping around, up when the conveyor goes forwards. Stops, changes
-of speed and reverse jogs need no care then. Where there is no encoder, `RunningTime` counts milliseconds instead.
+A position is what an encoder counts: signed 32 bits, wrapping around, up when the conveyor goes forwards. Stops,
+changes of speed and reverse jogs need no care then. Where there is no encoder, `RunningTime` counts milliseconds.
 """
 
+import math
 from collections import deque
 from dataclasses import dataclass
 from enum import StrEnum
@@ -33,8 +34,8 @@ class Track:
         if open_for >= self.pitch:
             raise OptionError(
                 f"the gate would be open for {open_for} counts (before {self.before} + lead {self.lead} + after "
-                f"{self.after} + lag {self.lag}), but parts come every {self.pitch}: one that was never seen could slip "
-                "through with its neighbour. Narrow the tolerances, space the parts out, or use a faster gate."
+                f"{self.after} + lag {self.lag}), but parts come every {self.pitch}: one that was never seen could "
+                "slip through with its neighbour. Narrow the tolerances, space the parts out, or use a faster gate."
             )
         if self.decision <= 0:
             raise OptionError(
@@ -46,6 +47,48 @@ class Track:
     def decision(self) -> int:
         """From the camera to where a part must have been released."""
         return self.gate - self.before - self.lead
+
+
+def track_of(
+    *,
+    counts_per_mm: float | None,
+    speed_mm_s: float,
+    gate_mm: float,
+    pitch_mm: float,
+    before_mm: float,
+    after_mm: float,
+    open_s: float,
+    shut_s: float,
+    cycle_s: float,
+    watch_s: float,
+    reverse_mm: float = 0.0,
+) -> Track:
+    """A track from what is measured on the line, rounded to the safe side.
+
+    Args:
+        counts_per_mm: of the encoder; None: there is none, and `RunningTime` gives the positions.
+        speed_mm_s: the highest.
+        open_s, shut_s: what the gate takes from the PLC's output.
+        cycle_s: the longest cycle of the station and of the PLC together.
+        watch_s: how long the station's heartbeat may stand still until the PLC shuts the gate.
+
+    Raises:
+        OptionError: parts could slip through, or the gate is too near; as for `Track`.
+    """
+    scale = 1000 / speed_mm_s if counts_per_mm is None else counts_per_mm
+
+    def counts(way_mm: float) -> int:
+        return math.ceil(way_mm * scale - 1e-9)
+
+    return Track(
+        gate=round(gate_mm * scale),
+        before=counts(before_mm),
+        after=counts(after_mm),
+        lead=counts(speed_mm_s * (cycle_s + open_s)),
+        lag=counts(speed_mm_s * (cycle_s + watch_s + shut_s)),
+        pitch=math.floor(pitch_mm * scale + 1e-9),
+        reverse=counts(reverse_mm),
+    )
 
 
 class Fate(StrEnum):
