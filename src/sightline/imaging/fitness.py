@@ -1,7 +1,8 @@
 """Measurements that tell whether a picture is fit to be judged: light, contrast, focus, motion, colour, position.
 
-All together take some 4 ms for 2 megapixels on one core, 6 ms with the blur. What is an average is taken over every n-th pixel, which
-leaves it unbiased and hides no saturated pixel as shrinking would; what needs neighbours, over full-size tiles.
+All together take some 4 ms for 2 megapixels on one core, 6 ms with the blur. What is an average is taken over every
+n-th pixel, which leaves it unbiased and hides no saturated pixel as shrinking would; what needs neighbours, over a tile
+of full size.
 """
 
 import hashlib

@@ -16,6 +16,7 @@ from sightline.imaging.fitness import (
     spectrum,
     white_balance,
 )
+from sightline.line.toml_table import NotNegative, Share
 from sightline.records import Box, Frame
 
 
@@ -43,16 +44,16 @@ class FitnessLimits:
     What is compared with the set-up needs its reference picture.
     """
 
-    least_brightness: float = 0.02
-    most_brightness: float = 0.95
-    least_contrast: float = 0.01
-    most_saturated_share: float = 0.5
-    least_sharpness: float | None = None  # times the reference's
-    most_motion_px: float | None = None  # beyond the reference's; below 5 it may be exceeded by chance
+    least_brightness: Share = 0.02
+    most_brightness: Share = 0.95
+    least_contrast: Share = 0.01
+    most_saturated_share: Share = 0.5
+    least_sharpness: NotNegative | None = None  # times the reference's
+    most_motion_px: NotNegative | None = None  # beyond the reference's; below 5 it may be exceeded by chance
     frozen_after: int | None = 3  # a frame that comes so often in a row is not live
-    most_target_shift_px: float = 5.0
-    least_target_match: float = 0.7  # normalised correlation
-    most_colour_shift: float = 0.08  # of red or blue over green, times the reference's
+    most_target_shift_px: NotNegative = 5.0
+    least_target_match: Share = 0.7  # normalised correlation
+    most_colour_shift: NotNegative = 0.08  # of red or blue over green, times the reference's
 
     def __post_init__(self) -> None:
         if not 0 <= self.least_brightness < self.most_brightness <= 1:

@@ -47,6 +47,15 @@ class Within:
         return f"{'above' if self.open_low else 'from'} {self.low:g} {'up ' if self.open_low else ''}to {self.high:g}"
 
 
+Share = Annotated[float, Within(low=0, high=1)]
+NotNegative = Annotated[float, Within(low=0)]
+Positive = Annotated[float, Within(low=0, open_low=True)]
+
+
+class Existing:
+    """Marks the path of a file that must be there."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parsed:
     """Marks a field whose table somebody else understands: `Annotated[object, Parsed(by="camera")]`."""
@@ -131,7 +140,9 @@ class TomlFile:
             return self._record(value, origin, key)  # type: ignore[arg-type]
         found = self._scalar(value, origin)
         within = next((mark for mark in marks if isinstance(mark, Within)), None)
-        if found is None or (within and found not in within):
+        if isinstance(found, Path) and Existing in marks and not found.is_file():
+            self._refuse(key, f"{found} is no file; correct the path, which counts from the recipe's folder.")
+        elif found is None or (within and found not in within):
             self._refuse(key, f"is {_shown(value)}; give {_expected(Annotated[hint, *marks] if marks else hint)}.")
         return found
 
@@ -140,7 +151,7 @@ class TomlFile:
         if isinstance(value, bool):
             return value if kind is bool else None
         if kind is float and isinstance(value, int | float):
-            return float(value)
+            return float(value) if math.isfinite(value) else None
         if kind is Path and isinstance(value, str) and value:
             return self.path.parent / value
         if isinstance(kind, type) and issubclass(kind, StrEnum):
@@ -182,6 +193,7 @@ def _lines(text: str) -> dict[Key, int]:
         if header := _HEADER.match(line):
             table = _resolved(header[2], counts)
             if header[1] == "[[":
+                found.setdefault(table, number)
                 counts[table] = counts.get(table, -1) + 1
                 table = (*table, counts[table])
             found.setdefault(table, number)
