@@ -12,9 +12,10 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
-from sightline.errors import StoreError
+from sightline.errors import OptionError, StoreError
 from sightline.imaging.writing import png
 from sightline.line.pictures import PictureFolder, Worth
+from sightline.line.toml_table import NotNegative, Positive, Share
 from sightline.records import Frame
 
 TIDY_EVERY_S = 10.0
@@ -35,12 +36,16 @@ class ImagePolicy:
     """What is kept, how long, and from which point on a filling disk is defended."""
 
     policy: Policy = Policy.REJECTS
-    sample_share: float = 0.01  # of plain pictures, for Policy.SAMPLE
-    plain_days: float = 7.0
-    flagged_days: float = 365.0
-    most_gb: float = math.inf  # of all pictures, 10**9 bytes; plain ones go first
-    alarm_share: float = 0.10  # of the disk free: below it the alarm is up, and plain pictures give way
-    reserve_share: float = 0.05  # below it no picture is written: what is left belongs to the records
+    sample_share: Share = 0.01  # of plain pictures, for Policy.SAMPLE
+    plain_days: NotNegative = 7.0
+    flagged_days: NotNegative = 365.0
+    most_gb: Positive = math.inf  # of all pictures, 10**9 bytes; plain ones go first
+    alarm_share: Share = 0.10  # of the disk free: below it the alarm is up, and plain pictures give way
+    reserve_share: Share = 0.05  # below it no picture is written: what is left belongs to the records
+
+    def __post_init__(self) -> None:
+        if not self.reserve_share <= self.alarm_share:
+            raise OptionError(f"reserve_share {self.reserve_share} is above alarm_share {self.alarm_share}; lower it.")
 
     def keeps(self, worth: Worth, lot: float) -> bool:
         """Whether a picture is to be written.

@@ -4,6 +4,7 @@ What is on its way is in the station's records anyway; kept here is only how far
 crash between the server's confirmation and that note sends a batch again, with the same ids, which the server knows.
 """
 
+import math
 import random
 import sqlite3
 import threading
@@ -124,10 +125,8 @@ class Outbox:
         except (DeliveryError, StoreError) as error:
             self._error = str(error)
             self._failures += 1
-            longest: float = min(
-                self._pace.longest_wait_s, self._pace.first_wait_s * 2.0 ** min(self._failures - 1, 30)
-            )
-            return longest * self._rng.uniform(0.5, 1)
+            doubled = math.ldexp(self._pace.first_wait_s, min(self._failures - 1, 30))
+            return min(self._pace.longest_wait_s, doubled) * self._rng.uniform(0.5, 1)
 
     def _send(self, batch: Sequence[Recorded]) -> float:
         try:

@@ -1,0 +1,235 @@
+"""Whether a picture is fit to be judged, before any model sees it: measurements against the limits of the set-up."""
+
+import math
+from dataclasses import dataclass
+from enum import StrEnum
+
+from sightline.errors import OptionError
+from sightline.imaging.fitness import (
+    Blur,
+    Measured,
+    Position,
+    Spectrum,
+    estimate_blur,
+    find_target,
+    measure,
+    spectrum,
+    white_balance,
+)
+from sightline.line.toml_table import NotNegative, Share
+from sightline.records import Box, Frame
+
+
+class Cause(StrEnum):
+    """Why a picture is not fit; the key of its counter."""
+
+    WRONG_SIZE = "wrong_size"
+    WRONG_FORMAT = "wrong_format"  # number of channels, or bit depth
+    TOO_DARK = "too_dark"
+    TOO_BRIGHT = "too_bright"
+    LOW_CONTRAST = "low_contrast"
+    SATURATED = "saturated"
+    BLURRED = "blurred"
+    MOTION = "motion"
+    FROZEN = "frozen"  # the same frame again and again
+    TARGET_MISSING = "target_missing"
+    TARGET_MOVED = "target_moved"
+    COLOUR_CAST = "colour_cast"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FitnessLimits:
+    """What a view's pictures must be like; levels are shares of white. None: not checked.
+
+    What is compared with the set-up needs its reference picture.
+    """
+
+    least_brightness: Share = 0.02
+    most_brightness: Share = 0.95
+    least_contrast: Share = 0.01
+    most_saturated_share: Share = 0.5
+    least_sharpness: NotNegative | None = None  # times the reference's
+    most_motion_px: NotNegative | None = None  # beyond the reference's; below 5 it may be exceeded by chance
+    frozen_after: int | None = 3  # a frame that comes so often in a row is not live
+    most_target_shift_px: NotNegative = 5.0
+    least_target_match: Share = 0.7  # normalised correlation
+    most_colour_shift: NotNegative = 0.08  # of red or blue over green, times the reference's
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.least_brightness < self.most_brightness <= 1:
+            raise OptionError("least_brightness and most_brightness are shares of white, the first below the second.")
+        if self.frozen_after is not None and self.frozen_after < 2:
+            raise OptionError(f"frozen_after is {self.frozen_after}; give 2 or more.")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Reference:
+    """A view as it was set up; everything is compared with it."""
+
+    frame: Frame
+    measured: Measured
+    spectrum: Spectrum
+    target: Box | None  # something that is in each picture at the same place, such as a mark on the fixture
+    target_frame: Frame | None
+    grey_patch: Box | None  # something grey that is in each picture
+    balance: tuple[float, float]  # red and blue over green of the patch
+
+
+def reference_of(frame: Frame, *, target: Box | None = None, grey_patch: Box | None = None) -> Reference:
+    """What the picture of the set-up says.
+
+    Raises:
+        OptionError: the target or the patch is not within the picture, or the target is without contrast.
+    """
+    picture = frame.source or "the reference picture"
+    for name, box in (("target", target), ("grey_patch", grey_patch)):
+        if box and (box.x + box.width > frame.width or box.y + box.height > frame.height or min(box.x, box.y) < 0):
+            raise OptionError(f"{picture}: {name} reaches beyond its {frame.width} x {frame.height} px.")
+    cut = _cut(frame, target) if target else None
+    if cut is not None and not cut.pixels.std():
+        raise OptionError(f"{picture}: the target is without contrast; mark another.")
+    balance = white_balance(frame, grey_patch) if grey_patch else (1.0, 1.0)
+    if not all(0 < ratio < math.inf for ratio in balance):
+        raise OptionError(f"{picture}: the grey patch is black in one colour; mark another, or give more light.")
+    return Reference(
+        frame=frame,
+        measured=measure(frame),
+        spectrum=spectrum(frame),
+        target=target,
+        target_frame=cut,
+        grey_patch=grey_patch,
+        balance=balance,
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unfit:
+    """One reason why a picture cannot be judged."""
+
+    cause: Cause
+    reason: str  # with what was measured and the limit
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fitness:
+    """What a picture was found to be; fit where nothing is wrong."""
+
+    unfit: tuple[Unfit, ...]  # gravest first: what makes other findings likely stands before them
+    measured: Measured | None = None  # None: it is of the wrong size or format, and nothing was measured
+    blur: Blur | None = None  # None: there is no reference, or it was not asked for
+    position: Position | None = None  # of the target; None: there is none, or it was not found
+    balance: tuple[float, float] | None = None  # of the grey patch
+
+    @property
+    def fit(self) -> bool:
+        return not self.unfit
+
+
+class FitnessCheck:
+    """Checks the pictures of one view, one after another; not to be shared between threads."""
+
+    def __init__(self, limits: FitnessLimits, reference: Reference | None = None) -> None:
+        """Raises OptionError where a limit needs a reference and there is none."""
+        if reference is None and (limits.least_sharpness is not None or limits.most_motion_px is not None):
+            raise OptionError("least_sharpness and most_motion_px compare with a reference picture; give one.")
+        self._limits = limits
+        self._reference = reference
+        self._digest, self._repeats = "", 0
+
+    def check(self, frame: Frame) -> Fitness:
+        """All that is wrong with the picture."""
+        reference = self._reference
+        if reference and (wrong := _wrong_kind(frame, reference.frame)):
+            return Fitness(unfit=(wrong,))
+        measured = measure(frame)
+        unfit = [*self._frozen(measured), *_light(measured, self._limits)]
+        if reference is None:
+            return Fitness(unfit=tuple(unfit), measured=measured)
+        blur = self._blur(frame, reference)
+        position = _position(frame, reference, self._limits)
+        balance = white_balance(frame, reference.grey_patch) if reference.grey_patch else None
+        unfit += [
+            *_placed(position, reference, self._limits),
+            *_focus(measured, blur, reference, self._limits),
+            *_cast(balance, reference, self._limits),
+        ]
+        return Fitness(unfit=tuple(unfit), measured=measured, blur=blur, position=position, balance=balance)
+
+    def _blur(self, frame: Frame, reference: Reference) -> Blur | None:
+        return None if self._limits.most_motion_px is None else estimate_blur(spectrum(frame), reference.spectrum)
+
+    def _frozen(self, measured: Measured) -> list[Unfit]:
+        self._repeats = self._repeats + 1 if measured.digest == self._digest else 1
+        self._digest = measured.digest
+        most = self._limits.frozen_after
+        if most is None or self._repeats < most:
+            return []
+        return [Unfit(cause=Cause.FROZEN, reason=f"the same frame came {self._repeats} times; the camera stands still")]
+
+
+def _wrong_kind(frame: Frame, wanted: Frame) -> Unfit | None:
+    if (frame.width, frame.height) != (wanted.width, wanted.height):
+        sizes = f"{frame.width} x {frame.height} px, at the set-up {wanted.width} x {wanted.height}"
+        return Unfit(cause=Cause.WRONG_SIZE, reason=sizes)
+    found, set_up = ((one.pixels.shape[2], one.bit_depth) for one in (frame, wanted))
+    if found != set_up:
+        formats = f"{found[0]} channels of {found[1]} bits, at the set-up {set_up[0]} of {set_up[1]}"
+        return Unfit(cause=Cause.WRONG_FORMAT, reason=formats)
+    return None
+
+
+def _light(found: Measured, limits: FitnessLimits) -> list[Unfit]:
+    level, white = found.brightness, found.saturated_share
+    checks = [
+        (level >= limits.least_brightness, Cause.TOO_DARK, "brightness", level),
+        (level <= limits.most_brightness, Cause.TOO_BRIGHT, "brightness", level),
+        (white <= limits.most_saturated_share, Cause.SATURATED, "share of pixels at white", white),
+        (found.contrast >= limits.least_contrast, Cause.LOW_CONTRAST, "contrast", found.contrast),
+    ]
+    return [Unfit(cause=cause, reason=f"{what} {value:.3f}") for fits, cause, what, value in checks if not fits]
+
+
+def _position(frame: Frame, reference: Reference, limits: FitnessLimits) -> Position | None:
+    if reference.target is None or reference.target_frame is None:
+        return None
+    reach = int(2 * limits.most_target_shift_px) + 4  # so that moved and missing can be told apart
+    return find_target(frame, reference.target_frame, reference.target, reach)
+
+
+def _placed(position: Position | None, reference: Reference, limits: FitnessLimits) -> list[Unfit]:
+    if (box := reference.target) is None:
+        return []
+    if position is None or not position.correlation >= limits.least_target_match:
+        match = f"best match {position.correlation:.2f}" if position else "nothing like it"
+        return [Unfit(cause=Cause.TARGET_MISSING, reason=f"reference target not found, {match}")]
+    across, down = position.x - box.x - box.width / 2, position.y - box.y - box.height / 2
+    if max(abs(across), abs(down)) <= limits.most_target_shift_px:
+        return []
+    return [Unfit(cause=Cause.TARGET_MOVED, reason=f"reference target moved by {across:+.1f}, {down:+.1f} px")]
+
+
+def _focus(found: Measured, blur: Blur | None, reference: Reference, limits: FitnessLimits) -> list[Unfit]:
+    unfit = []
+    if blur and limits.most_motion_px is not None and not blur.motion_px <= limits.most_motion_px:
+        moved = f"moved by {blur.motion_px:.0f} px at {blur.angle_deg:.0f} degrees while exposed"
+        unfit.append(Unfit(cause=Cause.MOTION, reason=moved))
+    least = limits.least_sharpness
+    if least is not None and not found.sharpness >= least * reference.measured.sharpness:
+        share = found.sharpness / reference.measured.sharpness
+        unfit.append(Unfit(cause=Cause.BLURRED, reason=f"sharpness {share:.2f} times that of the set-up"))
+    return unfit
+
+
+def _cast(balance: tuple[float, float] | None, reference: Reference, limits: FitnessLimits) -> list[Unfit]:
+    if balance is None:
+        return []
+    pairs = zip(balance, reference.balance, strict=True)
+    shifts = [here / there - 1 for here, there in pairs]
+    if all(abs(shift) <= limits.most_colour_shift for shift in shifts):
+        return []
+    return [Unfit(cause=Cause.COLOUR_CAST, reason=f"red {shifts[0]:+.0%}, blue {shifts[1]:+.0%} against the set-up")]
+
+
+def _cut(frame: Frame, box: Box) -> Frame:
+    inner = frame.pixels[box.y : box.y + box.height, box.x : box.x + box.width]
+    return Frame(pixels=inner.copy(), bit_depth=frame.bit_depth, source=frame.source)
