@@ -472,6 +472,16 @@ def test_what_waits_is_bounded() -> None:
     assert line.handshake.counts[What.DROPPED] == 49
 
 
+def test_a_station_whose_missed_parts_fill_the_queue_takes_none() -> None:
+    line = desk(acknowledge_timeout_s=1e6)
+    line.say(enabled=False)
+    for part_id in range(1, MOST_WAITING + 1):
+        assert line.trigger(part_id).taken
+    assert not line.say(enabled=True).ready
+    assert line.handshake.counts[What.DROPPED] == 0
+    assert line.say(acknowledged_id=1).ready
+
+
 @pytest.mark.parametrize(
     "setting",
     [
