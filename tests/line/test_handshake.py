@@ -353,6 +353,14 @@ def test_a_plc_whose_heart_stops_gets_the_safe_state_and_its_parts_are_faults() 
     assert line.handshake.counts[What.LATE_RESULT] == 1
 
 
+def test_a_trigger_that_is_still_up_when_the_plc_is_back_is_missed() -> None:
+    line = desk()
+    line.say(trigger=True, part_id=1)
+    assert not line.step(250, beat=0).taken
+    assert signals(line.step()) == (1, False, True, False)
+    assert line.handshake.counts[What.MISSED] == 1
+
+
 def test_a_plc_that_cannot_be_read_is_lost_after_its_limit() -> None:
     line = desk()
     for _ in range(199):
