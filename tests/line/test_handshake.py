@@ -353,6 +353,14 @@ def test_a_plc_whose_heart_stops_gets_the_safe_state_and_its_parts_are_faults() 
     assert line.handshake.counts[What.LATE_RESULT] == 1
 
 
+def test_a_trigger_that_is_still_up_when_the_plc_is_back_is_missed() -> None:
+    line = desk()
+    line.say(trigger=True, part_id=1)
+    assert not line.step(250, beat=0).taken
+    assert signals(line.step()) == (1, False, True, False)
+    assert line.handshake.counts[What.MISSED] == 1
+
+
 def test_a_plc_that_cannot_be_read_is_lost_after_its_limit() -> None:
     line = desk()
     for _ in range(199):
@@ -470,6 +478,16 @@ def test_what_waits_is_bounded() -> None:
         line.trigger(part_id)
     assert len(line.handshake._waiting) == MOST_WAITING
     assert line.handshake.counts[What.DROPPED] == 49
+
+
+def test_a_station_whose_missed_parts_fill_the_queue_takes_none() -> None:
+    line = desk(acknowledge_timeout_s=1e6)
+    line.say(enabled=False)
+    for part_id in range(1, MOST_WAITING + 1):
+        assert line.trigger(part_id).taken
+    assert not line.say(enabled=True).ready
+    assert line.handshake.counts[What.DROPPED] == 0
+    assert line.say(acknowledged_id=1).ready
 
 
 @pytest.mark.parametrize(

@@ -185,6 +185,16 @@ def test_more_parts_than_can_be_are_one_long_bad_one() -> None:
     assert belt.fates == {1: Fate.PASSED, 2: Fate.REJECTED, 3: Fate.REJECTED, 4: Fate.REJECTED}
 
 
+def test_the_gate_is_shut_for_the_last_of_too_many_parts() -> None:
+    belt = Belt(replace(TRACK, most_parts=2))
+    belt.enter(1, released=True)
+    belt.to(100).enter(2, released=False)
+    belt.to(1225).enter(3, released=False)
+    belt.to(1245).enter(4, released=True)
+    belt.to(2500)
+    assert belt.open == {*range(970, 1031), *range(2256, 2276)}  # the fourth only once the third is past
+
+
 @pytest.mark.parametrize(
     "change",
     [

@@ -3,21 +3,21 @@
 A station's loop reads the PLC, makes a step, does what the step's events ask for, and writes the step's answer:
 
     handshake, tracker = Handshake(HandshakeConfig(window_s=0.2)), Tracker(track)
-    handshake.load(recipe.number)                                 # when models are warm
+    handshake.load(recipe.number)                                             # when its models are warm
     while running:
-        request = read_or_none(plc)                               # None where it could not be read
-        for judged in judged_and_recorded():                      # never one that is not on the disk
+        request = read_or_none(plc)                                           # None where it could not be read
+        for judged in judged_and_recorded():                                  # never one that is not on the disk
             handshake.offer(judged.sequence, judged.verdict, judged.fault)
-        known = request is not None and request.encoder is not None
-        gate = tracker.step(request.encoder) if known else CLOSED
+        gate = tracker.step(request.encoder) if counts(request) else CLOSED   # no count: tracker.condemn()
         turn = handshake.step(request, clock.now_s(), fault=health(), gate_open=gate.open)
         for event in turn.events:
+            if event.what in (What.TAKEN, What.MISSED, What.REFUSED):         # all, so that the gate knows of all
+                tracker.enter(event.part.sequence, event.part.encoder, event.part.encoder_before)
             match event.what:
-                case What.TAKEN: photograph(event.part)           # and `enter` it, as the next two
-                case What.MISSED | What.REFUSED: pass             # `enter` it, so that the gate stays shut for it
-                case What.SHOWN: record(event)                    # `release` it where event.signal is OK
-                case What.DROPPED | What.LATE_RESULT: record(event)
-                case What.RECIPE_ASKED: load(event.recipe)        # then `load` or `refuse_recipe`
+                case What.TAKEN: photograph(event.part)
+                case What.SHOWN if event.signal is Signal.OK: tracker.release(event.part.sequence)
+                case What.SHOWN | What.DROPPED | What.LATE_RESULT: note(event)
+                case What.RECIPE_ASKED: prepare(event.recipe)                 # then `load` or `refuse_recipe`
                 case What.PLC_LOST: tracker.condemn()
                 case What.RESET: forget_restarts()
         write(plc, turn.answer)

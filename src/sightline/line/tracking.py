@@ -136,7 +136,7 @@ class _Tracked:
 
     @property
     def passing(self) -> bool:
-        return self.decided and self.released and not self.condemned
+        return self.released and not self.condemned
 
 
 class Tracker:
