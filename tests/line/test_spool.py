@@ -1,5 +1,6 @@
 """What is recorded is there, in order, once, unaltered; and is readable."""
 
+import json
 import sqlite3
 import threading
 from contextlib import closing
@@ -255,3 +256,13 @@ def test_a_disk_that_fails_is_told_for_every_outcome_and_the_queue_is_bounded(pa
     done = recorder.finished()
     assert len(done) == MOST_WAITING
     assert all(recording.error for recording in done)
+
+
+def test_every_key_of_a_record_is_documented(path: Path) -> None:
+    history = History(filled(path, 1))
+    (row,) = history.newest()
+    history.close()
+    page = (Path(__file__).resolve().parents[2] / "docs" / "store-and-forward.md").read_text("utf-8")
+    content = json.loads(row.document)
+    keys = {*content, *content["views"][0]}
+    assert [key for key in sorted(keys) if f"`{key}`" not in page] == []
