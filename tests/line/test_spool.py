@@ -4,6 +4,7 @@ import json
 import sqlite3
 import threading
 from contextlib import closing
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
@@ -224,6 +225,18 @@ def test_ids_ascend_when_many_fall_into_a_millisecond() -> None:
     assert made == sorted(set(made))
     assert Ids(made[-1], clock_ns=lambda: 0).new() > made[-1]
     assert {(one[14], one[19] in "89ab") for one in made} == {("7", True)}
+
+
+@pytest.mark.parametrize("wrong", [{"durations_ms": {"model": float("nan")}}, {"unix_s": 1e300}, {"serial": "\ud800"}])
+def test_what_cannot_be_written_down_is_refused_and_the_next_is_recorded(path: Path, wrong: dict[str, object]) -> None:
+    spool = Spool(path, station="press 3")
+    with pytest.raises(StoreError, match="cannot be recorded"):
+        spool.record([outcome(1), replace(outcome(2), **wrong)])  # type: ignore[arg-type]
+    spool.record([outcome(3)])
+    spool.close()
+    history = History(path)
+    assert [(row.sequence, row.part_id) for row in history.after(0, 10)] == [(1, 3)]
+    history.close()
 
 
 def test_the_recorder_returns_everything_once_and_in_order(path: Path) -> None:
