@@ -1,7 +1,7 @@
 """Undoing the blur of a straight movement of known length, for parts caught while the conveyor accelerates.
 
-Wiener's filter: the inverse of the blur, held back where the blur left less than the noise. Beyond some 6 px on pictures of
-256 px it does more harm than good (benchmarks/deblur.py).
+Wiener's filter: the inverse of the blur, held back where the blur left less than the noise. Beyond some 6 px on
+pictures of 256 px it does more harm than good (benchmarks/deblur.py).
 """
 
 import math
