@@ -39,9 +39,8 @@ def parts(count: int, seed: tuple[int, int], defect: DefectType | None = None) -
 
 def moved(frame: Frame, length_px: int, seed: int) -> Frame:
     """As a camera sees it while the part moves by so much along a row."""
-    pixels = frame.pixels.astype(np.float32)
-    if length_px:
-        pixels = cv2.blur(pixels, (length_px, 1), borderType=cv2.BORDER_REFLECT_101)
+    width = max(1, length_px)
+    pixels = cv2.blur(frame.pixels.astype(np.float32), (width, 1), borderType=cv2.BORDER_REFLECT_101)
     noisy = pixels + np.random.default_rng(seed).normal(0, NOISE, pixels.shape)
     return Frame(pixels=np.clip(np.rint(noisy), 0, 255).astype(np.uint8))
 
@@ -93,9 +92,9 @@ def main() -> None:
         title="Motion blur, and undoing it",
         command=" ".join(["python benchmarks/deblur.py", *sys.argv[1:]]),
         notes=[
-            f"PatchCore with default settings learnt {options.learn} sharp rendered parts of 256 px; {len(good)} good and "
-            f"{len(bad)} bad ones are judged. Recall is at the threshold that rejects 1 % of the good ones in the same row; "
-            "a threshold set on sharp parts does not hold where the mean good score moves."
+            f"PatchCore with default settings learnt {options.learn} sharp rendered parts of 256 px; {len(good)} good "
+            f"and {len(bad)} bad ones are judged. Recall is at the threshold that rejects 1 % of the good ones in the "
+            "same row; a threshold set on sharp parts does not hold where the mean good score moves.",
         ],
     )
     print(page)

@@ -1,7 +1,9 @@
 """Whatever the network and the plant server do, each record arrives once and in order."""
 
+import sqlite3
 import threading
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -193,6 +195,17 @@ def test_a_refusal_is_told_with_what_the_server_says(plant: Plant, server: Plant
     plant.status, plant.answer = status, b"unknown\nrecipe"
     with pytest.raises(DeliveryRefused, match=f"answered {status} unknown recipe"):
         HttpSink(server.url).send(['{"id":"a"}'])
+
+
+def test_a_record_that_was_damaged_is_set_aside(tmp_path: Path, plant: Plant, server: PlantServer) -> None:
+    ids = recorded(tmp_path, 5)
+    with closing(sqlite3.connect(tmp_path / "records.db")) as connection, connection:
+        connection.execute("UPDATE parts SET document = 'é' WHERE sequence = 2")
+    box = outbox(tmp_path, server.url)
+    until(lambda: box.status.backlog == 0)
+    assert box.status.quarantined == 1
+    box.close()
+    assert plant.ids == ids[:1] + ids[2:]
 
 
 @pytest.mark.parametrize("url", ["file:///etc/passwd", "ftp://plant/", "http://", "http://user:secret@plant/"])

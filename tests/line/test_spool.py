@@ -1,8 +1,10 @@
 """What is recorded is there, in order, once, unaltered; and is readable."""
 
+import json
 import sqlite3
 import threading
 from contextlib import closing
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
@@ -225,6 +227,18 @@ def test_ids_ascend_when_many_fall_into_a_millisecond() -> None:
     assert {(one[14], one[19] in "89ab") for one in made} == {("7", True)}
 
 
+@pytest.mark.parametrize("wrong", [{"durations_ms": {"model": float("nan")}}, {"unix_s": 1e300}, {"serial": "\ud800"}])
+def test_what_cannot_be_written_down_is_refused_and_the_next_is_recorded(path: Path, wrong: dict[str, object]) -> None:
+    spool = Spool(path, station="press 3")
+    with pytest.raises(StoreError, match="cannot be recorded"):
+        spool.record([outcome(1), replace(outcome(2), **wrong)])  # type: ignore[arg-type]
+    spool.record([outcome(3)])
+    spool.close()
+    history = History(path)
+    assert [(row.sequence, row.part_id) for row in history.after(0, 10)] == [(1, 3)]
+    history.close()
+
+
 def test_the_recorder_returns_everything_once_and_in_order(path: Path) -> None:
     threads = threading.active_count()
     spool = Spool(path, station="press 3")
@@ -255,3 +269,13 @@ def test_a_disk_that_fails_is_told_for_every_outcome_and_the_queue_is_bounded(pa
     done = recorder.finished()
     assert len(done) == MOST_WAITING
     assert all(recording.error for recording in done)
+
+
+def test_every_key_of_a_record_is_documented(path: Path) -> None:
+    history = History(filled(path, 1))
+    (row,) = history.newest()
+    history.close()
+    page = (Path(__file__).resolve().parents[2] / "docs" / "store-and-forward.md").read_text("utf-8")
+    content = json.loads(row.document)
+    keys = {*content, *content["views"][0]}
+    assert [key for key in sorted(keys) if f"`{key}`" not in page] == []

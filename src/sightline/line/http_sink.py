@@ -49,10 +49,11 @@ class HttpSink:
     def send(self, lines: Sequence[str]) -> None:
         """As `Sink.send`; confirmed is what the server answers with the id of the last line."""
         headers = {"Content-Type": "application/x-ndjson"}
+        body, last = _body(lines)
         try:
             if self._token_file:
                 headers["Authorization"] = f"Bearer {_token(self._token_file)}"
-            request = urllib.request.Request(self._url, "\n".join([*lines, ""]).encode("ascii"), headers)
+            request = urllib.request.Request(self._url, body, headers)
             with self._opener.open(request, timeout=self._timeout_s) as answer:
                 content = answer.read(_LONGEST_ANSWER)
         except urllib.error.HTTPError as error:
@@ -60,7 +61,7 @@ class HttpSink:
                 self._told(error)
         except (OSError, http.client.HTTPException) as error:  # URLError is an OSError
             raise DeliveryError(f"{self._url}: cannot be reached ({error}). Check the network and server.") from error
-        self._check(content, json.loads(lines[-1])["id"])
+        self._check(content, last)
 
     def _told(self, error: urllib.error.HTTPError) -> NoReturn:
         try:
@@ -89,3 +90,11 @@ class _Stay(urllib.request.HTTPRedirectHandler):
 def _token(path: Path) -> str:
     with path.open(encoding="utf-8") as file:
         return file.readline().strip()
+
+
+def _body(lines: Sequence[str]) -> tuple[bytes, str]:
+    """What is sent, and the id of the last record."""
+    try:
+        return "\n".join([*lines, ""]).encode("ascii"), str(json.loads(lines[-1])["id"])
+    except (ValueError, KeyError, TypeError) as error:  # damaged since it was recorded
+        raise DeliveryRefused("the station's record is damaged; see `verify`.") from error

@@ -122,7 +122,7 @@ def _defect(defect: Defect) -> dict[str, object]:
         "box": [box.x, box.y, box.width, box.height],
         "area_px": defect.area_px,
         "area_mm2": defect.area_mm2,
-        "peak": defect.peak,
+        "peak": defect.peak if math.isfinite(defect.peak) else None,
     }
 
 

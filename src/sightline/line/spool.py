@@ -140,6 +140,9 @@ class Spool:
         except sqlite3.Error as error:
             self._close()
             raise refused(self.path, error) from error
+        except (ValueError, OverflowError) as error:  # an outcome that cannot be written down; its thread must go on
+            self._close()
+            raise StoreError(f"{self.path}: a result cannot be recorded ({error}). Report this as a fault.") from error
         except BaseException:
             self._close()  # rolls back
             raise
