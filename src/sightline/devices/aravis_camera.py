@@ -346,7 +346,8 @@ def _checked(aravis: Aravis, camera: int | None, setting: str, wanted: float | N
     found = float(aravis.call(f"arv_camera_get_{setting}", camera))
     if wanted is not None and abs(found - wanted) > max(0.05 * abs(wanted), 0.2):
         raise DeviceError(
-            aravis.camera, f"{setting.replace('_', ' ')} was set to {wanted:g}, but it uses {found:g}. Give what it can."
+            aravis.camera,
+            f"{setting.replace('_', ' ')} was set to {wanted:g}, but it uses {found:g}. Give what it can.",
         )
     return found
 
