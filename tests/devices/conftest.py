@@ -164,13 +164,11 @@ class FakeCamera:
         self.serial = f"BENCH{time.time_ns() % 10**6}"
         self._pictures = pictures
         self._process: subprocess.Popen[str] | None = None
-        self.start()
-
-    @property
-    def device(self) -> str:
-        return LOOPBACK
 
     def start(self) -> None:
+        """Put it there, if it is not."""
+        if self._process is not None:
+            return
         script = str(Path(__file__).with_name("fake_camera.py"))
         command = [sys.executable, script, self.serial, str(self._pictures)]
         self._process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
@@ -186,9 +184,8 @@ class FakeCamera:
             self._process = None
 
 
-@pytest.fixture
-def fake_camera(tmp_path: Path) -> Iterator[FakeCamera]:
-    """A GigE Vision camera on loopback with pictures in several formats."""
+@pytest.fixture(scope="session")
+def fake_process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FakeCamera]:
     reason = aravis_missing()
     if reason:
         pytest.skip(reason)
@@ -197,10 +194,18 @@ def fake_camera(tmp_path: Path) -> Iterator[FakeCamera]:
     stored[str(0x01080009)] = greys()  # BayerRG8
     stored[str(0x010C0047)] = stored[str(0x010C0006)] = np.resize(greys(), (1, WIDTH * HEIGHT * 3 // 2))  # 12 p, Packed
     stored[str(0x010A0046)] = np.resize(greys(), (1, WIDTH * HEIGHT * 5 // 4))  # Mono10p
-    np.savez(tmp_path / "pictures.npz", **stored)
-    camera = FakeCamera(tmp_path / "pictures.npz")
+    path = tmp_path_factory.mktemp("fake") / "pictures.npz"
+    np.savez(path, **stored)
+    camera = FakeCamera(path)
     yield camera
     camera.kill()
+
+
+@pytest.fixture
+def fake_camera(fake_process: FakeCamera) -> FakeCamera:
+    """A GigE Vision camera on loopback with pictures in several formats; it is there, whatever a test before did."""
+    fake_process.start()
+    return fake_process
 
 
 def greys() -> NDArray[np.uint8]:
@@ -214,7 +219,7 @@ def bench(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Bench]:
     kind: str = request.param
     if kind == "aravis":
         fake: FakeCamera = request.getfixturevalue("fake_camera")
-        config = GenicamConfig(device=fake.device)
+        config = GenicamConfig(device=LOOPBACK)
         yield Bench(
             connect=lambda: AravisCamera("bench", config), feed=lambda camera: camera.trigger(), vanish=fake.kill
         )
