@@ -7,7 +7,7 @@ gi.require_version("GstRtspServer", "1.0")
 from gi.repository import GLib, Gst, GstRtspServer  # noqa: E402  # the versions come first
 
 LAUNCH = (
-    "( videotestsrc is-live=true pattern=ball ! video/x-raw,width=64,height=48,framerate=25/1 ! "
+    "( videotestsrc is-live=true pattern=ball ! video/x-raw,format=I420,width=64,height=48,framerate=25/1 ! "
     "jpegenc ! rtpjpegpay name=pay0 pt=26 )"
 )
 

@@ -16,7 +16,7 @@ from sightline.errors import DeviceLost, OptionError
 from sightline.imaging.opencv import silence
 from sightline.records import Frame, Pixels
 
-_PATIENCE_MS = 1500  # without a picture of a stream before it counts as lost; opening may take twice that
+_OPENING_MS, _PATIENCE_MS = 5000, 1500  # without a picture of a stream before it counts as lost
 _MANUAL_EXPOSURE = 1  # V4L2_EXPOSURE_MANUAL
 _LEAVE_S = 15.0  # how long a driver may hang in a read before it is left to itself
 
@@ -117,7 +117,7 @@ def _opened(name: str, config: OpencvConfig) -> cv2.VideoCapture:
     else:
         if config.is_file and not Path(config.source).is_file():
             raise DeviceLost(name, f"there is no file {shown}.")
-        patience = [cv2.CAP_PROP_OPEN_TIMEOUT_MSEC, 2 * _PATIENCE_MS, cv2.CAP_PROP_READ_TIMEOUT_MSEC, _PATIENCE_MS]
+        patience = [cv2.CAP_PROP_OPEN_TIMEOUT_MSEC, _OPENING_MS, cv2.CAP_PROP_READ_TIMEOUT_MSEC, _PATIENCE_MS]
         capture = cv2.VideoCapture(config.source, cv2.CAP_FFMPEG, patience)
     if not capture.isOpened():
         capture.release()
