@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -46,6 +47,14 @@ def wait_until(condition: Callable[[], bool], what: str, seconds: float = PATIEN
     while not condition():
         assert time.monotonic() < until_s, f"{what} did not happen within {seconds} s"
         time.sleep(0.01)
+
+
+def grab_on(camera: Camera) -> None:
+    """Grab until an error comes; a camera that gives no error is one."""
+    until_s = time.monotonic() + PATIENCE_S
+    while time.monotonic() < until_s:
+        camera.grab(PATIENCE_S)
+    raise AssertionError(f"pictures came for {PATIENCE_S} s, and no error")
 
 
 @dataclass(kw_only=True)
@@ -189,7 +198,7 @@ def fake_process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FakeCamer
     reason = aravis_missing()
     if reason:
         pytest.skip(reason)
-    stored = {"size": np.array([WIDTH, HEIGHT]), str(MONO8): greys()}
+    stored: dict[str, Any] = {"size": np.array([WIDTH, HEIGHT]), str(MONO8): greys()}
     stored[str(0x02180014)] = np.stack([picture(0).reshape(-1)])  # RGB8
     stored[str(0x01080009)] = greys()  # BayerRG8
     stored[str(0x010C0047)] = stored[str(0x010C0006)] = np.resize(greys(), (1, WIDTH * HEIGHT * 3 // 2))  # 12 p, Packed

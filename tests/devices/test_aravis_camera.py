@@ -7,6 +7,7 @@ from contextlib import contextmanager
 
 import numpy as np
 import pytest
+from tests.devices.conftest import HEIGHT, LOOPBACK, PATIENCE_S, WIDTH, FakeCamera, grab_on, greys, picture, wait_until
 
 from sightline.devices.aravis_camera import AravisCamera, Edge, GenicamConfig
 from sightline.devices.aravis_camera import _Arrivals as Arrivals
@@ -14,7 +15,6 @@ from sightline.devices.camera import Trigger
 from sightline.devices.reconnecting_camera import ReconnectingCamera
 from sightline.errors import DeviceError, DeviceLost, FrameError, OptionError
 from sightline.imaging.raw import PixelFormat
-from tests.devices.conftest import HEIGHT, LOOPBACK, PATIENCE_S, WIDTH, FakeCamera, greys, picture, wait_until
 
 
 @contextmanager
@@ -74,14 +74,14 @@ def test_settings_that_the_camera_refuses_are_named(fake_camera: FakeCamera) -> 
         AravisCamera("top", GenicamConfig(device=LOOPBACK, trigger=Trigger.HARDWARE, line="Line7"))
     with opened(GenicamConfig(device=LOOPBACK, trigger=Trigger.HARDWARE, line="Line0", edge=Edge.RISING)):
         pass
-    with pytest.raises(DeviceError, match="pixel format|PixelFormat|not found|Mono16p"):
+    with pytest.raises(DeviceError, match=r"PixelFormat|not found"):
         AravisCamera("top", GenicamConfig(device=LOOPBACK, pixel_format=PixelFormat.BAYER_BG12P))
     with pytest.raises(OptionError, match="exposure_us is -1"):
         GenicamConfig(exposure_us=-1)
 
 
 def test_a_camera_has_one_master(fake_camera: FakeCamera) -> None:
-    with opened(GenicamConfig(device=LOOPBACK)), pytest.raises(DeviceError, match="another program|Check"):
+    with opened(GenicamConfig(device=LOOPBACK)), pytest.raises(DeviceError, match="another program"):
         AravisCamera("second", GenicamConfig(device=LOOPBACK))
 
 
@@ -120,8 +120,7 @@ def test_a_picture_with_lost_packets_is_refused(fake_camera: FakeCamera) -> None
         )
         wait_until(lambda: camera.connected, "connecting")
         with pytest.raises(FrameError, match="only a part of a picture came"):
-            while True:
-                camera.grab(PATIENCE_S)
+            grab_on(camera)
         camera.close()
     finally:
         lossy.kill()

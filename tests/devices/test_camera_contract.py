@@ -6,10 +6,11 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from itertools import pairwise
 
 import numpy as np
 import pytest
-from tests.devices.conftest import PATIENCE_S, Bench, wait_until
+from tests.devices.conftest import PATIENCE_S, Bench, grab_on, wait_until
 
 from sightline.devices.camera import Camera
 from sightline.errors import DeviceLost, DeviceTimeout
@@ -40,8 +41,8 @@ def test_pictures_come_in_order_and_belong_to_who_took_them(bench: Bench) -> Non
     assert [shot.camera for shot in shots] == ["bench"] * 3
     numbers = [shot.number for shot in shots]
     assert numbers == sorted(set(numbers))
-    assert all(after.lost == after.number - before.number - 1 for before, after in zip(shots, shots[1:], strict=False))
-    assert all(before.monotonic_s <= after.monotonic_s for before, after in zip(shots, shots[1:], strict=False))
+    assert all(after.lost == after.number - before.number - 1 for before, after in pairwise(shots))
+    assert all(before.monotonic_s <= after.monotonic_s for before, after in pairwise(shots))
     copies = [shot.frame.pixels.copy() for shot in shots]
     for shot in shots:
         assert shot.frame.pixels.flags.writeable
@@ -77,10 +78,8 @@ def test_once_lost_every_call_says_so(bench: Bench) -> None:
         bench.feed(camera)
         camera.grab(PATIENCE_S)
         bench.vanish()
-        until_s = time.monotonic() + PATIENCE_S
         with pytest.raises(DeviceLost, match=r"^bench: "):
-            while time.monotonic() < until_s:
-                camera.grab(PATIENCE_S)
+            grab_on(camera)
         for _ in range(2):
             with pytest.raises(DeviceLost, match=r"^bench: "):
                 camera.grab(PATIENCE_S)

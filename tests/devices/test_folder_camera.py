@@ -9,11 +9,11 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from tests.devices.conftest import PATIENCE_S, grab_on, picture, png
 
 from sightline.devices import folder_camera
 from sightline.devices.folder_camera import FolderCamera, FolderConfig
 from sightline.errors import DeviceLost, DeviceTimeout, FrameError, OptionError
-from tests.devices.conftest import PATIENCE_S, picture, png
 
 
 @contextmanager
@@ -103,5 +103,4 @@ def test_a_folder_that_cannot_be_used_is_told(tmp_path: Path, monkeypatch: pytes
         for number in range(3):
             (tmp_path / f"{number}.png").write_bytes(png(number))
         with pytest.raises(DeviceLost, match="more than 2 pictures"):
-            while True:
-                camera.grab(PATIENCE_S)
+            grab_on(camera)

@@ -9,12 +9,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from tests.devices.conftest import LOOPBACK, PATIENCE_S, picture, png, post
 
 from sightline.devices import http_camera
 from sightline.devices.frame_buffer import CAPACITY
 from sightline.devices.http_camera import HttpCamera, HttpConfig
 from sightline.errors import DeviceError, FrameError, OptionError
-from tests.devices.conftest import LOOPBACK, PATIENCE_S, picture, png, post
 
 
 @contextmanager

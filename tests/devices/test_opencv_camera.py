@@ -6,11 +6,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from tests.devices.conftest import HEIGHT, PATIENCE_S, WIDTH, grab_on, write_video
 
 from sightline.devices.camera import Trigger
 from sightline.devices.opencv_camera import OpencvCamera, OpencvConfig
 from sightline.errors import DeviceLost, DeviceTimeout, OptionError
-from tests.devices.conftest import HEIGHT, PATIENCE_S, WIDTH, write_video
 
 SYSTEM_PYTHON = Path("/usr/bin/python3")  # which sees Debian's gi
 
@@ -43,8 +43,7 @@ def test_a_stream_is_read_and_its_loss_seen(stream: tuple[str, subprocess.Popen[
         assert {shot.frame.pixels.shape for shot in shots} == {(HEIGHT, WIDTH, 3)}
         server.kill()
         with pytest.raises(DeviceLost, match="no picture comes any more"):
-            while True:
-                camera.grab(PATIENCE_S)
+            grab_on(camera)
     finally:
         camera.close()
 
@@ -58,8 +57,7 @@ def test_a_file_is_shown_at_its_rate_and_ends(tmp_path: Path) -> None:
         assert shots[0].frame.pixels.shape == (HEIGHT, WIDTH, 1)
         assert shots[-1].monotonic_s - shots[0].monotonic_s > 0.1
         with pytest.raises(DeviceLost, match="the video has ended"):
-            while True:
-                camera.grab(PATIENCE_S)
+            grab_on(camera)
     finally:
         camera.close()
 

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from sightline.datasets.pictures import pictures_in
 from sightline.devices.camera import Shot, Trigger
 from sightline.devices.frame_buffer import FrameBuffer
-from sightline.errors import DeviceLost, FrameError, OptionError
+from sightline.errors import DeviceLost, DeviceTimeout, FrameError, OptionError
 from sightline.imaging.decode import read_frame
 from sightline.records import Frame, Pixels
 from sightline.synthesis.defects import DefectType
@@ -179,9 +179,12 @@ class SimCamera:
             self._device.fire()
 
     def grab(self, timeout_s: float) -> Shot:
-        stalled_s = min(self._device.stalled_s, timeout_s)
+        stalled_s = self._device.stalled_s
         if stalled_s:
-            self._closing.wait(stalled_s)
+            self._closing.wait(min(stalled_s, timeout_s))
+            self._buffer.check()
+        if stalled_s > timeout_s:
+            raise DeviceTimeout(self._buffer.camera, f"no picture came within {timeout_s:.3g} s.")
         return self._buffer.take(timeout_s - stalled_s)
 
     def close(self) -> None:
@@ -242,7 +245,7 @@ def _spoilt(frame: Frame, fault: Fault | None, before: Frame | None, rng: np.ran
 
 def _exposed(frame: Frame, fault: Fault | None, rng: np.random.Generator) -> Pixels:
     pixels, white = frame.pixels, (1 << frame.bit_depth) - 1
-    values: NDArray[np.float64]
+    values: NDArray[np.floating]
     if fault is Fault.BLACK:
         values = np.zeros(pixels.shape)
     elif fault is Fault.OVEREXPOSED:
