@@ -64,6 +64,7 @@ class Bench:
     connect: Callable[[], Camera]
     feed: Callable[[Camera], None]  # lets it take one picture
     vanish: Callable[[], None] | None = None  # None: it cannot, other than by being closed
+    restore: Callable[[], None] = lambda: None  # puts something in its place that hears Aravis' farewell: 9 s otherwise
 
 
 def sim_bench(trigger: Trigger) -> Bench:
@@ -230,7 +231,10 @@ def bench(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Bench]:
         fake: FakeCamera = request.getfixturevalue("fake_camera")
         config = GenicamConfig(device=LOOPBACK)
         yield Bench(
-            connect=lambda: AravisCamera("bench", config), feed=lambda camera: camera.trigger(), vanish=fake.kill
+            connect=lambda: AravisCamera("bench", config),
+            feed=lambda camera: camera.trigger(),
+            vanish=fake.kill,
+            restore=fake.start,
         )
         return
     makers: dict[str, Callable[[], Bench]] = {

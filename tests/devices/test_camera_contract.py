@@ -85,6 +85,7 @@ def test_once_lost_every_call_says_so(bench: Bench) -> None:
                 camera.grab(PATIENCE_S)
             with pytest.raises(DeviceLost, match=r"^bench: "):
                 camera.trigger()
+        bench.restore()
 
 
 def test_closing_ends_a_wait_from_another_thread_and_may_be_repeated(bench: Bench) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 
 from sightline.devices.aravis_library import Aravis
 from sightline.devices.camera import Shot, Trigger
-from sightline.devices.frame_buffer import Circumstances, FrameBuffer
+from sightline.devices.frame_buffer import THREAD_ENDED, Circumstances, FrameBuffer
 from sightline.devices.gige_probe import GigeProbe
 from sightline.errors import DeviceError, DeviceLost, FrameError, OptionError
 from sightline.imaging.raw import PixelFormat, decode_raw
@@ -27,7 +27,7 @@ _COMPLETE = 0  # ARV_BUFFER_STATUS_SUCCESS
 _CHUNKS = ("ExposureTime", "Gain", "EncoderValue")
 _BLOCK_IDS = 0xFFFF  # GigE Vision 1: 1 to 65535, and over again
 
-_CODES = {  # PFNC 2.4, appendix
+_CODES = {  # PFNC 2.4: the values on the wire
     0x01080001: PixelFormat.MONO8,
     0x01100003: PixelFormat.MONO10,
     0x010A0046: PixelFormat.MONO10P,
@@ -95,7 +95,8 @@ class AravisCamera:
         """Find it, take control, set it up and start it.
 
         Raises:
-            DeviceLost: it is not there, or somebody else controls it. DeviceError: it refuses a setting.
+            DeviceLost: it is not there, or somebody else controls it.
+            DeviceError: it refuses a setting, or Aravis is not installed.
         """
         self._name = name
         self._config = config
@@ -121,10 +122,10 @@ class AravisCamera:
         self._thread.start()
 
     def trigger(self) -> None:
-        if self._config.trigger is not Trigger.SOFTWARE:
-            return
         with self._lock:
             self._buffer.check()
+            if self._config.trigger is not Trigger.SOFTWARE:
+                return
             try:
                 self._aravis.call("arv_camera_software_trigger", self._camera)
             except DeviceError as error:
@@ -170,15 +171,17 @@ class AravisCamera:
 
     def _run(self) -> None:
         arrivals = _Arrivals()
-        while not self._buffer.ended:
-            found = self._aravis.call("arv_stream_timeout_pop_buffer", self._stream, int(_LOOK_S * 1e6))
-            if found:
-                self._deliver(found, arrivals)
-                self._aravis.call("arv_stream_push_buffer", self._stream, found)
-            try:
+        try:
+            while not self._buffer.ended:
+                found = self._aravis.call("arv_stream_timeout_pop_buffer", self._stream, int(_LOOK_S * 1e6))
+                if found:
+                    self._deliver(found, arrivals)
+                    self._aravis.call("arv_stream_push_buffer", self._stream, found)
                 self._look()
-            except DeviceError as error:
-                self._buffer.lose(_reason(error))
+        except DeviceError as error:
+            self._buffer.lose(_reason(error))
+        finally:
+            self._buffer.lose(THREAD_ENDED)
 
     def _look(self) -> None:
         """Whether the camera is still there and ours, and how warm it is; raises DeviceError if it is not."""

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from sightline.datasets.pictures import is_picture
 from sightline.devices.camera import Shot
-from sightline.devices.frame_buffer import FrameBuffer
+from sightline.devices.frame_buffer import THREAD_ENDED, FrameBuffer
 from sightline.errors import DeviceLost, FrameError, OptionError
 from sightline.imaging.decode import read_frame
 from sightline.records import Frame
@@ -94,6 +94,8 @@ class FolderCamera:
                 self._closing.wait(_EVERY_S)
         except DeviceLost as error:
             self._buffer.lose(str(error).removeprefix(f"{self._name}: "))
+        finally:
+            self._buffer.lose(THREAD_ENDED)
 
     def _look(self) -> None:
         """Take what is complete, oldest first, up to the first that is not."""

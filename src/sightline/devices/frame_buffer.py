@@ -10,6 +10,7 @@ from sightline.errors import DeviceLost, DeviceTimeout, FrameError
 from sightline.records import Frame
 
 CAPACITY = 4  # pictures that wait
+THREAD_ENDED = "its thread ended by an error of the program; open it anew."  # a camera never just falls silent
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,7 +1,7 @@
 """Whether a GigE Vision camera still answers, found out within 2 s.
 
 Aravis' own heartbeat gives a camera up after 5 s and more. A DISCOVERY command is answered by every device, whoever
-controls it (GigE Vision 2.0, section 14.1), and disturbs nothing.
+controls it (GigE Vision 2.0, DISCOVERY_CMD), and disturbs nothing.
 """
 
 import socket

@@ -11,8 +11,8 @@ import cv2
 import numpy as np
 
 from sightline.devices.camera import Shot, Trigger
-from sightline.devices.frame_buffer import FrameBuffer
-from sightline.errors import DeviceLost, OptionError
+from sightline.devices.frame_buffer import THREAD_ENDED, FrameBuffer
+from sightline.errors import DeviceLost, FrameError, OptionError
 from sightline.imaging.opencv import silence
 from sightline.records import Frame, Pixels
 
@@ -77,6 +77,15 @@ class OpencvCamera:
         self._thread.join(_LEAVE_S)
 
     def _run(self) -> None:
+        try:
+            self._read()
+        except (cv2.error, FrameError) as error:
+            self._buffer.lose(f"its pictures cannot be read ({' '.join(str(error).split())}).")
+        finally:
+            self._buffer.lose(THREAD_ENDED)
+            self._capture.release()
+
+    def _read(self) -> None:
         period_s = self._period_s()
         due_s = time.monotonic()
         while not self._buffer.ended:
@@ -94,7 +103,6 @@ class OpencvCamera:
             due_s = max(due_s + period_s, time.monotonic())
             if period_s:
                 self._closing.wait(due_s - time.monotonic())
-        self._capture.release()
 
     def _period_s(self) -> float:
         """Between two pictures of a file; devices and streams have their own."""
