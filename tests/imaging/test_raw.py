@@ -24,6 +24,10 @@ def words(*values: int) -> bytes:
         ("Mono10", words(0, 1, 512, 1023), [[0, 1], [512, 1023]], 10),
         ("Mono12", words(0, 1, 2048, 4095), [[0, 1], [2048, 4095]], 12),
         ("Mono16", words(0, 1, 256, 65535), [[0, 1], [256, 65535]], 16),
+        # 1, 2, 513, 1023 of ten bits each, lowest first: 01 | 08 | 10 | e0 | ff
+        ("Mono10p", bytes([0x01, 0x08, 0x10, 0xE0, 0xFF]), [[1, 2], [513, 1023]], 10),
+        ("Mono10Packed", bytes([0xAB, 0x21, 0xCD, 0x00, 0x30, 0xFF]), [[0x2AD, 0x336], [0, 1023]], 10),
+        ("Mono12Packed", bytes([0xAB, 0xFC, 0xDE, 0x00, 0xF1, 0xFF]), [[0xABC, 0xDEF], [0x001, 0xFFF]], 12),
         ("Mono12p", PACKED_ABC_DEF + bytes([0x01, 0xF0, 0xFF]), [[0xABC, 0xDEF], [0x001, 0xFFF]], 12),
     ],
 )
@@ -51,6 +55,22 @@ def test_a_stride_skips_the_padding_of_each_line() -> None:
     assert plain.pixels[:, :, 0].tolist() == [[1, 2, 3], [4, 5, 6]]
     wide = decode_raw(words(1, 2, 0xEEEE, 3, 4, 0xEEEE), pixel_format=PixelFormat.MONO16, width=2, height=2, stride=6)
     assert wide.pixels[:, :, 0].tolist() == [[1, 2], [3, 4]]
+
+
+def test_colours_come_out_in_their_order() -> None:
+    frame = decode_raw(bytes(range(12)), pixel_format=PixelFormat.RGB8, width=2, height=2)
+    assert frame.pixels.tolist() == [[[0, 1, 2], [3, 4, 5]], [[6, 7, 8], [9, 10, 11]]]
+    padded = decode_raw(b"\1\2\3\xee\4\5\6", pixel_format=PixelFormat.RGB8, width=1, height=2, stride=4)
+    assert padded.pixels.tolist() == [[[1, 2, 3]], [[4, 5, 6]]]
+
+
+def test_a_packed_mosaic_is_the_unpacked_one() -> None:
+    values = np.arange(64, dtype=np.uint16) * 64
+    pairs = values.reshape(-1, 2)
+    packed = np.stack([pairs[:, 0] & 255, pairs[:, 0] >> 8 | (pairs[:, 1] & 15) << 4, pairs[:, 1] >> 4], axis=1)
+    one = decode_raw(packed.astype(np.uint8).tobytes(), pixel_format=PixelFormat.BAYER_RG12P, width=8, height=8)
+    other = decode_raw(values.astype("<u2").tobytes(), pixel_format=PixelFormat.BAYER_RG12, width=8, height=8)
+    assert np.array_equal(one.pixels, other.pixels)
 
 
 def mosaic(first_colours: str, colour: str, value: int, dtype: type[np.generic]) -> NDArray[np.generic]:

@@ -11,7 +11,7 @@ from sightline.records import Pixels
 
 def imdecode(payload: bytes | memoryview) -> Pixels | None:
     """(H, W, C) as stored, colours in BGR order; None if OpenCV cannot decode it."""
-    _silence()
+    silence()
     try:
         found = cv2.imdecode(np.frombuffer(payload, np.uint8), cv2.IMREAD_UNCHANGED)
     except cv2.error:
@@ -20,6 +20,6 @@ def imdecode(payload: bytes | memoryview) -> Pixels | None:
 
 
 @functools.cache
-def _silence() -> None:
+def silence() -> None:
     """It would print for each bad file what the error says anyway; the level is one per process, so set once."""
     cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)

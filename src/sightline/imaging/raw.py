@@ -16,12 +16,19 @@ from sightline.records import Frame, Pixels
 
 
 class PixelFormat(StrEnum):
-    """How the bytes of a frame are to be read; more than 8 bits are 16-bit little-endian unless packed (p)."""
+    """How the bytes of a frame are to be read; more than 8 bits are 16-bit little-endian unless packed.
+
+    Those ending in p are PFNC's (each pixel's bits follow the last one's, lowest first), those in Packed GigE Vision's
+    older ones (two pixels in three bytes, the middle byte holds the low bits of both).
+    """
 
     MONO8 = "Mono8"
     MONO10 = "Mono10"
+    MONO10P = "Mono10p"  # four pixels in five bytes
+    MONO10PACKED = "Mono10Packed"
     MONO12 = "Mono12"
-    MONO12P = "Mono12p"  # two pixels in three bytes, lowest bits first
+    MONO12P = "Mono12p"  # two pixels in three bytes
+    MONO12PACKED = "Mono12Packed"
     MONO16 = "Mono16"
     BAYER_RG8 = "BayerRG8"  # the first row begins red, green
     BAYER_GR8 = "BayerGR8"
@@ -31,21 +38,32 @@ class PixelFormat(StrEnum):
     BAYER_GR12 = "BayerGR12"
     BAYER_GB12 = "BayerGB12"
     BAYER_BG12 = "BayerBG12"
+    BAYER_RG12P = "BayerRG12p"
+    BAYER_GR12P = "BayerGR12p"
+    BAYER_GB12P = "BayerGB12p"
+    BAYER_BG12P = "BayerBG12p"
+    RGB8 = "RGB8"
 
     @property
     def bit_depth(self) -> int:
-        """Significant bits per pixel."""
+        """Significant bits of each sample."""
         return int("".join(filter(str.isdigit, self.value)))
 
     @property
     def bayer(self) -> str:
-        """Colours of the first two pixels, such as 'RG'; '' for Mono."""
+        """Colours of the first two pixels, such as 'RG'; '' where there is no mosaic."""
         return self.value[5:7] if self.value.startswith("Bayer") else ""
 
     @property
     def storage_bits(self) -> int:
         """Bits that one pixel takes in the buffer."""
-        return 12 if self is PixelFormat.MONO12P else 8 if self.bit_depth == 8 else 16
+        if self is PixelFormat.RGB8:
+            return 24
+        if self.value.endswith("Packed"):
+            return 12
+        if self.value.endswith("p"):
+            return self.bit_depth
+        return 8 if self.bit_depth == 8 else 16
 
 
 # OpenCV's short names are shifted by one pixel (its BayerBG is PFNC's BayerRG); the four-letter ones are not
@@ -70,7 +88,7 @@ def decode_raw(
     """A frame from a camera's buffer, which may be reused afterwards: the pixels are copied.
 
     Args:
-        data: exactly the frame; without `stride` lines follow each other with no gap, Mono12p even within a byte.
+        data: exactly the frame; without `stride` lines follow each other with no gap, packed ones even within a byte.
         pixel_format: what the camera is set to. Bayer mosaics become RGB by bilinear interpolation.
         width: px.
         height: px.
@@ -80,7 +98,7 @@ def decode_raw(
         max_megapixels: the largest frame accepted, in 10**6 pixels.
 
     Returns:
-        (H, W, 1) for Mono, (H, W, 3) RGB for Bayer; uint8, or uint16 with the format's own `bit_depth`.
+        (H, W, 1) for Mono, (H, W, 3) RGB else; uint8, or uint16 with the format's own `bit_depth`.
 
     Raises:
         FrameError: too large; not the number of bytes that the format needs; values above its depth.
@@ -103,7 +121,8 @@ def decode_raw(
             "Check the pixel format the camera is set to."
         )
     if not pixel_format.bayer:
-        return Frame(pixels=mosaic[:, :, None], bit_depth=pixel_format.bit_depth, source=source)
+        pixels = mosaic if mosaic.ndim == 3 else mosaic[:, :, None]
+        return Frame(pixels=pixels, bit_depth=pixel_format.bit_depth, source=source)
     colour = cast(Pixels, cv2.cvtColor(mosaic, _DEMOSAIC[pixel_format.bayer]))
     return Frame(pixels=colour, bit_depth=pixel_format.bit_depth, source=source)
 
@@ -129,17 +148,29 @@ def _lines(
 
 
 def _samples(lines: NDArray[np.uint8], pixel_format: PixelFormat, width: int, height: int) -> Pixels:
-    """(height, width)."""
-    if pixel_format is PixelFormat.MONO12P:
-        per_line = width * height // len(lines)
-        return _unpack_12p(lines)[:, :per_line].reshape(height, width)
+    """(height, width), of RGB (height, width, 3)."""
+    if pixel_format is PixelFormat.RGB8:
+        return np.ascontiguousarray(lines).reshape(height, width, 3)
     if pixel_format.storage_bits == 8:
         return lines.reshape(height, width)
-    return np.ascontiguousarray(lines).view("<u2").astype(np.uint16, copy=False).reshape(height, width)
+    if pixel_format.storage_bits == 16:
+        return np.ascontiguousarray(lines).view("<u2").astype(np.uint16, copy=False).reshape(height, width)
+    per_line = width * height // len(lines)
+    return _unpack(lines, pixel_format)[:, :per_line].reshape(height, width)
 
 
-def _unpack_12p(lines: NDArray[np.uint8]) -> NDArray[np.uint16]:
-    """Two pixels from every three bytes, lowest bits first, each line from its own first byte."""
-    padded = np.pad(lines, ((0, 0), (0, -lines.shape[1] % 3))).astype(np.uint16)
-    first, middle, last = padded[:, ::3], padded[:, 1::3], padded[:, 2::3]
-    return np.stack([first | (middle & 15) << 8, middle >> 4 | last << 4], axis=2).reshape(len(lines), -1)
+def _unpack(lines: NDArray[np.uint8], pixel_format: PixelFormat) -> NDArray[np.uint16]:
+    """(lines, pixels or a few more), each line from its own first byte."""
+    group = 5 if pixel_format.storage_bits == 10 else 3
+    padded = np.pad(lines, ((0, 0), (0, -lines.shape[1] % group))).astype(np.uint16)
+    a, b, c, *further = (padded[:, place::group] for place in range(group))
+    if further:
+        d, e = further
+        pixels = [a | (b & 3) << 8, b >> 2 | (c & 15) << 6, c >> 4 | (d & 63) << 4, d >> 6 | e << 2]
+    elif pixel_format is PixelFormat.MONO12PACKED:
+        pixels = [a << 4 | b & 15, c << 4 | b >> 4]
+    elif pixel_format is PixelFormat.MONO10PACKED:
+        pixels = [a << 2 | b & 3, c << 2 | b >> 4 & 3]
+    else:
+        pixels = [a | (b & 15) << 8, b >> 4 | c << 4]
+    return np.stack(pixels, axis=2).reshape(len(lines), -1)
