@@ -23,6 +23,12 @@ EXTRAS = {
     f"sightline.models.{name}": {"torch"} for name in (*BY_GRADIENT, *BY_LABELS, "network")
 }  # by module: what only an extra installs
 EXTRAS["sightline.export.torch_network"] = {"torch"}
+EXTRAS |= {f"sightline.devices.{name}": {"asyncua"} for name in ("opcua_machine_vision", "opcua_plc")}
+EXTRAS |= {
+    "sightline.devices.modbus_plc": {"pymodbus"},
+    "sightline.devices.mqtt_broker": {"paho"},
+    "sightline.devices.s7_plc": {"snap7"},
+}
 EXTRAS |= {f"sightline.search.{name}": {"optuna"} for name in ("leaderboard", "space", "study")}
 
 UNSAFE_MODULES = {"pickle", "cPickle", "_pickle", "dill", "cloudpickle", "joblib", "marshal", "shelve"}
