@@ -70,13 +70,14 @@ class Broker:
         self._receive = receive
         self._subscribed = Event()
         self._over: DeviceError | None = None
-        self._client = _client(config)
-        self._client.will_set(will.topic, will.payload, will.qos, will.retain)
-        self._client.on_connect = self._connected
-        self._client.on_subscribe = self._allowed
-        self._client.on_disconnect = self._disconnected
-        self._client.on_message = self._message
-        self._open()
+        client = _client(config)
+        client.will_set(will.topic, will.payload, will.qos, will.retain)
+        client.on_connect = self._connected
+        client.on_subscribe = self._allowed
+        client.on_disconnect = self._disconnected
+        client.on_message = self._message
+        self._client: Client | None = client
+        self._open(client)
 
     def publish(self, message: Message) -> None:
         """Returns when the broker has it, with quality of service 0 when it is sent.
@@ -86,6 +87,7 @@ class Broker:
             DeviceLost: the connection is gone.
         """
         self.check()
+        assert self._client is not None, "it is not closed"
         info = self._client.publish(message.topic, message.payload, message.qos, message.retain)
         try:
             info.wait_for_publish(self._config.timeout_s)
@@ -104,17 +106,20 @@ class Broker:
     def close(self) -> None:
         """Disconnect, so that the last will is not spoken, and end the thread."""
         self._over = self._over or DeviceLost(self._name, "the connection is closed.")
-        self._client.disconnect()
-        self._client.loop_stop()
+        client, self._client = self._client, None
+        if client is not None:
+            client.disconnect()
+            client.loop_stop()
+            _unhook(client)
 
-    def _open(self) -> None:
+    def _open(self, client: "Client") -> None:
         config = self._config
         try:
-            self._client.connect(config.host, config.port, config.keepalive_s)
+            client.connect(config.host, config.port, config.keepalive_s)
         except (OSError, ValueError) as error:
-            self._client.loop_stop()
+            _unhook(client)
             raise DeviceLost(self._name, f"no MQTT broker at {config.host}:{config.port} ({error}).") from error
-        self._client.loop_start()
+        client.loop_start()
         if not self._subscribed.wait(2 * config.timeout_s) and self._over is None:
             self._over = DeviceTimeout(self._name, f"the broker did not answer within {2 * config.timeout_s:g} s.")
         if self._over is not None:
@@ -142,6 +147,11 @@ class Broker:
     def _message(self, _client: Any, _data: Any, message: "MQTTMessage") -> None:
         if not message.retain:  # a trigger of yesterday
             self._receive(message.topic, bytes(message.payload))
+
+
+def _unhook(client: "Client") -> None:
+    """Its sockets are closed when nobody refers to it any more; a circle would leave that to the garbage collector."""
+    client.on_connect = client.on_subscribe = client.on_disconnect = client.on_message = None
 
 
 def _client(config: BrokerConfig) -> "Client":

@@ -2,7 +2,7 @@
 
 Modbus and S7 carry blocks of 16-bit words, OPC UA a node per signal, MQTT a JSON member or a metric per signal. In a
 block: words big-endian, the high word of a 32-bit value first, bit 0 the lowest of its word, text as one byte per
-character with the first in the high byte of the first word, zero after its end. Bits and words that no signal has are zero.
+character with the first in the high byte of the first word, zero after its end. Bits and words of no signal are zero.
 docs/signals.md is this table.
 """
 
