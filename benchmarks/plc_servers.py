@@ -393,6 +393,7 @@ class Proxy:
         self._target = target
         self._flows = asyncio.Event()
         self._pipes: set[asyncio.Task[None]] = set()
+        self._ends: set[asyncio.StreamWriter] = set()
         self._server: asyncio.Server | None = None
         self._loop = EventLoop("proxy")
         self.mend()
@@ -427,6 +428,10 @@ class Proxy:
         for pipe in list(self._pipes):
             pipe.cancel()
         await asyncio.gather(*self._pipes, return_exceptions=True)
+        for end in self._ends:  # a pipe that was not begun closes nothing
+            end.close()
+        self._ends.clear()
+        await asyncio.sleep(0)
 
     async def _join(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
@@ -435,6 +440,10 @@ class Proxy:
             writer.close()
             return
         ends = (writer, onward_writer)
+        self._ends.update(ends)
+        if self._server is None:  # cut meanwhile
+            await self._cut()
+            return
         for source, sink in ((reader, onward_writer), (onward_reader, writer)):
             pipe = asyncio.create_task(self._pump(source, sink, ends))
             self._pipes.add(pipe)

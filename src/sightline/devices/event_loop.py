@@ -57,4 +57,5 @@ async def _cancel_others() -> None:
     for task in others:
         task.cancel()
     await asyncio.gather(*others, return_exceptions=True)
-    await asyncio.sleep(0)  # sockets that were closed are so one turn later
+    for _ in range(3):  # sockets that were closed are so a turn later, and what waits for that one more
+        await asyncio.sleep(0)
