@@ -212,11 +212,11 @@ TYPES: dict[signals.Kind, tuple[ua.VariantType, signals.Value]] = {
 
 
 class _OneUser:
-    def get_user(self, _server: Any, username: Any = None, password: Any = None, certificate: Any = None) -> Any:
+    def get_user(self, _server: Any, username: Any = None, password: Any = None, **_others: Any) -> Any:
         from asyncua.crypto.permission_rules import User, UserRole
 
         known = (username, password) == (USER, PASSWORD)
-        return User(role=UserRole.User) if known and certificate is None else None
+        return User(role=UserRole.User) if known else None
 
 
 def write_certificate(folder: Path, name: str, uri: str) -> None:

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from sightline.devices import signals
@@ -48,6 +48,7 @@ def answers(draw: st.DrawFn) -> Answer:
     )
 
 
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(REQUESTS)
 def test_a_request_comes_back_from_its_block(request: Request) -> None:
     block = signals.pack_request(request)
@@ -55,6 +56,7 @@ def test_a_request_comes_back_from_its_block(request: Request) -> None:
     assert signals.unpack_request(block, "plc") == request
 
 
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(answers())
 def test_an_answer_comes_back_from_its_block(answer: Answer) -> None:
     block = signals.pack_answer(answer, "plc")
@@ -62,6 +64,7 @@ def test_an_answer_comes_back_from_its_block(answer: Answer) -> None:
     assert signals.unpack_answer(block, "plc") == answer
 
 
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.binary(min_size=2 * signals.ANSWER_WORDS, max_size=2 * signals.ANSWER_WORDS))
 def test_any_block_is_an_answer_or_a_device_error(block: bytes) -> None:
     try:
@@ -125,7 +128,15 @@ def test_a_block_that_is_no_answer_is_refused(block: bytes, message: str) -> Non
 
 @pytest.mark.parametrize(
     "wrong",
-    [{"part_id": -1}, {"part_id": 2**32}, {"part_id": True}, {"trigger": 1}, {"serial": "x" * 33}, {"recipe": 1.0}, {"new": 1}],
+    [
+        {"part_id": -1},
+        {"part_id": 2**32},
+        {"part_id": True},
+        {"trigger": 1},
+        {"serial": "x" * 33},
+        {"recipe": 1.0},
+        {"new": 1},
+    ],
     ids=str,
 )
 def test_a_wrong_signal_is_named(wrong: dict[str, object]) -> None:
@@ -138,20 +149,25 @@ def test_an_error_too_large_is_refused_before_it_is_sent() -> None:
         signals.pack_answer(Answer(error=65_536), "plc")
 
 
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.none() | answers(), answers())
 def test_whenever_a_bit_is_up_what_belongs_to_it_is_there(before: Answer | None, after: Answer) -> None:
-    there = {} if before is None else signals.answer_values(before, "plc")
-    for step in signals.steps(before, after, "plc"):
-        one_by_one = dict(there)
-        for name, value in step.items():  # in any order: here in that of the step
-            one_by_one[name] = value
-            if one_by_one.get("valid"):
-                whole = [{k: v[k] for k in ("result_id", "ok", "ng", "fault")} for v in (there, signals.answer_values(after, "plc")) if v]
-                shown = {k: one_by_one.get(k) for k in ("result_id", "ok", "ng", "fault")}
-                up = {k for k in ("ok", "ng", "fault") if shown[k]}
-                assert any(shown["result_id"] == w["result_id"] and up <= {k for k in w if w[k] is True} for w in whole)
-        there = one_by_one
-    assert there == signals.answer_values(after, "plc")
+    new = signals.answer_values(after, "plc")
+    there: dict[str, signals.Value] = (
+        dict.fromkeys(new, True) if before is None else signals.answer_values(before, "plc")
+    )
+    known = [new] if before is None else [there, new]
+    for number, step in enumerate(signals.steps(before, after, "plc")):
+        for name, value in step.items():  # within a step in any order
+            there = there | {name: value}
+            shown = {name for name in ("ok", "ng", "fault") if there["valid"] and there[name]}
+            if before is not None or number:  # else it is not known what was there
+                owners = [owner for owner in known if owner["result_id"] == there["result_id"]]
+                assert not shown or any(shown <= {name for name in owner if owner[name] is True} for owner in owners)
+                assert not there["taken"] or any(
+                    owner["taken"] and owner["taken_id"] == there["taken_id"] for owner in known
+                )
+    assert there == new
 
 
 def rows(table: tuple[signals.Signal, ...]) -> list[str]:
@@ -159,7 +175,13 @@ def rows(table: tuple[signals.Signal, ...]) -> list[str]:
     for signal in table:
         bit = signal.kind is signals.Kind.BIT
         last = signal.word + signals.WORDS[signal.kind] - 1
-        words = f"{signal.word}.{signal.bit}" if bit else str(signal.word) if last == signal.word else f"{signal.word}-{last}"
+        words = (
+            f"{signal.word}.{signal.bit}"
+            if bit
+            else str(signal.word)
+            if last == signal.word
+            else f"{signal.word}-{last}"
+        )
         byte = f"{2 * signal.word + 1 - signal.bit // 8}.{signal.bit % 8}" if bit else str(2 * signal.word)
         found.append(f"| `{signal.name}` | {signal.kind} | {words} | {byte} | {signal.meaning} |")
     return found

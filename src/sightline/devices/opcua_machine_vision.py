@@ -93,15 +93,24 @@ def open_vision_server(name: str, config: VisionServerConfig) -> Plc:
 
 
 class _Users:
-    """Asyncua's user manager."""
+    """Asyncua's user manager.
+
+    It knows the certificate that the channel is secured with. Asyncua's certificate validator sees only the one that a
+    client says it has, and none where the client says nothing.
+    """
 
     def __init__(self, login: Login | None, password: str) -> None:
         self._login = login
         self._password = password
+        self.certificates: set[bytes] | None = None  # DER, of those who may come; None: without security, anybody
 
-    def get_user(self, _server: Any, username: Any = None, password: Any = None, **_others: Any) -> Any:
+    def get_user(
+        self, _server: Any, username: Any = None, password: Any = None, certificate: bytes | None = None
+    ) -> Any:
         from asyncua.crypto.permission_rules import User, UserRole
 
+        if self.certificates is not None and certificate not in self.certificates:
+            return None
         if self._login is not None:
             given = f"{username}\0{password}".encode()
             if not hmac.compare_digest(given, f"{self._login.user}\0{self._password}".encode()):
@@ -146,8 +155,10 @@ class _VisionLink:
 
     async def start(self, password: str) -> None:
         from asyncua import Server, ua
+        from asyncua.crypto import uacrypto
 
-        server = Server(user_manager=_Users(self._config.login, password))  # type: ignore[arg-type]
+        users = _Users(self._config.login, password)
+        server = Server(user_manager=users)  # type: ignore[arg-type]
         self._server = server
         await server.init()
         server.set_endpoint(self._config.url)
@@ -160,7 +171,9 @@ class _VisionLink:
             server.set_security_policy([ua.SecurityPolicyType[f"{self._config.security}_SignAndEncrypt"]])
             await server.load_certificate(str(self._config.certificate))
             await server.load_private_key(str(self._config.key))
-            server.set_certificate_validator(await _only(self._config.clients))
+            users.certificates = {
+                uacrypto.der_from_x509(await uacrypto.load_certificate(str(path))) for path in self._config.clients
+            }
         await self._build(server)
         await server.start()
 
@@ -297,18 +310,3 @@ async def _states(machine: "Node", space: int, states: type[State] | type[Automa
             if (await child.read_browse_name()).Name == "StateNumber":
                 await child.write_value(ua.Variant(number, ua.VariantType.UInt32))
     return await machine.add_variable(space, "CurrentState", ua.LocalizedText(""))
-
-
-async def _only(clients: tuple[Path, ...]) -> Any:
-    """A validator that lets in who has one of these certificates."""
-    from asyncua import ua
-    from asyncua.common.utils import ServiceError
-    from asyncua.crypto import uacrypto
-
-    known = {uacrypto.der_from_x509(await uacrypto.load_certificate(path)) for path in clients}
-
-    async def validate(certificate: Any, _description: Any) -> None:
-        if uacrypto.der_from_x509(certificate) not in known:
-            raise ServiceError(ua.StatusCodes.BadCertificateUntrusted)
-
-    return validate
