@@ -21,7 +21,7 @@ GOOD = signals.pack_request(Request(trigger=True, part_id=7, serial="A-1", heart
 
 
 class Liar:
-    """A TCP server that answers every message with what it makes of it; a connection ends after a lie."""
+    """A TCP server that answers every message with what it makes of it; most connections end after one answer."""
 
     def __init__(self, answer: Callable[[bytes, random.Random], bytes]) -> None:
         self._answer = answer
@@ -47,7 +47,7 @@ class Liar:
                         answer = self._answer(asked, self._random)
                         connection.sendall(answer)
                         self.sent += 1
-                        if GOOD not in answer:  # else the reader would wait for the rest, ten thousand times
+                        if self._random.random() < 0.95:  # else the reader would wait for the rest, ten thousand times
                             break
 
 
@@ -74,7 +74,7 @@ def modbus_answer(asked: bytes, rng: random.Random) -> bytes:
 def test_a_modbus_reader_survives_ten_thousand_lies(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(logging.getLogger("pymodbus_internal"), "disabled", True)  # it says each of them
     liar = Liar(modbus_answer)
-    config = ModbusConfig(host=HOST, port=liar.port, timeout_s=0.5)
+    config = ModbusConfig(host=HOST, port=liar.port, timeout_s=0.02)
     said: list[Request] = []
     plc = open_modbus("plc", config)
     while liar.sent < ANSWERS:

@@ -153,9 +153,8 @@ def test_an_error_too_large_is_refused_before_it_is_sent() -> None:
 @given(st.none() | answers(), answers())
 def test_whenever_a_bit_is_up_what_belongs_to_it_is_there(before: Answer | None, after: Answer) -> None:
     new = signals.answer_values(after, "plc")
-    there: dict[str, signals.Value] = (
-        dict.fromkeys(new, True) if before is None else signals.answer_values(before, "plc")
-    )
+    unknown: dict[str, signals.Value] = dict.fromkeys(new, True)
+    there = unknown if before is None else signals.answer_values(before, "plc")
     known = [new] if before is None else [there, new]
     for number, step in enumerate(signals.steps(before, after, "plc")):
         for name, value in step.items():  # within a step in any order

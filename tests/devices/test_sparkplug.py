@@ -22,10 +22,9 @@ VALUES: dict[DataType, st.SearchStrategy[bool | int | str]] = {
     DataType.STRING: st.text("Aß€😀/ \0", max_size=40),
 }
 TIMES = st.integers(0, 2**63)
+NAMES = st.text("ab/é", max_size=20)
 METRICS = st.sampled_from(list(VALUES)).flatmap(
-    lambda kind: st.builds(
-        Metric, name=st.text("ab/é", max_size=20), type=st.just(kind), value=VALUES[kind], unix_ms=TIMES
-    )
+    lambda kind: st.builds(Metric, name=NAMES, type=st.just(kind), value=VALUES[kind], unix_ms=TIMES)
 )
 PAYLOADS = st.builds(
     Payload, unix_ms=TIMES, metrics=st.lists(METRICS, max_size=5).map(tuple), seq=st.none() | st.integers(0, 255)
