@@ -40,13 +40,13 @@ def test_states_follow_the_methods_and_the_station() -> None:
     assert system.start_single_job(7, "A", False)
     assert system.automatic == "SingleExecution"
     system.write(Answer(error=12))
-    assert system.state is State.ERROR
+    assert system.state == "Error"
     system.halt()
-    assert system.state is State.HALTED
+    assert system.state == "Halted"
     assert not system.read(connected=True).trigger
     system.reset()
     system.write(Answer())
-    assert system.state is State.PREOPERATIONAL
+    assert system.state == "Preoperational"
 
 
 def test_a_job_is_a_request_and_its_result_is_acknowledged() -> None:

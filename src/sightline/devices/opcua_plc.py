@@ -149,7 +149,7 @@ class _OpcUaLink:
 
     def release(self) -> None:
         with suppress(DeviceError, OSError, RuntimeError, AttributeError):  # RuntimeError is the root of asyncua's
-            self._loop.run(self._client.disconnect(), 2 * self._config.timeout_s)
+            self._loop.run(self._disconnect(), 2 * self._config.timeout_s)
         self._loop.close(self._config.timeout_s)
 
     def _exchange(self, work: Any, timeout_s: float) -> Any:
@@ -181,6 +181,14 @@ class _OpcUaLink:
                 mode=ua.MessageSecurityMode.Sign if config.mode is Mode.SIGN else ua.MessageSecurityMode.SignAndEncrypt,
             )
         await self._client.connect()
+
+    async def _disconnect(self) -> None:
+        protocol = self._client.uaclient.protocol
+        try:
+            await self._client.disconnect()
+        finally:  # also where the PLC does not answer any more, and what was sent still waits to go out
+            if protocol is not None and protocol.transport is not None:
+                protocol.transport.abort()
 
     async def _read(self) -> dict[str, object]:
         from asyncua import ua
