@@ -23,7 +23,14 @@ EXTRAS = {
     f"sightline.models.{name}": {"torch"} for name in (*BY_GRADIENT, *BY_LABELS, "network")
 }  # by module: what only an extra installs
 EXTRAS["sightline.export.torch_network"] = {"torch"}
+EXTRAS |= {f"sightline.devices.{name}": {"asyncua"} for name in ("opcua_machine_vision", "opcua_plc")}
+EXTRAS |= {
+    "sightline.devices.modbus_plc": {"pymodbus"},
+    "sightline.devices.mqtt_broker": {"paho"},
+    "sightline.devices.s7_plc": {"snap7"},
+}
 EXTRAS |= {f"sightline.search.{name}": {"optuna"} for name in ("leaderboard", "space", "study")}
+HEAVY = {module for module, names in EXTRAS.items() if names & {"torch", "optuna"}}  # importing them loads it
 
 UNSAFE_MODULES = {"pickle", "cPickle", "_pickle", "dill", "cloudpickle", "joblib", "marshal", "shelve"}
 UNSAFE_CALLS = {"eval", "exec", "yaml.load", "yaml.unsafe_load", "yaml.full_load"}
@@ -114,12 +121,12 @@ def loads_something(module: str, tree: ast.Module) -> Iterator[str]:
 
 def loads_torch(module: str, tree: ast.Module) -> Iterator[str]:
     """What is not trained by gradient imports what is only inside functions, so that it starts without torch."""
-    if module in EXTRAS:
+    if module in HEAVY:
         return
     for node in runs_at_import(tree):
         if isinstance(node, ast.Import | ast.ImportFrom):
             for line, name, _ in imports(node):
-                if name in EXTRAS or ".".join(name.split(".")[:-1]) in EXTRAS:
+                if name in HEAVY or ".".join(name.split(".")[:-1]) in HEAVY:
                     yield f"{module}:{line}: imports {name}, and thereby torch; put it inside a function"
 
 

@@ -168,7 +168,7 @@ def test_a_worker_that_is_killed_lets_no_bad_part_through(open_plant: Callable[.
             pid = plant.view.judge.pid
             assert pid is not None
             os.kill(pid, signal.SIGKILL)
-            until(lambda pid=pid: plant.view.judge.pid not in (None, pid))  # type: ignore[misc, union-attr]
+            until(lambda pid=pid: plant.view.judge.pid not in (None, pid))  # type: ignore[misc]
         until(plant.plc.is_empty)
         assert not escapes(plant)
 

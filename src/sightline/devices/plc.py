@@ -30,10 +30,13 @@ class Request:
     heartbeat: int = 0  # changes while the PLC lives, 0 to HEARTBEATS - 1
 
     def __post_init__(self) -> None:
-        assert 0 <= self.part_id <= LARGEST_PART_ID and 0 <= self.acknowledged_id <= LARGEST_PART_ID
-        assert 0 <= self.recipe <= LARGEST_RECIPE and 0 <= self.heartbeat < HEARTBEATS
+        assert 0 <= self.part_id <= LARGEST_PART_ID
+        assert 0 <= self.acknowledged_id <= LARGEST_PART_ID
+        assert 0 <= self.recipe <= LARGEST_RECIPE
+        assert 0 <= self.heartbeat < HEARTBEATS
         assert self.encoder is None or -(2**31) <= self.encoder < 2**31
-        assert len(self.serial) <= LONGEST_SERIAL and self.serial.isascii()
+        assert len(self.serial) <= LONGEST_SERIAL
+        assert self.serial.isascii() and self.serial.isprintable()  # noqa: PT018 - that is one thing
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

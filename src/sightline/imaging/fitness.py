@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from sightline.records import Box, FloatArray, Frame
+from sightline.records import Box, FloatArray, Frame, Pixels
 
 SAMPLED = 20_000  # pixels at least behind an average, where the picture has so many
 SATURATED = 0.99  # of white; a sensor's top code varies a little
@@ -65,14 +65,14 @@ def measure(frame: Frame) -> Measured:
     """Everything that needs no reference."""
     white = float(2**frame.bit_depth - 1)
     step = max(1, math.isqrt(frame.width * frame.height // SAMPLED))
-    sample = np.ascontiguousarray(frame.pixels[::step, ::step])
+    sample: Pixels = np.ascontiguousarray(frame.pixels[::step, ::step])  # type: ignore[assignment]
     level = sample.mean(axis=2, dtype=np.float32) / np.float32(white)
     return Measured(
         brightness=float(level.mean()),
         contrast=float(level.std()),
-        saturated_share=float((sample >= sample.dtype.type(SATURATED * white)).any(axis=2).mean()),
+        saturated_share=float((sample >= int(SATURATED * white)).any(axis=2).mean()),
         sharpness=_sharpness(_middle(frame, _FOCUS_TILE)),
-        digest=hashlib.blake2b(np.ascontiguousarray(frame.pixels[::_HASHED_ROWS]), digest_size=16).hexdigest(),
+        digest=hashlib.blake2b(frame.pixels[::_HASHED_ROWS].tobytes(), digest_size=16).hexdigest(),
     )
 
 
@@ -146,7 +146,7 @@ def find_target(frame: Frame, target: Frame, expected: Box, reach_px: int) -> Po
     wanted = _grey(target, slice(None), slice(None))
     if around.shape[0] < wanted.shape[0] or around.shape[1] < wanted.shape[1] or not wanted.std() or not around.std():
         return None
-    match = cv2.matchTemplate(around, wanted, cv2.TM_CCOEFF_NORMED)
+    match = np.asarray(cv2.matchTemplate(around, wanted, cv2.TM_CCOEFF_NORMED), np.float32)
     _, best, _, (column, row) = cv2.minMaxLoc(match)
     return Position(
         x=left + column + _vertex(match[row, :], column) + wanted.shape[1] / 2,
@@ -176,7 +176,7 @@ def _window(size: int) -> FloatArray:
 
 
 def _grey(frame: Frame, rows: slice, columns: slice) -> FloatArray:
-    inner = np.ascontiguousarray(frame.pixels[rows, columns])
+    inner: Pixels = np.ascontiguousarray(frame.pixels[rows, columns])  # type: ignore[assignment]
     grey = cv2.cvtColor(inner, cv2.COLOR_RGB2GRAY) if inner.shape[2] == 3 else inner[..., 0]
     return np.asarray(grey, np.float32)
 

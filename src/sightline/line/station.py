@@ -34,6 +34,7 @@ from sightline.records import Verdict
 LOG = logging.getLogger("sightline.line")
 _RETRY_S = 1.0  # between two tries to record what the disk refused
 _MOST_UNRECORDED = 1_000  # outcomes kept for that
+_FAULTS = {int(fault): fault for fault in Fault}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,7 +128,7 @@ class Station:
         self._retry_s = 0.0
         self._news: queue.SimpleQueue[Seen] = queue.SimpleQueue()
         self._woken, self._stopping = threading.Event(), threading.Event()
-        self._random = random.Random(config.seed)  # noqa: S311 - draws samples, guards nothing
+        self._random = random.Random(config.seed)
 
     def stop(self) -> None:
         """Take no more parts, finish those in hand, and end `run`."""
@@ -309,7 +310,7 @@ class Station:
         self._keep(outcome, case)
 
     def _not_recorded(self, outcome: Outcome, error: StoreError) -> None:
-        """The part is rejected now; its record is tried again until the disk takes it, and no part is taken until then."""
+        """The part is rejected now; its record is tried until the disk takes it, and no part is taken before."""
         LOG.error("%s", error)
         case = self._recording.pop(outcome.id, None)
         if case is not None:
@@ -476,7 +477,8 @@ class Station:
 
     def _tell(self, answer: Answer, trouble: Fault) -> None:
         setup = self._setup
-        self.board.now(answer, self._handshake.held or trouble, setup.product if setup else "", answer.recipe)
+        said = _FAULTS[answer.error]
+        self.board.now(answer, said if said.of_the_station else trouble, setup.product if setup else "", answer.recipe)
         self.metrics.now(
             ready=answer.ready,
             queues={"parts": len(self._cases), "records": self._recorder.waiting, "images": self._images.waiting},
