@@ -17,7 +17,7 @@ from typing import Any, NoReturn, TypeVar, get_args, get_origin, get_type_hints
 
 from sightline.errors import BundleError
 
-FORMAT_VERSION = 3  # of new files; older ones are read as well
+FORMAT_VERSION = 4  # of new files; older ones are read as well
 MOST_PRODUCTS = 100
 MAX_SIDE_PX = 65_536  # of a working size or a tile
 AGAIN = "copy it again from where it was made, or train again"  # the cure for what is damaged or altered
@@ -29,6 +29,7 @@ _ADDED: dict[str, tuple[int, JsonScalar | tuple[()]]] = {
     "products": (2, ()),
     "naming": (3, None),
     "regions": (3, None),
+    "segments": (4, None),
 }
 Record = TypeVar("Record")
 
@@ -199,6 +200,56 @@ class RegionRule:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Zone:
+    """A rectangle of the picture in which a defect is worse, in shares of the picture's width and height."""
+
+    x: float
+    y: float
+    width: float
+    height: float
+    weight: float  # how bad a defect there is, 0..1
+
+    def __post_init__(self) -> None:
+        if not (0 <= self.x < self.x + self.width <= 1 and 0 <= self.y < self.y + self.height <= 1):
+            _refuse("segments.zones", "has a rectangle that is empty or leaves the picture; sides are shares of it")
+        if not 0 <= self.weight <= 1:
+            _refuse("segments.zones.weight", f"is {self.weight}; it must be from 0 to 1")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SegmentRule:
+    """How a model that outlines defects is read; its graph's `masks` are the labels after good, in their order.
+
+    A region's severity is the mean of how large it is, how much it stands out and where it lies, each 0..1, by these
+    weights: `sightline.segments`.
+    """
+
+    mark: float  # a pixel that is so probably defect belongs to a region
+    mm_per_px: float | None  # of the pictures; None: not known
+    area_weight: float
+    full_area: float  # share of the picture, from which on a region's size counts in full
+    contrast_weight: float
+    full_contrast: float  # share of white, by which its mean differs from its surroundings', likewise
+    position_weight: float  # left out where there are no zones
+    zones: tuple[Zone, ...] = ()
+
+    def __post_init__(self) -> None:
+        if not 0 < self.mark < 1:
+            _refuse("segments.mark", f"is {self.mark}; it must lie between 0 and 1")
+        if self.mm_per_px is not None and not self.mm_per_px > 0:
+            _refuse("segments.mm_per_px", f"is {self.mm_per_px}; it must be above 0")
+        weights = {name: getattr(self, name) for name in ("area_weight", "contrast_weight", "position_weight")}
+        for name, value in weights.items():
+            if not 0 <= value <= 1:
+                _refuse(f"segments.{name}", f"is {value}; it must be from 0 to 1")
+        if self.area_weight + self.contrast_weight <= 0:
+            _refuse("segments.area_weight", "and contrast_weight are 0; one of them must count")
+        for name, value in (("full_area", self.full_area), ("full_contrast", self.full_contrast)):
+            if not 0 < value <= 1:
+                _refuse(f"segments.{name}", f"is {value}; it must be above 0 and at most 1")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Manifest:
     """Everything about a model but its graph.
 
@@ -220,6 +271,7 @@ class Manifest:
     products: tuple[Product, ...] = ()  # none, or two and more, in the order of the graph's `product` input
     naming: Naming | None = None  # None: the graph tells good from bad, and gives no names
     regions: RegionRule | None = None  # None: no other model names the regions that this one finds
+    segments: SegmentRule | None = None  # None: the graph gives no mask for each class of defects
 
     def __post_init__(self) -> None:
         if not 1 <= self.format_version <= FORMAT_VERSION:
@@ -229,6 +281,7 @@ class Manifest:
             "products": self.products,
             "naming": self.naming,
             "regions": self.regions,
+            "segments": self.segments,
         }
         for key, value in present.items():
             if value and self.format_version < _ADDED[key][0]:
@@ -250,6 +303,8 @@ class Manifest:
             _refuse("naming.classes", "must be the labels in their order, and there must be no products")
         if self.regions is not None and self.naming is not None:
             _refuse("regions", "is for a model that gives no names itself")
+        if self.segments is not None and (self.naming or self.regions or self.products or len(self.labels) < 2):
+            _refuse("segments", "takes good and one class of defects at least, and neither other names nor products")
 
     def _check_products(self) -> None:
         names = {product.name for product in self.products}
