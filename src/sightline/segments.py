@@ -66,8 +66,8 @@ def _grid(frame: Frame) -> tuple[int, int]:
 
 
 def _enlarged(values: FloatArray, rows: int, columns: int) -> FloatArray:
-    larger: FloatArray = cv2.resize(values, (columns, rows), interpolation=cv2.INTER_LINEAR)
-    return larger.reshape(rows, columns)
+    larger = cv2.resize(values, (columns, rows), interpolation=cv2.INTER_LINEAR)
+    return np.asarray(larger, np.float32).reshape(rows, columns)
 
 
 def _regions(values: FloatArray, lowest: float, mark: float) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
@@ -76,7 +76,7 @@ def _regions(values: FloatArray, lowest: float, mark: float) -> tuple[NDArray[np
     count, regions, stats, _ = cv2.connectedComponentsWithStats(reached, connectivity=8)
     if lowest < mark and count > 1:  # each at a level of its own
         peaks = np.zeros(count, np.float32)
-        np.maximum.at(peaks, regions.ravel(), values.ravel())
+        np.maximum.at(peaks, np.asarray(regions, np.int64).ravel(), values.ravel())
         levels = np.minimum(np.float32(mark), np.maximum(np.float32(_UNSURE_PEAK) * peaks, np.float32(lowest)))
         inside = np.asarray((regions > 0) & (values >= levels[regions]), np.uint8)
         _, regions, stats, _ = cv2.connectedComponentsWithStats(inside, connectivity=8)
@@ -86,8 +86,8 @@ def _regions(values: FloatArray, lowest: float, mark: float) -> tuple[NDArray[np
 def _grey(frame: Frame, rows: int, columns: int) -> FloatArray:
     """(rows, columns) in 0..1."""
     grey = frame.pixels.astype(np.float32).mean(axis=2) / (2**frame.bit_depth - 1)
-    reduced: FloatArray = cv2.resize(grey, (columns, rows), interpolation=cv2.INTER_AREA)
-    return reduced.reshape(rows, columns)
+    reduced = cv2.resize(grey, (columns, rows), interpolation=cv2.INTER_AREA)
+    return np.asarray(reduced, np.float32).reshape(rows, columns)
 
 
 def _defect(

@@ -212,7 +212,7 @@ def outline_rows(found: Overlap) -> dict[str, str]:
         "outlines": f"IoU {_figure(found.pooled.iou)}, Dice {_figure(found.pooled.dice)} of all defects' pixels; mean "
         f"with the rest {found.mean_iou:.4f}; mean of {found.pictures} pictures {found.picture_iou:.4f}"
     }
-    rows |= {f"  {one.name}": f"IoU {_figure(one.iou)}, Dice {_figure(one.dice)}" for one in found.classes}
+    rows |= {f"  outlines of {one.name}": f"IoU {_figure(one.iou)}, Dice {_figure(one.dice)}" for one in found.classes}
     for one in found.instances:
         end = "and more" if one.below_px is None else f"to {one.below_px}"
         rows[f"  defects of {one.from_px} {end} px"] = f"found {_rate(one.recall)}"

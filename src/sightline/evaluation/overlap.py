@@ -39,7 +39,8 @@ class OverlapTally:
         """
         here = np.zeros_like(true)
         if found is not None:
-            here = cv2.resize(found, (true.shape[1], true.shape[0]), interpolation=cv2.INTER_NEAREST)
+            nearest = cv2.resize(found, (true.shape[1], true.shape[0]), interpolation=cv2.INTER_NEAREST)
+            here = np.asarray(nearest, np.uint8)
         marked, real = here > 0, true > 0
         self._pixels += true.size
         self._count(0, marked, real)

@@ -216,7 +216,7 @@ def _chosen(lesson: SegmentLesson, rng: np.random.Generator) -> list[int]:
     """The pictures of an epoch in the order in which they come: every defect as often, and some good ones."""
     wanted = max(_FEWEST, len(lesson.learn))
     defects = np.concatenate([rng.permutation(lesson.learn) for _ in range(math.ceil(wanted / len(lesson.learn)))])
-    good = rng.permutation(lesson.good)[: round(_GOOD_SHARE * wanted)] if lesson.good else []
+    good = rng.permutation(np.array(lesson.good, np.int64))[: round(_GOOD_SHARE * wanted)]
     return [int(index) for index in rng.permutation(np.concatenate([defects[:wanted], good]))]
 
 
