@@ -167,16 +167,24 @@ def test_the_commands_train_show_judge_and_export_it(
     assert "How well outlines fit" in (tmp_path / "report.html").read_text("utf-8")
     exported = run("export", model, "--to", "onnx", "-o", tmp_path / "plain.onnx")
     assert exported.exception is None, exported.exception
+    refused = run("export", model, "--to", "onnx", "--int8", "--images", folder, "-o", tmp_path / "small.onnx")
+    assert "outlines defects" in str(refused.exception)
 
 
 def test_findings_and_overlays_come_from_inspect(trained: Trained, folder: Path, tmp_path: Path) -> None:
     picture = folder / "test" / "square" / "00.png"
-    found = document("inspect", trained.bundle.path, picture, "--overlay", tmp_path, "--quiet")
+    found = document(
+        "inspect", trained.bundle.path, picture, "--overlay", tmp_path, "--masks", tmp_path / "masks", "--quiet"
+    )
     inspections = found["inspections"]
     assert isinstance(inspections, list)
     assert inspections[0]["named"] == "square"
     assert {"label", "confidence", "area_px", "area_mm2", "severity", "box"} <= set(inspections[0]["defects"][0])
     assert (tmp_path / "00.png").is_file()
+    classes = cv2.imread(str(tmp_path / "masks" / "00.png"), cv2.IMREAD_UNCHANGED)
+    assert classes is not None
+    assert classes.shape == (64, 72)
+    assert trained.bundle.manifest.labels.index("square") in np.unique(classes)
     assert "severity" in run("inspect", trained.bundle.path, picture, "--quiet").stdout
 
 

@@ -250,9 +250,11 @@ def _outline_rows(evaluation: Evaluation) -> list[tuple[str, int, str, str]]:
     """Name, pixels, IoU and Dice of all defects and of each class."""
     overlap = evaluation.overlap
     shown = (overlap.pooled, *overlap.classes) if overlap else ()
-    return [
-        (one.name, one.pixels, *(_NOTHING if x is None else f"{x:.3f}" for x in (one.iou, one.dice))) for one in shown
-    ]
+    return [(one.name, one.pixels, _decimal(one.iou), _decimal(one.dice)) for one in shown]
+
+
+def _decimal(value: float | None) -> str:
+    return _NOTHING if value is None else f"{value:.3f}"
 
 
 def _size_rows(evaluation: Evaluation) -> list[tuple[str, int, int, str, str]]:
