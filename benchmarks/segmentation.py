@@ -75,7 +75,7 @@ def _number(value: object) -> float:
 
 
 def _told(stage: str, done: int, total: int) -> None:
-    if done == total or (stage == "training" and done % 320 == 0):
+    if done == total or (stage == "training" and done % 16 == 0 and done // 16 % 20 == 0):
         print(f"  {stage}: {done} of {total}", file=sys.stderr, flush=True)
 
 

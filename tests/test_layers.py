@@ -11,19 +11,9 @@ ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = ROOT / "src" / "sightline"
 
 ORDER = [  # a module imports from earlier entries, or from its own folder
-    *("errors", "records", "files", "imaging", "datasets", "synthesis", "evaluation", "models", "manifest"),
-    *(
-        "bundle",
-        "products",
-        "naming",
-        "regions",
-        "segments",
-        "inspector",
-        "training",
-        "supervised",
-        "segmenting",
-        "hybrid",
-    ),
+    *("errors", "records", "files", "imaging", "datasets", "synthesis", "evaluation", "models"),
+    *("segment_rule", "manifest", "bundle", "products", "naming", "regions", "segments", "inspector"),
+    *("training", "supervised", "segmenting", "hybrid"),
     *("joint_training", "extending", "teaching"),
     *("export", "search", "devices", "line", "store", "feedback", "service", "console", "cli"),
 ]

@@ -11,13 +11,12 @@ from sightline.manifest import (
     InputSpec,
     Manifest,
     Provenance,
-    SegmentRule,
     Thresholds,
-    Zone,
     from_json,
     to_json,
 )
 from sightline.records import AnomalyMap, Defect, Frame
+from sightline.segment_rule import SegmentRule, Zone
 from sightline.segments import Segments, find_segments, severity
 
 RULE = SegmentRule(

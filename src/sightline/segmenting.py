@@ -23,9 +23,7 @@ from sightline.manifest import (
     JsonScalar,
     Manifest,
     Provenance,
-    SegmentRule,
     Thresholds,
-    Zone,
     printable,
 )
 from sightline.models.backbone import Backbone, load_backbone
@@ -34,6 +32,7 @@ from sightline.models.detector import GraphDetector
 from sightline.models.features import FeatureConfig, Progress
 from sightline.models.segment_config import SegmentConfig
 from sightline.records import FloatArray
+from sightline.segment_rule import SegmentRule, Zone
 from sightline.supervised import ClassifierConfig, Parts, Views, even_odds, parts_of, views_of
 from sightline.training import Learned, Trained, limits_of, of_one_shape, require_torch, written
 
@@ -279,7 +278,7 @@ def _limits(
 
 def _rule(truths: _Truths, first: int, config: SegmenterConfig) -> SegmentRule:
     """How findings are made, with the area that counts in full from what was learnt from."""
-    seen = [truths.of(index) for index in range(first)]
+    seen = (truths.of(index) for index in range(first))  # one at a time, as they are as large as the pictures
     shares = [float((classes > 0).mean()) for classes in seen if classes is not None]
     return SegmentRule(
         mark=MARK,

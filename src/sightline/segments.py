@@ -15,8 +15,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from sightline.manifest import Manifest, SegmentRule
+from sightline.manifest import Manifest
 from sightline.records import AnomalyMap, BoolArray, Box, Defect, FloatArray, Frame
+from sightline.segment_rule import SegmentRule
 
 MOST_DEFECTS = 100  # reported per picture, the most certain ones
 _MOST_PIXELS = 4_000_000  # of the grid that regions are drawn on; a larger frame has a coarser one

@@ -109,9 +109,12 @@ def inspect_command(
 
 
 def asdict_without_map(inspection: Inspection) -> dict[str, Any]:
-    """An inspection as JSON types; the map is left out for its size, the product where there is none."""
+    """An inspection as JSON types; the map is left out for its size, and what the model does not tell."""
     document = asdict(replace(inspection, map=None, segments=None))  # first, as they would be copied
     del document["map"], document["segments"]
+    for defect in document["defects"]:
+        if defect["severity"] is None:
+            del defect["severity"]
     for key in ("product", "probabilities", "named"):
         if document[key] is None:
             del document[key]

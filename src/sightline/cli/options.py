@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 import click
 
 from sightline.errors import BundleError
-from sightline.manifest import Zone
+from sightline.segment_rule import Zone
 
 MAX_SIDE_PX = 65_535
 Command = TypeVar("Command", bound=Callable[..., Any])

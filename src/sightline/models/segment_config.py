@@ -17,7 +17,7 @@ class SegmentConfig:
 
     trunk: Trunk = "backbone"  # its features, with a decoder that learns; or a plain U-Net that learns all
     epochs: int = 20  # at most
-    patience: int = 6  # epochs without a better one, after which it ends
+    patience: int = 10  # epochs without a better one, after which it ends; much is gained while the rate falls
     minutes: float | None = None  # None: as long as the epochs take
     material: Material = "none"  # which changes of light, place and focus it is shown
     seed: int = 0
