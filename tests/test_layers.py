@@ -11,16 +11,18 @@ ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = ROOT / "src" / "sightline"
 
 ORDER = [  # a module imports from earlier entries, or from its own folder
-    *("errors", "records", "files", "imaging", "datasets", "synthesis", "evaluation", "models", "manifest"),
-    *("bundle", "products", "naming", "regions", "inspector", "training", "supervised", "hybrid"),
+    *("errors", "records", "files", "imaging", "datasets", "synthesis", "evaluation", "models"),
+    *("segment_rule", "manifest", "bundle", "products", "naming", "regions", "segments", "inspector"),
+    *("training", "supervised", "segmenting", "hybrid"),
     *("joint_training", "extending", "teaching"),
     *("export", "search", "devices", "line", "store", "feedback", "service", "console", "cli"),
 ]
 LIGHT = {"numpy", "cv2", "onnxruntime", "onnx", "google", "click", "tqdm", "jinja2"}  # what the light runtime installs
 BY_GRADIENT = ("efficientad", "fastflow", "gradient", "stfpm")
 BY_LABELS = ("album", "augmentation", "class_checkpoint", "class_training", "classifier", "imbalance", "named_networks")
+BY_MASKS = ("excerpts", "segment_training", "segmenter", "taps")
 EXTRAS = {
-    f"sightline.models.{name}": {"torch"} for name in (*BY_GRADIENT, *BY_LABELS, "network")
+    f"sightline.models.{name}": {"torch"} for name in (*BY_GRADIENT, *BY_LABELS, *BY_MASKS, "network")
 }  # by module: what only an extra installs
 EXTRAS["sightline.export.torch_network"] = {"torch"}
 EXTRAS |= {f"sightline.search.{name}": {"optuna"} for name in ("leaderboard", "space", "study")}

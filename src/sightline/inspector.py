@@ -29,6 +29,7 @@ from sightline.naming import Named, name
 from sightline.products import Limits, limits_of
 from sightline.records import AnomalyMap, Box, Defect, FloatArray, Frame, Inspection, Pixels, Timings, Verdict
 from sightline.regions import RegionNamer
+from sightline.segments import find_segments
 
 Picture = str | os.PathLike[str] | bytes | Pixels | Frame
 Depth = str | os.PathLike[str] | bytes | DepthMap
@@ -61,7 +62,7 @@ class Inspector:
     @property
     def names(self) -> bool:
         """Whether the model names what it sees, or the regions that it finds."""
-        return self.manifest.naming is not None or self._namer is not None
+        return self.manifest.naming is not None or self._namer is not None or self.manifest.segments is not None
 
     def limits(self, product: str | None = None) -> Limits:
         """What this product's scores are compared with; raises OptionError as `inspect`."""
@@ -187,6 +188,8 @@ class Inspector:
         if thresholds.review is not None and thresholds.review <= anomaly.score < thresholds.reject:
             verdict = Verdict.REVIEW
         marked = thresholds.reject if thresholds.review is None else thresholds.review
+        if self.manifest.segments is not None:
+            return self._outlined(frame, anomaly, verdict, marked, timings, limits)
         named, shares = None, None
         if (naming := self.manifest.naming) is not None and anomaly.probabilities is not None:
             named = name(naming, thresholds, anomaly.probabilities, anomaly.score, anomaly.similarities)
@@ -211,6 +214,32 @@ class Inspector:
             timings=timings,
             product=limits.product,
             probabilities=shares,
+        )
+
+    def _outlined(
+        self, frame: Frame, anomaly: AnomalyMap, verdict: Verdict, marked: float, timings: Timings, limits: Limits
+    ) -> Inspection:
+        """Regions only of what is not passed: a part is judged as a whole, and one that passed has no defect."""
+        started = time.perf_counter()
+        defects, segments = (), None
+        if verdict is not Verdict.PASS:
+            defects, segments = find_segments(frame, anomaly, self.manifest, marked)
+        spent = (time.perf_counter() - started) * 1e3
+        return Inspection(
+            source=frame.source,
+            verdict=verdict,
+            score=anomaly.score,
+            threshold=limits.thresholds.reject,
+            review_threshold=limits.thresholds.review,
+            p_value=p_value(anomaly.score, limits.good_scores) if limits.good_scores.size else None,
+            model_id=self.model_id,
+            width=frame.width,
+            height=frame.height,
+            defects=defects,
+            map=anomaly.values,
+            timings=replace(timings, total_ms=timings.total_ms + spent),
+            named=defects[0].label if defects else GOOD,
+            segments=segments,
         )
 
     def _fault(self, source: str, reason: str, limits: Limits, frame: Frame | None = None) -> Inspection:
@@ -277,7 +306,7 @@ def _defect(stats: np.ndarray, peak: float, down: Fraction, across: Fraction) ->
 
 
 def _is_finite(anomaly: AnomalyMap) -> bool:
-    parts = [np.float32(anomaly.score), anomaly.values, anomaly.probabilities, anomaly.similarities]
+    parts = [np.float32(anomaly.score), anomaly.values, anomaly.probabilities, anomaly.similarities, anomaly.masks]
     return all(np.isfinite(part).all() for part in parts if part is not None)
 
 

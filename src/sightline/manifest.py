@@ -16,8 +16,9 @@ from types import NoneType, UnionType
 from typing import Any, NoReturn, TypeVar, get_args, get_origin, get_type_hints
 
 from sightline.errors import BundleError
+from sightline.segment_rule import SegmentRule
 
-FORMAT_VERSION = 3  # of new files; older ones are read as well
+FORMAT_VERSION = 4  # of new files; older ones are read as well
 MOST_PRODUCTS = 100
 MAX_SIDE_PX = 65_536  # of a working size or a tile
 AGAIN = "copy it again from where it was made, or train again"  # the cure for what is damaged or altered
@@ -29,6 +30,7 @@ _ADDED: dict[str, tuple[int, JsonScalar | tuple[()]]] = {
     "products": (2, ()),
     "naming": (3, None),
     "regions": (3, None),
+    "segments": (4, None),
 }
 Record = TypeVar("Record")
 
@@ -220,6 +222,7 @@ class Manifest:
     products: tuple[Product, ...] = ()  # none, or two and more, in the order of the graph's `product` input
     naming: Naming | None = None  # None: the graph tells good from bad, and gives no names
     regions: RegionRule | None = None  # None: no other model names the regions that this one finds
+    segments: SegmentRule | None = None  # None: the graph gives no mask for each class of defects
 
     def __post_init__(self) -> None:
         if not 1 <= self.format_version <= FORMAT_VERSION:
@@ -229,6 +232,7 @@ class Manifest:
             "products": self.products,
             "naming": self.naming,
             "regions": self.regions,
+            "segments": self.segments,
         }
         for key, value in present.items():
             if value and self.format_version < _ADDED[key][0]:
@@ -250,6 +254,8 @@ class Manifest:
             _refuse("naming.classes", "must be the labels in their order, and there must be no products")
         if self.regions is not None and self.naming is not None:
             _refuse("regions", "is for a model that gives no names itself")
+        if self.segments is not None and (self.naming or self.regions or self.products or len(self.labels) < 2):
+            _refuse("segments", "takes good and one class of defects at least, and neither other names nor products")
 
     def _check_products(self) -> None:
         names = {product.name for product in self.products}

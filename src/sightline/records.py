@@ -77,6 +77,7 @@ class AnomalyMap:
     values: FloatArray  # (h, w) float32 over the whole frame, row 0 at the top, at the model's own resolution
     probabilities: FloatArray | None = None  # (K,) of the model's classes, in their order; None: it names nothing
     similarities: FloatArray | None = None  # (K + T,) cosines to these and to the T classes taught; None: as above
+    masks: FloatArray | None = None  # (K, h, w) how probably each pixel is each class of defect; None: no outlines
 
 
 class Detector(Protocol):
@@ -105,6 +106,7 @@ class Defect:
     label: str = UNNAMED
     confidence: float | None = None  # of the label, 0..1; None where nothing names the defect
     area_mm2: float | None = None  # None where the scale is not known
+    severity: float | None = None  # 0..1, of a model that outlines defects; None: it does not
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -136,6 +138,8 @@ class Inspection:
     product: str | None = None  # that it was judged as; None where the model has no bank per product
     probabilities: dict[str, float] | None = None  # class -> how probable, of a model that names; None: it does not
     named: str | None = None  # what a model that names regions says of the whole: good, or the worst region's label
+    # (H', W') uint8 over the whole frame, 0 or the place among the labels of the defect there; None: none is outlined
+    segments: NDArray[np.uint8] | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
         scored = self.score is not None and math.isfinite(self.score)

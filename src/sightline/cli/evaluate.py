@@ -22,12 +22,13 @@ from sightline.datasets.dataset import Dataset, Sample
 from sightline.datasets.labelled import open_classes
 from sightline.datasets.masks import read_mask
 from sightline.datasets.opening import open_dataset
+from sightline.datasets.segmented import open_segmented
 from sightline.datasets.synthetic import refuse_synthetic
 from sightline.errors import FrameError
 from sightline.evaluation.document import to_json
 from sightline.evaluation.report import write_report
-from sightline.evaluation.results import ClassFigures, Evaluation, Exhibit, Judged, Rate
-from sightline.evaluation.run import evaluate, worst
+from sightline.evaluation.results import ClassFigures, Evaluation, Exhibit, Judged, Overlap, Rate
+from sightline.evaluation.run import Outlines, evaluate, worst
 from sightline.files import refuse_unwritable
 from sightline.imaging.decode import read_frame
 from sightline.inspector import Inspector, load
@@ -91,9 +92,12 @@ def evaluate_command(
         refuse_unwritable(report)
     inspector = load(model, max_megapixels=max_megapixels)
     thresholds = inspector.limits(product).thresholds
-    dataset = open_classes(data) if inspector.names else open_dataset(data)
+    outlines = None
+    if inspector.manifest.segments is not None:
+        outlines = Outlines(truth=open_segmented(data), names=inspector.manifest.labels[1:])
+    dataset = outlines.truth.dataset if outlines else open_classes(data) if inspector.names else open_dataset(data)
     with Bars(quiet=quiet) as bars:
-        found = evaluate_model(inspector, dataset, bars, product)
+        found = evaluate_model(inspector, dataset, bars, product, outlines)
     if report is not None:
         escapes, overkills = exhibits(found, dataset, inspector, max_megapixels, product)
         notes = [thresholds.rule, thresholds.promise, *caveats(dataset)]
@@ -137,7 +141,11 @@ def caveats(dataset: Dataset) -> list[str]:
 
 
 def evaluate_model(
-    inspector: Inspector, dataset: Dataset, progress: Progress | None = None, product: str | None = None
+    inspector: Inspector,
+    dataset: Dataset,
+    progress: Progress | None = None,
+    product: str | None = None,
+    outlines: Outlines | None = None,
 ) -> Evaluation:
     """Judge a data set's test pictures and compare with the truth; raises OptionError as `Inspector.inspect`."""
     thresholds = inspector.limits(product).thresholds
@@ -148,6 +156,7 @@ def evaluate_model(
         dataset=dataset.name,
         threshold=thresholds.reject,
         review_threshold=thresholds.review,
+        outlines=outlines,
     )
 
 
@@ -185,6 +194,8 @@ def summary(found: Evaluation) -> list[str]:
         rows["macro F1"] = f"{found.naming.macro_f1:.4f} over {len(found.naming.classes)} classes, most probable name"
         for one in found.naming.classes:
             rows[f"  {one.name}"] = _class_figures(one)
+    if found.overlap is not None:
+        rows |= outline_rows(found.overlap)
     judged = f"{found.dataset}: {len(found.judged)} pictures judged by {found.method} model {found.model_id}"
     lines = [judged, *indented(outcome(found) | rows)]
     if found.unjudged:
@@ -193,6 +204,19 @@ def summary(found: Evaluation) -> list[str]:
         if len(found.unjudged) > _LISTED:
             lines.append(f"    and {len(found.unjudged) - _LISTED} more; --json lists all")
     return lines
+
+
+def outline_rows(found: Overlap) -> dict[str, str]:
+    """How well outlines fit: name -> figures."""
+    rows = {
+        "outlines": f"IoU {_figure(found.pooled.iou)}, Dice {_figure(found.pooled.dice)} of all defects' pixels; mean "
+        f"with the rest {found.mean_iou:.4f}; mean of {found.pictures} pictures {found.picture_iou:.4f}"
+    }
+    rows |= {f"  outlines of {one.name}": f"IoU {_figure(one.iou)}, Dice {_figure(one.dice)}" for one in found.classes}
+    for one in found.instances:
+        end = "and more" if one.below_px is None else f"to {one.below_px}"
+        rows[f"  defects of {one.from_px} {end} px"] = f"found {_rate(one.recall)}"
+    return rows
 
 
 def outcome(found: Evaluation) -> dict[str, str]:

@@ -20,4 +20,6 @@ def to_json(evaluation: Evaluation) -> dict[str, Any]:
         picture["verdict"] = picture["verdict"].value
     if evaluation.naming is not None:
         document["naming"]["classes"] = list(document["naming"]["classes"])
+    if evaluation.overlap is not None:
+        document["overlap"] |= {key: list(document["overlap"][key]) for key in ("classes", "instances")}
     return {"schema": SCHEMA, **document}

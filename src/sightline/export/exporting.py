@@ -83,6 +83,10 @@ def export(
     places = _places(output, config.format)
     for place in places.values():
         refuse_unwritable(place)
+    if bundle.manifest.segments is not None and (config.int8 or config.format != "onnx"):
+        raise OptionError(
+            f"{bundle.path}: outlines defects, and exports are judged by their verdicts alone; take --to onnx in float."
+        )
     if config.int8 and dataset is None:
         raise OptionError("8-bit ranges come from your pictures, and the loss is judged on them; give --images.")
     manifest = bundle.manifest

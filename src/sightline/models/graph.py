@@ -71,17 +71,17 @@ class GraphBuilder:
         self._nodes.append(node)
         return output
 
-    def splice(self, model: onnx.ModelProto, source: str) -> list[str]:
-        """Append another model's nodes, fed with `source`; a second splice shares the first one's constants.
+    def splice(self, model: onnx.ModelProto, *sources: str) -> list[str]:
+        """Append another model's nodes, fed with `sources`; a second splice shares the first one's constants.
 
         Args:
-            model: one input, opset OPSET, its initializers inside.
+            model: as many inputs as there are sources, opset OPSET, its initializers inside.
 
         Returns:
             The names its outputs have here.
         """
         graph = model.graph
-        names = {graph.input[0].name: source, "": ""}
+        names = {port.name: source for port, source in zip(graph.input, sources, strict=True)} | {"": ""}
         for tensor in graph.initializer:
             names[tensor.name] = self.constant(numpy_helper.to_array(tensor))
         prefix = f"b{len(self._nodes)}_"

@@ -74,7 +74,7 @@ class GraphNetwork(Network):
         self.strides, self.name, self.sha256 = backbone.strides, backbone.name, backbone.sha256
         self.weights = nn.ParameterDict()
         self._input = graph.input[0].name
-        self._taps = tuple(o.name if heads else _before_head(o.name, makers, stored) for o in graph.output)
+        self._taps = tuple(o.name if heads else before_head(o.name, makers, stored) for o in graph.output)
         needed = [_needed(tap, makers) for tap in self._taps]
         fixed = {name for name in makers if stored_value(name, makers, stored) is not None}
         self._steps = tuple(
@@ -127,7 +127,7 @@ def _key(name: str) -> str:
     return name.replace(".", "_")  # torch keeps the full stop for itself
 
 
-def _before_head(output: str, makers: Nodes, stored: Stored) -> str:
+def before_head(output: str, makers: Nodes, stored: Stored) -> str:
     """What a last 1 x 1 convolution is computed from; the output itself where there is none."""
     name = output
     while (node := makers.get(name)) is not None and node.op_type == "Identity":
