@@ -18,7 +18,8 @@ pytest.importorskip("optuna", reason="the search needs the extra [train]")
 from sightline.search.leaderboard import COLUMNS, write_leaderboard
 from sightline.search.material import prepare
 from sightline.search.space import SHIPPED, Space, space_for
-from sightline.search.study import Limits, Outcome, search
+from sightline.search.study import Outcome, search
+from sightline.search.trial import Limits
 
 GOOD = 26
 ONE = Space(methods=("padim",), short_sides=(64,), backbones=(SHIPPED,))  # three settings: its dimensions

@@ -16,15 +16,18 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
+from sightline.datasets.dataset import GOOD
 from sightline.errors import OptionError
 from sightline.models.album import Album
 from sightline.models.augmentation import CHECKED, PRESETS, Changes, augment, strongest
 from sightline.models.class_checkpoint import Checkpoint, Standing, State, learning, moments, restore, restore_moments
 from sightline.models.class_config import IMBALANCES, Imbalance, LearningConfig, Unfreeze
-from sightline.models.classifier import Classifier, Head, Labels
+from sightline.models.classifier import Classifier, Head, Labels, embed
+from sightline.models.evidence import Evidence, cell_loss
 from sightline.models.features import Progress
 from sightline.models.gradient import best_device, seeded
 from sightline.models.imbalance import class_weights, loss, order
+from sightline.models.impressions import Impressions
 from sightline.models.network import Network
 from sightline.models.prototypes import Space, fit_space
 from sightline.records import FloatArray
@@ -34,7 +37,9 @@ _HEAD_EPOCHS, _HEAD_RATE, _HEAD_BATCH = 60, 3e-3, 64
 # without batch norms to absorb them, the alike first steps of Adam add up over a kernel's inputs: at 1e-4 one epoch
 # took the macro F1 on pictures held out of rendered parts from 0.52 to 0.13
 _FINE_HEAD_RATE, _FINE_RATE = 2e-4, 1.5e-5
+_SCORES_RATE = 2e-3
 _WEIGHT_DECAY = 0.02
+_STANDARD = 32  # pictures that say what is usual of the network's maps
 _WARM_UP = 0.1  # of the second phase
 _LONGEST_GRADIENT = 1.0
 _UNBALANCED = 1.5  # times as many pictures in the largest class as in the smallest, from which ways are compared
@@ -51,6 +56,17 @@ class Lesson:
     names: tuple[str, ...]
     learn: tuple[int, ...]
     held_out: tuple[int, ...]
+    masks: Album | None = None  # where the defects lie in each; None: not known of any
+    room_bytes: int = 512 * 2**20  # for what is computed once and learnt from often
+
+    def marked(self, chosen: Sequence[int], device: torch.device) -> Tensor:
+        """(n, 4, H, W): pictures, and their masks as a fourth plane."""
+        assert self.masks is not None, "there are masks"
+        return torch.cat([self.album.batch(chosen, device), self.masks.batch(chosen, device)[:, :1]], dim=1)
+
+    @property
+    def defects(self) -> tuple[int, ...]:
+        return tuple(place for place, name in enumerate(self.names) if name != GOOD)
 
     @property
     def counts(self) -> NDArray[np.int64]:
@@ -89,6 +105,8 @@ def learn(
     """
     device = best_device()
     with seeded(config.seed):
+        if lesson.masks is not None and config.epochs:
+            network = _with_evidence(network, lesson)
         classifier = Classifier(network, Head(network.channels, len(lesson.names))).to(device).eval()
         _freeze(classifier, config.unfreeze)
         standing = checkpoint.read()
@@ -121,10 +139,25 @@ def macro_f1(predicted: Labels, labels: Labels, classes: int) -> float:
     return float(np.mean(2 * right[either > 0] / either[either > 0]))
 
 
+def _with_evidence(network: Network, lesson: Lesson) -> Evidence:
+    evidence = Evidence(network, len(lesson.defects))
+    some = lesson.learn[:: -(-len(lesson.learn) // _STANDARD)]
+    with torch.no_grad():
+        evidence.standardise(network(lesson.album.batch(some, torch.device("cpu"))))
+    return evidence
+
+
 def _freeze(classifier: Classifier, unfreeze: Unfreeze) -> None:
-    late = {id(weight) for weight in classifier.network.late_parameters()}
-    for weight in classifier.network.parameters():
+    network = classifier.network
+    late = {id(weight) for weight in network.late_parameters()} if unfreeze == "last" else set[int]()
+    late |= {id(weight) for weight in _new(network)}
+    for weight in network.parameters():
         weight.requires_grad_(weight.ndim > 0 and (unfreeze == "all" or id(weight) in late))
+
+
+def _new(network: Network) -> list[nn.Parameter]:
+    """What was not part of the network that was given."""
+    return network.new_parameters() if isinstance(network, Evidence) else []
 
 
 def _first_phase(classifier: Classifier, lesson: Lesson, config: LearningConfig, progress: Progress | None) -> Standing:
@@ -134,6 +167,7 @@ def _first_phase(classifier: Classifier, lesson: Lesson, config: LearningConfig,
     plain = _embeddings(classifier, lesson, (*lesson.learn, *lesson.held_out), None, rng, progress)
     learnt, judged = plain[: len(lesson.learn)], plain[len(lesson.learn) :]
     classifier.head.standardise(learnt)
+    evidence = classifier.network if isinstance(classifier.network, Evidence) else None
     changes, off = surviving(classifier, lesson, learnt, _changes(lesson, config), rng, progress)
     changed = _embeddings(classifier, lesson, lesson.learn, changes, rng, progress)
     labels = lesson.labels[list(lesson.learn)]
@@ -141,6 +175,8 @@ def _first_phase(classifier: Classifier, lesson: Lesson, config: LearningConfig,
     best: tuple[tuple[float, float], Imbalance, State] | None = None
     for way in _ways(lesson.counts, config.imbalance):
         _train_head(classifier.head, *examples, way, lesson.counts, config.seed)
+        if evidence:
+            evidence.connect(classifier.head, lesson.defects)  # adds nothing before it has learnt
         with torch.inference_mode():
             merit = _merit(classifier.head(judged).cpu().numpy(), lesson)
         if best is None or merit > best[0]:
@@ -203,22 +239,28 @@ def _second_phase(
     checkpoint: Checkpoint,
     progress: Progress | None,
 ) -> Standing:
-    groups = [list(classifier.head.parameters()), [w for w in classifier.network.parameters() if w.requires_grad]]
-    rates = [_FINE_HEAD_RATE, _FINE_RATE]
-    optimiser = torch.optim.AdamW([{"params": group} for group in groups if group], weight_decay=_WEIGHT_DECAY)
+    if len(groups := _groups(classifier)) == 1:
+        return standing  # nothing learns but the head, and that has
+    optimiser = torch.optim.AdamW([{"params": group} for _, group in groups], weight_decay=_WEIGHT_DECAY)
     restore_moments(optimiser, standing.moments)
     changes = _changes(lesson, config)
     for kind in standing.off:
         changes = changes.without(kind)
     course = _Course(
-        classifier=classifier, lesson=lesson, changes=changes, optimiser=optimiser, rates=rates, config=config
+        classifier=classifier,
+        lesson=lesson,
+        changes=changes,
+        impressions=_impressions(classifier, lesson, changes, config),
+        optimiser=optimiser,
+        rates=[rate for rate, _ in groups],
+        config=config,
     )
     while standing.epoch < config.epochs and standing.epoch - standing.best_epoch < config.patience:
         if course.passed(standing, standing.epoch, standing.seconds) >= 1:
             break
         began = time.monotonic()
         course.run_epoch(standing, progress)
-        merit = _merit(_logits(classifier, lesson.album, lesson.held_out), lesson)
+        merit = _merit(course.judged(), lesson)
         weights = learning(classifier)
         standing = replace(
             standing,
@@ -233,6 +275,27 @@ def _second_phase(
     return standing
 
 
+def _groups(classifier: Classifier) -> list[tuple[float, list[nn.Parameter]]]:
+    """What learns in the second phase, by its rate."""
+    new = _new(classifier.network)
+    known = {id(weight) for weight in new}
+    old = [weight for weight in classifier.network.parameters() if weight.requires_grad and id(weight) not in known]
+    groups = [(_FINE_HEAD_RATE, list(classifier.head.parameters())), (_SCORES_RATE, new), (_FINE_RATE, old)]
+    return [(rate, group) for rate, group in groups if group]
+
+
+def _impressions(
+    classifier: Classifier, lesson: Lesson, changes: Changes, config: LearningConfig
+) -> Impressions | None:
+    network = classifier.network
+    if config.unfreeze != "none" or lesson.masks is None or not isinstance(network, Evidence):
+        return None
+    count = len(lesson.learn) + len(lesson.held_out)
+    return Impressions(
+        network.network, lesson.album, lesson.masks, changes, count=count, room=lesson.room_bytes, seed=config.seed
+    )
+
+
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class _Course:
     """The second phase: what every epoch of it needs."""
@@ -240,6 +303,7 @@ class _Course:
     classifier: Classifier
     lesson: Lesson
     changes: Changes
+    impressions: Impressions | None  # where the network stays as it is
     optimiser: torch.optim.Optimizer
     rates: Sequence[float]
     config: LearningConfig
@@ -272,10 +336,10 @@ class _Course:
             if passed >= 1:
                 break
             _set_rates(self.optimiser, self.rates, passed, _WARM_UP)
-            images = lesson.album.batch([lesson.learn[place] for place in chosen], device)
+            truth = torch.from_numpy(labels[chosen]).to(device)
             with torch.autocast(device.type, dtype=half, enabled=device.type == "cuda"):
-                logits = self.classifier(augment(images, self.changes, rng))
-            value = loss(standing.imbalance, logits.float(), torch.from_numpy(labels[chosen]).to(device), weights)
+                logits, asides = self._looked([lesson.learn[place] for place in chosen], truth, rng)
+            value = loss(standing.imbalance, logits.float(), truth, weights) + asides
             if not math.isfinite(value.item()):
                 raise OptionError(f"training diverged in epoch {standing.epoch + 1}. Try another seed.")
             self.optimiser.zero_grad(set_to_none=True)
@@ -288,6 +352,38 @@ class _Course:
                 done = standing.epoch * len(shuffled) + min(at + _BATCH, len(shuffled))
                 progress("fine-tuning", done, self.config.epochs * len(shuffled))
         self.classifier.eval()
+
+    def _looked(
+        self, pictures: Sequence[int], truth: Tensor, rng: np.random.Generator
+    ) -> tuple[Tensor, Tensor | float]:
+        """Logits of the pictures, changed, and the loss of their cells where there are masks."""
+        lesson, network, device = self.lesson, self.classifier.network, truth.device
+        if not isinstance(network, Evidence):
+            return self.classifier(augment(lesson.album.batch(pictures, device), self.changes, rng)), 0.0
+        if self.impressions:
+            versions = rng.integers(self.impressions.versions, size=len(pictures)).tolist()
+            maps, share = self.impressions.batch(versions, pictures, device)
+        else:
+            seen = augment(lesson.marked(pictures, device), self.changes, rng)
+            maps = network.network(seen[:, :3])
+            share = functional.avg_pool2d(seen[:, 3:], seen.shape[2] // maps[0].shape[2])
+        maps = network.judged(maps)
+        kinds = torch.full((len(lesson.names),), -1, device=device)
+        kinds[list(lesson.defects)] = torch.arange(len(lesson.defects), device=device)
+        return self.classifier.head(embed(maps)), cell_loss(maps[-1].float(), share, kinds[truth])
+
+    def judged(self) -> FloatArray:
+        """(n, K) logits of the pictures held out."""
+        chosen, network = self.lesson.held_out, self.classifier.network
+        if not self.impressions or not isinstance(network, Evidence):
+            return _logits(self.classifier, self.lesson.album, chosen)
+        rows = []
+        for at in range(0, len(chosen), _BATCH):
+            part = chosen[at : at + _BATCH]
+            maps, _ = self.impressions.batch([0] * len(part), part, best_device())
+            with torch.inference_mode():
+                rows.append(self.classifier.head(embed(network.judged(maps))).cpu().numpy())
+        return np.concatenate(rows)
 
 
 def surviving(
