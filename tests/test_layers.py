@@ -19,8 +19,8 @@ ORDER = [  # a module imports from earlier entries, or from its own folder
 LIGHT = {"numpy", "cv2", "onnxruntime", "onnx", "google", "click", "tqdm", "jinja2"}  # what the light runtime installs
 BY_GRADIENT = ("efficientad", "fastflow", "gradient", "stfpm")
 BY_LABELS = (
-    *("album", "augmentation", "class_checkpoint", "class_training", "classifier", "evidence", "imbalance"),
-    *("impressions", "named_networks"),
+    *("album", "augmentation", "class_checkpoint", "class_training", "classifier", "erasure", "evidence"),
+    *("imbalance", "impressions", "lesson", "named_networks"),
 )
 EXTRAS = {
     f"sightline.models.{name}": {"torch"} for name in (*BY_GRADIENT, *BY_LABELS, "network")

@@ -127,7 +127,8 @@ def train_classifier(
     refuse_unwritable(output)
     require_torch(METHOD)
     from sightline.models.class_checkpoint import Checkpoint  # here, as these import torch
-    from sightline.models.class_training import Lesson, learn
+    from sightline.models.class_training import learn
+    from sightline.models.lesson import Lesson
 
     learning = config.learning
     parts = parts_of(dataset, config, progress)

@@ -13,8 +13,10 @@ from sightline.models.augmentation import PRESETS, Changes
 from sightline.models.backbone import Backbone
 from sightline.models.class_checkpoint import Checkpoint
 from sightline.models.class_config import LearningConfig
-from sightline.models.class_training import Learnt, Lesson, learn, macro_f1, recognised
+from sightline.models.class_training import Learnt, learn, macro_f1
+from sightline.models.erasure import recognised
 from sightline.models.features import FeatureConfig
+from sightline.models.lesson import Lesson
 from sightline.models.network import GraphNetwork
 from sightline.records import Frame
 

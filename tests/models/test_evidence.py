@@ -12,12 +12,13 @@ from sightline.models.augmentation import Changes
 from sightline.models.backbone import Backbone
 from sightline.models.class_checkpoint import Checkpoint
 from sightline.models.class_config import LearningConfig
-from sightline.models.class_training import Learnt, Lesson, learn
+from sightline.models.class_training import Learnt, learn
 from sightline.models.classifier import Classifier, Head, whole_model
 from sightline.models.evidence import Evidence, cell_loss
 from sightline.models.features import FeatureConfig, run_image
 from sightline.models.graph import open_session
 from sightline.models.impressions import Impressions
+from sightline.models.lesson import Lesson
 from sightline.models.network import GraphNetwork
 from sightline.records import Frame
 

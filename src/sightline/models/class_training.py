@@ -16,18 +16,19 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
-from sightline.datasets.dataset import GOOD
 from sightline.errors import OptionError
 from sightline.models.album import Album
-from sightline.models.augmentation import CHECKED, PRESETS, Changes, augment, strongest
+from sightline.models.augmentation import PRESETS, Changes, augment
 from sightline.models.class_checkpoint import Checkpoint, Standing, State, learning, moments, restore, restore_moments
 from sightline.models.class_config import IMBALANCES, Imbalance, LearningConfig, Unfreeze
 from sightline.models.classifier import Classifier, Head, Labels, embed
+from sightline.models.erasure import surviving
 from sightline.models.evidence import Evidence, cell_loss
 from sightline.models.features import Progress
 from sightline.models.gradient import best_device, seeded
 from sightline.models.imbalance import class_weights, loss, order
 from sightline.models.impressions import Impressions
+from sightline.models.lesson import Lesson
 from sightline.models.network import Network
 from sightline.models.prototypes import Space, fit_space
 from sightline.records import FloatArray
@@ -43,34 +44,6 @@ _STANDARD = 32  # pictures that say what is usual of the network's maps
 _WARM_UP = 0.1  # of the second phase
 _LONGEST_GRADIENT = 1.0
 _UNBALANCED = 1.5  # times as many pictures in the largest class as in the smallest, from which ways are compared
-_CHECKED_PICTURES = 12  # of each class
-_MOST_LOST, _MAY_BE_CHANCE = 1 / 3, 3  # of those recognised before, and as a number
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Lesson:
-    """What is learnt: pictures and the class of each, and which of them only judge."""
-
-    album: Album
-    labels: Labels  # (N,) places in `names`
-    names: tuple[str, ...]
-    learn: tuple[int, ...]
-    held_out: tuple[int, ...]
-    masks: Album | None = None  # where the defects lie in each; None: not known of any
-    room_bytes: int = 512 * 2**20  # for what is computed once and learnt from often
-
-    def marked(self, chosen: Sequence[int], device: torch.device) -> Tensor:
-        """(n, 4, H, W): pictures, and their masks as a fourth plane."""
-        assert self.masks is not None, "there are masks"
-        return torch.cat([self.album.batch(chosen, device), self.masks.batch(chosen, device)[:, :1]], dim=1)
-
-    @property
-    def defects(self) -> tuple[int, ...]:
-        return tuple(place for place, name in enumerate(self.names) if name != GOOD)
-
-    @property
-    def counts(self) -> NDArray[np.int64]:
-        return np.bincount(self.labels[list(self.learn)], minlength=len(self.names))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -384,85 +357,6 @@ class _Course:
             with torch.inference_mode():
                 rows.append(self.classifier.head(embed(network.judged(maps))).cpu().numpy())
         return np.concatenate(rows)
-
-
-def surviving(
-    classifier: Classifier,
-    lesson: Lesson,
-    embeddings: Tensor,
-    changes: Changes,
-    rng: np.random.Generator,
-    progress: Progress | None = None,
-) -> tuple[Changes, tuple[str, ...]]:
-    """Leave out the kinds of change that would erase a class, such as blur a crack or colour a stain.
-
-    Some pictures of each class are all changed as strongly as the preset may. If more than a third of those of one
-    class that were recognised before no longer are, the change has taken away what tells it from the others, and a
-    network trained with it would learn to overlook that.
-
-    Args:
-        embeddings: (n, D) of the pictures to learn from.
-    """
-    labels = lesson.labels[list(lesson.learn)]
-    chosen = np.concatenate([np.flatnonzero(labels == c)[:_CHECKED_PICTURES] for c in range(len(lesson.names))])
-    truth = labels[chosen]
-    scaled = _scaled(classifier.head, embeddings[torch.from_numpy(chosen).to(embeddings.device)])
-    before = np.bincount(truth[recognised(scaled, truth)], minlength=len(lesson.names))
-    off: list[str] = []
-    kinds = [kind for kind in CHECKED if getattr(changes, kind)]
-    for done, kind in enumerate(kinds):
-        for end in _at_ends(classifier, lesson, chosen, kind, changes, rng):
-            after = np.bincount(truth[recognised(end, truth)], minlength=len(lesson.names))
-            if (before - after > np.maximum(_MAY_BE_CHANCE, _MOST_LOST * before)).any():
-                off.append(kind)
-                break
-        if progress:
-            progress("checking changes", done + 1, len(kinds))
-    for kind in off:
-        changes = changes.without(kind)
-    return changes, tuple(off)
-
-
-def recognised(embeddings: Tensor, labels: Labels) -> NDArray[np.bool_]:
-    """Which pictures are nearest to the mean of the other pictures of their own class.
-
-    Args:
-        embeddings: (n, D), two of each class at least.
-        labels: (n,) from 0 up, each occurring.
-    """
-    members = [torch.from_numpy(np.flatnonzero(labels == label)).to(embeddings.device) for label in np.unique(labels)]
-    means = torch.stack([embeddings[each].mean(dim=0) for each in members])
-    distances = torch.cdist(embeddings, means)
-    own = torch.from_numpy(labels).to(embeddings.device)
-    sizes = torch.tensor([len(each) for each in members], device=embeddings.device)[own]
-    # without the picture itself its class's mean is n / (n - 1) times as far from it
-    rows = torch.arange(len(own), device=own.device)
-    distances[rows, own] *= sizes / (sizes - 1)
-    found: NDArray[np.bool_] = (distances.argmin(dim=1) == own).cpu().numpy()
-    return found
-
-
-def _at_ends(
-    classifier: Classifier,
-    lesson: Lesson,
-    chosen: NDArray[np.int64],
-    kind: str,
-    changes: Changes,
-    rng: np.random.Generator,
-) -> list[Tensor]:
-    """(n, D) standardised embeddings of the chosen pictures at every end of one kind of change."""
-    device = next(classifier.parameters()).device
-    batches: list[list[Tensor]] = []
-    for at in range(0, len(chosen), _BATCH):
-        images = lesson.album.batch([lesson.learn[place] for place in chosen[at : at + _BATCH]], device)
-        with torch.inference_mode():
-            ends = strongest(images, kind, changes, rng)
-            batches.append([_scaled(classifier.head, classifier.embedding(end)) for end in ends])
-    return [torch.cat(parts) for parts in zip(*batches, strict=True)]
-
-
-def _scaled(head: Head, embeddings: Tensor) -> Tensor:
-    return (embeddings - head.mean) / head.spread
 
 
 def _embeddings(
