@@ -35,8 +35,8 @@ def _option(*names: str, **settings: Any) -> Callable[[Command], Command]:
 
 
 _OPTIONS = (
-    _option("--epochs", type=click.IntRange(0, 10_000), metavar="NUMBER", default=20, show_default=True,
-            help="How long a classifier is fine-tuned at most; 0: only its last layer learns."),
+    _option("--epochs", type=click.IntRange(0, 10_000), metavar="NUMBER", default=60, show_default=True,
+            help="How long a classifier learns from masks, or is fine-tuned, at most; 0: only its last layer learns."),
     _option("--minutes", type=Number(min=0, min_open=True), metavar="NUMBER",
             help="Time a classifier may learn.  [default: as the epochs take]"),
     _option("--imbalance", type=click.Choice(IMBALANCES),

@@ -18,8 +18,8 @@ UNFREEZES: tuple[Unfreeze, ...] = get_args(Unfreeze)
 class LearningConfig:
     """How long to learn, from what, and how classes are weighed."""
 
-    epochs: int = 20  # of the second phase at most; 0: the head alone learns
-    patience: int = 10  # epochs without a better one, after which it ends
+    epochs: int = 60  # of the second phase at most; 0: the head alone learns
+    patience: int = 20  # epochs without a better one, after which it ends
     minutes: float | None = None  # of both phases; None: as long as the epochs take
     imbalance: Imbalance | None = None  # None: the way that is best on the pictures held out
     material: Material = "none"

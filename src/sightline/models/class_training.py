@@ -1,4 +1,6 @@
-"""How a classifier learns: the head first, by embeddings computed once; then the last blocks with it, at a lower rate.
+"""How a classifier learns: the head first, by embeddings computed once; then what the cells show, where masks say it.
+
+Blocks of the network itself learn only where that is asked for, at a lower rate.
 
 AdamW with a cosine (Loshchilov and Hutter 2019, arXiv 1711.05101), in mixed precision on a GPU. What counts is the
 macro F1 on pictures held out, the mean over classes, so that a rare one weighs as much as a frequent one; among equals
@@ -38,7 +40,7 @@ _HEAD_EPOCHS, _HEAD_RATE, _HEAD_BATCH = 60, 3e-3, 64
 # without batch norms to absorb them, the alike first steps of Adam add up over a kernel's inputs: at 1e-4 one epoch
 # took the macro F1 on pictures held out of rendered parts from 0.52 to 0.13
 _FINE_HEAD_RATE, _FINE_RATE = 2e-4, 1.5e-5
-_SCORES_RATE = 2e-3
+_SCORES_RATE, _CELLS = 3e-3, 2.0  # of the scores of cells: rate, and weight of their loss beside that of the pictures
 _WEIGHT_DECAY = 0.02
 _STANDARD = 32  # pictures that say what is usual of the network's maps
 _WARM_UP = 0.1  # of the second phase
@@ -343,7 +345,7 @@ class _Course:
         maps = network.judged(maps)
         kinds = torch.full((len(lesson.names),), -1, device=device)
         kinds[list(lesson.defects)] = torch.arange(len(lesson.defects), device=device)
-        return self.classifier.head(embed(maps)), cell_loss(maps[-1].float(), share, kinds[truth])
+        return self.classifier.head(embed(maps)), _CELLS * cell_loss(maps[-1].float(), share, kinds[truth])
 
     def judged(self) -> FloatArray:
         """(n, K) logits of the pictures held out."""

@@ -82,7 +82,9 @@ def space_for(
         names: whether methods are tried that name defects; the hybrid, where there are good pictures.
         uneven: whether some kinds of defect have many more pictures than others.
     """
-    methods: list[Tried] = [CLASSIFIER, *([HYBRID] if good else [])] if names else []
+    methods: list[Tried] = []
+    if names:
+        methods += ["classifier", "hybrid"] if good else ["classifier"]
     if finds:
         methods += ["patchcore", "padim"]
     if finds and good >= _GRADIENT_IMAGES and minutes >= _GRADIENT_MINUTES and find_spec("onnxscript"):
