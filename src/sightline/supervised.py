@@ -140,6 +140,7 @@ def train_classifier(
     lesson = Lesson(
         album=_album(views, config),
         masks=_masks(views, config),
+        room_bytes=_room(config) - _pictures_bytes(views, config),
         labels=np.array([views.names.index(sample.label) for sample in views.samples]),
         names=views.names,
         learn=tuple(range(len(parts.learn))),
@@ -259,11 +260,21 @@ def _views(dataset: Dataset, parts: Parts, config: ClassifierConfig, multiple: i
     )
 
 
+def _room(config: ClassifierConfig) -> int:
+    """Bytes for pictures and what is computed of them."""
+    return max(64, config.memory_mib - _TORCH_MIB) * 2**20
+
+
+def _pictures_bytes(views: _Views, config: ClassifierConfig) -> int:
+    """Of the room, what pictures in colour and their masks take at most; half of it where more is made of them."""
+    of_all = 8 * views.features.height * views.features.width * len(views.samples)
+    return min(of_all, _room(config) // 2) if views.marked else _room(config)
+
+
 def _album(views: _Views, config: ClassifierConfig) -> "Album":
     from sightline.models.album import Album
 
-    room = max(64, config.memory_mib - _TORCH_MIB) * 2**20
-    return Album(views.frames, views.features, room, views.weights)
+    return Album(views.frames, views.features, _pictures_bytes(views, config), views.weights)
 
 
 def _masks(views: _Views, config: ClassifierConfig) -> "Album | None":
@@ -273,7 +284,7 @@ def _masks(views: _Views, config: ClassifierConfig) -> "Album | None":
     if not views.marked:
         return None
     masks = MaskFiles(samples=views.samples, max_megapixels=config.max_megapixels)
-    return Album(masks, replace(views.features, bit_depth=8), max(64, config.memory_mib - _TORCH_MIB) * 2**18)
+    return Album(masks, replace(views.features, bit_depth=8), _pictures_bytes(views, config) // 4)
 
 
 def _network(config: ClassifierConfig) -> "Network":

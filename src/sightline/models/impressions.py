@@ -14,9 +14,11 @@ from sightline.models.album import Album
 from sightline.models.augmentation import Changes, augment
 from sightline.models.network import Network
 
-_MOST_VERSIONS = 4  # of a picture: as it is, and changed
+_LEAST_VERSIONS, _MOST_VERSIONS = 2, 4  # of a picture: as it is, and changed
 
-Kept = tuple[Tensor, ...]  # (C, h, w) float16, one for each map, and (1, h, w) the share of each cell that is marked
+_SMALLEST = 1e-6  # span of a channel that is the same everywhere
+
+Kept = list[tuple[Tensor, Tensor, Tensor]]  # as `_packed`: each map, and (1, h, w) the share of a cell that is marked
 
 
 class Impressions:
@@ -29,9 +31,8 @@ class Impressions:
         self._network, self._pictures, self._masks, self._changes = network, pictures, masks, changes
         self._room, self._seed = room, seed
         self._kept: dict[tuple[int, int], Kept] = {}
-        self._cpu = torch.device("cpu")
-        one = sum(part.nbytes for part in self._made(0, [0])[0])
-        self.versions = min(_MOST_VERSIONS, max(1, room // (one * max(1, count))))
+        fitting = room // (_size(self._made(0, [0])[0]) * max(1, count))
+        self.versions = min(_MOST_VERSIONS, max(_LEAST_VERSIONS, fitting))
 
     def batch(
         self, versions: Sequence[int], chosen: Sequence[int], device: torch.device
@@ -47,11 +48,11 @@ class Impressions:
             missing = sorted({index for v, index in asked if v == version and (v, index) not in self._kept})
             made |= {(version, index): kept for index, kept in zip(missing, self._made(version, missing), strict=True)}
         for key, kept in made.items():
-            if (size := sum(part.nbytes for part in kept)) <= self._room:
+            if (size := _size(kept)) <= self._room:
                 self._room -= size
                 self._kept[key] = kept
         rows = [self._kept[key] if key in self._kept else made[key] for key in asked]
-        *maps, shares = (torch.stack(parts).to(device).float() for parts in zip(*rows, strict=True))
+        *maps, shares = (_unpacked(parts).to(device) for parts in zip(*rows, strict=True))
         return maps, shares
 
     def _made(self, version: int, chosen: Sequence[int]) -> list[Kept]:
@@ -66,5 +67,22 @@ class Impressions:
             with torch.inference_mode():
                 maps = self._network(images[:, :3])
                 shares = functional.avg_pool2d(images[:, 3:], images.shape[2] // maps[0].shape[2])
-            made.append(tuple(part[0].half().to(self._cpu, copy=True) for part in (*maps, shares)))
+                made.append([_packed(part[0].cpu()) for part in (*maps, shares)])
         return made
+
+
+def _packed(values: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """(C, h, w) in 8 bits between each channel's lowest and highest, as exact as the shipped network itself."""
+    low = values.amin(dim=(1, 2), keepdim=True)
+    step = (values.amax(dim=(1, 2), keepdim=True) - low).clamp_min(_SMALLEST) / 255
+    return ((values - low) / step).round().to(torch.uint8), low, step
+
+
+def _unpacked(parts: Sequence[tuple[Tensor, Tensor, Tensor]]) -> Tensor:
+    """(N, C, h, w) float32."""
+    values, low, step = (torch.stack(each) for each in zip(*parts, strict=True))
+    return values * step + low
+
+
+def _size(kept: Kept) -> int:
+    return sum(part.nbytes for packed in kept for part in packed)

@@ -23,7 +23,7 @@ class Lesson:
     learn: tuple[int, ...]
     held_out: tuple[int, ...]
     masks: Album | None = None  # where the defects lie in each; None: not known of any
-    room_bytes: int = 512 * 2**20  # for what is computed once and learnt from often
+    room_bytes: int = 384 * 2**20  # for what is computed once and learnt from often
 
     def marked(self, chosen: Sequence[int], device: torch.device) -> Tensor:
         """(n, 4, H, W): pictures, and their masks as a fourth plane."""
