@@ -19,13 +19,16 @@ ORDER = [  # a module imports from earlier entries, or from its own folder
 ]
 LIGHT = {"numpy", "cv2", "onnxruntime", "onnx", "google", "click", "tqdm", "jinja2"}  # what the light runtime installs
 BY_GRADIENT = ("efficientad", "fastflow", "gradient", "stfpm")
-BY_LABELS = ("album", "augmentation", "class_checkpoint", "class_training", "classifier", "imbalance", "named_networks")
+BY_LABELS = (
+    *("album", "augmentation", "class_checkpoint", "class_training", "classifier", "erasure", "evidence"),
+    *("imbalance", "impressions", "lesson", "named_networks"),
+)
 BY_MASKS = ("excerpts", "segment_training", "segmenter", "taps")
 EXTRAS = {
     f"sightline.models.{name}": {"torch"} for name in (*BY_GRADIENT, *BY_LABELS, *BY_MASKS, "network")
 }  # by module: what only an extra installs
 EXTRAS["sightline.export.torch_network"] = {"torch"}
-EXTRAS |= {f"sightline.search.{name}": {"optuna"} for name in ("leaderboard", "space", "study")}
+EXTRAS |= {f"sightline.search.{name}": {"optuna"} for name in ("leaderboard", "space", "study", "trial")}
 
 UNSAFE_MODULES = {"pickle", "cPickle", "_pickle", "dill", "cloudpickle", "joblib", "marshal", "shelve"}
 UNSAFE_CALLS = {"eval", "exec", "yaml.load", "yaml.unsafe_load", "yaml.full_load"}

@@ -221,7 +221,7 @@ class Inspector:
     ) -> Inspection:
         """Regions only of what is not passed: a part is judged as a whole, and one that passed has no defect."""
         started = time.perf_counter()
-        defects, segments = (), None
+        defects, segments = tuple[Defect, ...](), None
         if verdict is not Verdict.PASS:
             defects, segments = find_segments(frame, anomaly, self.manifest, marked)
         spent = (time.perf_counter() - started) * 1e3

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from sightline.datasets.dataset import GOOD, Dataset, Sample
 from sightline.datasets.duplicates import duplicates
 from sightline.datasets.frames import FrameFiles
+from sightline.datasets.masks import MaskFiles, read_mask
 from sightline.datasets.splits import split
 from sightline.datasets.survey import Survey, survey
 from sightline.datasets.synthetic import refuse_synthetic
@@ -58,6 +59,7 @@ class ClassifierConfig:
 
     size: tuple[int, int] | None = None  # height, width of the working resolution, px; None: from the pictures
     smallest_defect: int | None = None  # px across in the pictures, that must be found; None: not known
+    short_side: int | None = None  # px, of the working resolution, in the pictures' own shape; None: the usual one
     bit_depth: int | None = None  # significant bits of 16-bit pictures; None: from the pictures
     max_megapixels: float = 50.0
     memory_mib: int = 2048
@@ -97,6 +99,7 @@ class Views:
     features: FeatureConfig
     names: tuple[str, ...]
     weights: FrameFiles | None  # how much each pixel of each counts; None: all alike
+    marked: bool  # whether masks say where defects lie, in pictures to learn from
     sha256: str  # of the pictures' pixels and labels, and of the weights
 
     def weights_of(self, index: int) -> NDArray[np.uint8] | None:
@@ -124,7 +127,8 @@ def train_classifier(
     refuse_unwritable(output)
     require_torch(METHOD)
     from sightline.models.class_checkpoint import Checkpoint  # here, as these import torch
-    from sightline.models.class_training import Lesson, learn
+    from sightline.models.class_training import learn
+    from sightline.models.lesson import Lesson
 
     learning = config.learning
     parts = parts_of(dataset, config, progress)
@@ -135,6 +139,8 @@ def train_classifier(
     checkpoint = Checkpoint(path=output.with_name(f"{output.name}.checkpoint"), identity=identity)
     lesson = Lesson(
         album=_album(views, config),
+        masks=_masks(views, config),
+        room_bytes=_room(config) - _pictures_bytes(views, config),
         labels=np.array([views.names.index(sample.label) for sample in views.samples]),
         names=views.names,
         learn=tuple(range(len(parts.learn))),
@@ -220,7 +226,7 @@ def views_of(dataset: Dataset, parts: Parts, config: ClassifierConfig, multiple:
         masks = [sample.mask for sample in samples if sample.mask is not None]
         assert len(masks) == len(samples), "whoever asks for weights gives them"
         weights = FrameFiles(paths=masks, max_megapixels=config.max_megapixels)
-    shapes, depths, highest, content = [], set[int](), 0, hashlib.sha256()
+    shapes, depths, highest, content, marked = [], set[int](), 0, hashlib.sha256(), False
     for index, sample in enumerate(samples):
         frame = frames[index]
         shapes.append((frame.height, frame.width))
@@ -228,6 +234,9 @@ def views_of(dataset: Dataset, parts: Parts, config: ClassifierConfig, multiple:
         highest = max(highest, int(frame.pixels.max()))
         content.update(f"{sample.label} {frame.pixels.shape} {index < len(parts.learn)}".encode())
         content.update(np.ascontiguousarray(frame.pixels).data)
+        if sample.mask is not None and not sample.is_good and not config.weighted:
+            marked |= index < len(parts.learn)
+            content.update(np.packbits(read_mask(sample.mask, frame.height, frame.width)).data)
         if weights is not None:
             content.update(weights_in(weights[index]).data)
     if len(depths) > 1:
@@ -235,7 +244,9 @@ def views_of(dataset: Dataset, parts: Parts, config: ClassifierConfig, multiple:
     depth = 8 if 8 in depths else config.bit_depth or next(bits for bits in BIT_DEPTHS if highest < 1 << bits)
     if highest >= 1 << depth:
         raise OptionError(f"{dataset.root}: has values up to {highest}, which {depth} bits cannot hold.")
-    height, width = config.size or working_size(shapes, multiple, smallest_defect=config.smallest_defect)
+    height, width = config.size or working_size(
+        shapes, multiple, smallest_defect=config.smallest_defect, short_side=config.short_side
+    )
     if any(side % multiple or side < 2 * multiple for side in (height, width)):
         raise OptionError(f"size {width} x {height} px does not suit this network; use multiples of {multiple}.")
     labels = {sample.label for sample in samples}
@@ -245,15 +256,36 @@ def views_of(dataset: Dataset, parts: Parts, config: ClassifierConfig, multiple:
         features=FeatureConfig(height=height, width=width, bit_depth=depth, seed=config.learning.seed),
         names=tuple(label for label in dataset.labels if label in labels),
         weights=weights,
+        marked=marked,
         sha256=content.hexdigest(),
     )
+
+
+def _room(config: ClassifierConfig) -> int:
+    """Bytes for pictures and what is computed of them."""
+    return max(64, config.memory_mib - _TORCH_MIB) * 2**20
+
+
+def _pictures_bytes(views: Views, config: ClassifierConfig) -> int:
+    """Of the room, what pictures in colour and their masks take at most; half of it where more is made of them."""
+    of_all = 8 * views.features.height * views.features.width * len(views.samples)
+    return min(of_all, _room(config) // 2) if views.marked else _room(config)
 
 
 def _album(views: Views, config: ClassifierConfig) -> "Album":
     from sightline.models.album import Album
 
-    room = max(64, config.memory_mib - _TORCH_MIB) * 2**20
-    return Album(views.frames, views.features, room, views.weights)
+    return Album(views.frames, views.features, _pictures_bytes(views, config), views.weights)
+
+
+def _masks(views: Views, config: ClassifierConfig) -> "Album | None":
+    """Where the defects lie; None where no picture to learn from says it."""
+    from sightline.models.album import Album
+
+    if not views.marked:
+        return None
+    masks = MaskFiles(samples=views.samples, max_megapixels=config.max_megapixels)
+    return Album(masks, replace(views.features, bit_depth=8), _pictures_bytes(views, config) // 4)
 
 
 def _network(config: ClassifierConfig) -> "Network":

@@ -40,16 +40,16 @@ def _option(*names: str, **settings: Any) -> Callable[[Command], Command]:
 
 
 _OPTIONS = (
-    _option("--epochs", type=click.IntRange(0, 10_000), metavar="NUMBER", default=20, show_default=True,
-            help="How long a classifier is fine-tuned at most; 0: only its last layer learns."),
+    _option("--epochs", type=click.IntRange(0, 10_000), metavar="NUMBER", default=60, show_default=True,
+            help="How long a classifier learns from masks, or is fine-tuned, at most; 0: only its last layer learns."),
     _option("--minutes", type=Number(min=0, min_open=True), metavar="NUMBER",
             help="Time a classifier may learn.  [default: as the epochs take]"),
     _option("--imbalance", type=click.Choice(IMBALANCES),
             help="How rare classes are made to count.  [default: what is best on pictures held out]"),
     _option("--material", type=click.Choice(MATERIALS), default="none", show_default=True,
             help="What the parts are made of: which changes of light, place and focus a classifier is shown."),
-    _option("--unfreeze", type=click.Choice(UNFREEZES), default="last", show_default=True,
-            help="Which blocks of its network are fine-tuned."),
+    _option("--unfreeze", type=click.Choice(UNFREEZES), default="none", show_default=True,
+            help="Which blocks of its network learn too; none: what lies behind them alone."),
     _option("--network", metavar="NAME", help="A classifier's network by its name in timm, such as resnet50; of a "
             "segmenter unet, plain convolutions without a backbone."),
     _option("--weights", type=PLACE, help="Its weights, a safetensors file."),
