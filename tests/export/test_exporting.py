@@ -17,7 +17,7 @@ from sightline.bundle import Bundle
 from sightline.datasets.dataset import Dataset
 from sightline.errors import OptionError, StoreError
 from sightline.export import judgement, tensorrt
-from sightline.export.convolutions import in_float, with_named_nodes
+from sightline.models.convolutions import in_float, with_named_nodes
 from sightline.export.exporting import ExportConfig, export
 from sightline.export.fixed_size import fixed_size
 from sightline.export.judgement import verdict_of

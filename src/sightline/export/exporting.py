@@ -17,6 +17,7 @@ from sightline.export.judgement import FLOAT_TOLERANCE, INTEGER_TOLERANCE, Judge
 from sightline.export.pictures import Pictures, made_up, of_dataset
 from sightline.files import refuse_unwritable, write_bytes
 from sightline.inspector import Inspector
+from sightline.models.integers import Ranges
 from sightline.products import limits_of
 from sightline.records import Frame
 
@@ -33,7 +34,7 @@ class ExportConfig:
 
     format: Format
     int8: bool = False  # float convolutions in 8-bit integers
-    ranges: onnx_graph.Ranges = "minmax"  # of activations, for ONNX
+    ranges: Ranges = "minmax"  # of activations, for ONNX
     calibrating: int = 64  # good pictures that ranges come from, at most
     max_loss: float = 0.01  # share of verdicts that int8 may change; without it none may
     product: str | None = None  # which of several, where the model has a bank for each

@@ -19,9 +19,9 @@ from numpy.typing import NDArray
 
 from sightline.bundle import Bundle
 from sightline.export.artifact import Artifact, library, versions_of
-from sightline.export.convolutions import with_named_nodes
 from sightline.export.fixed_size import Run, fixed_size
 from sightline.export.onnx_graph import floats_or_refusal
+from sightline.models.convolutions import with_named_nodes
 from sightline.records import AnomalyMap, Frame
 
 PRECISION = {"INFERENCE_PRECISION_HINT": "f32"}
