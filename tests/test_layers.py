@@ -12,7 +12,7 @@ PACKAGE = ROOT / "src" / "sightline"
 
 ORDER = [  # a module imports from earlier entries, or from its own folder
     *("errors", "records", "files", "imaging", "datasets", "synthesis", "evaluation", "models", "manifest"),
-    *("bundle", "products", "naming", "regions", "inspector", "training", "supervised", "hybrid"),
+    *("bundle", "products", "naming", "precision", "regions", "inspector", "training", "supervised", "hybrid"),
     *("joint_training", "extending", "teaching"),
     *("export", "search", "devices", "line", "store", "feedback", "service", "console", "cli"),
 ]

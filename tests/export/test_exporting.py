@@ -17,7 +17,6 @@ from sightline.bundle import Bundle
 from sightline.datasets.dataset import Dataset
 from sightline.errors import OptionError, StoreError
 from sightline.export import judgement, tensorrt
-from sightline.models.convolutions import in_float, with_named_nodes
 from sightline.export.exporting import ExportConfig, export
 from sightline.export.fixed_size import fixed_size
 from sightline.export.judgement import verdict_of
@@ -25,6 +24,7 @@ from sightline.export.litert import open_flat
 from sightline.export.openvino_ir import score_of
 from sightline.imaging.decode import read_frame
 from sightline.inspector import Inspector
+from sightline.models.convolutions import in_float, with_named_nodes
 from sightline.models.detector import GraphDetector
 
 needs_openvino = pytest.mark.skipif(find_spec("openvino") is None, reason="OpenVINO, of the extra [edge], is not here")

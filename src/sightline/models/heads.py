@@ -39,7 +39,7 @@ def projected(model: onnx.ModelProto, bases: Sequence[FloatArray]) -> onnx.Model
         graph.output[place].CopyFrom(
             helper.make_tensor_value_info(names[2], onnx.TensorProto.FLOAT, [None, len(bias), None, None])
         )
-    _prune(graph)
+    prune(graph)
     return helper.make_model(graph, opset_imports=model.opset_import, ir_version=model.ir_version)
 
 
@@ -90,7 +90,7 @@ def stored_value(
     return np.asarray((value - (zero[0] if zero else 0.0)) * scale, np.float64)
 
 
-def _prune(graph: onnx.GraphProto) -> None:
+def prune(graph: onnx.GraphProto) -> None:
     """Take out what no output needs any more."""
     needed = {output.name for output in graph.output}
     kept = []
