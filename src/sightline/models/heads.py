@@ -76,6 +76,8 @@ def stored_value(
     if name in stored:
         return np.asarray(numpy_helper.to_array(stored[name]), np.float64)
     node = makers.get(name)
+    if node is not None and node.op_type == "Constant" and node.attribute[0].name == "value":
+        return np.asarray(numpy_helper.to_array(node.attribute[0].t), np.float64)
     if node is None or node.op_type not in ("Cast", "DequantizeLinear"):
         return None
     parts = [stored_value(part, makers, stored) for part in node.input if part]
