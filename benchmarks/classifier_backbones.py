@@ -5,7 +5,7 @@
 All at 224 x 224 px, the whole model from a decoded picture on. Latency is a ratio within one run in which all take
 turns. Networks with weights learn their last layer on 70 % of at most --pictures of each class of two collections,
 choose by 15 % and are judged on 15 %; the head is trained in float, and the same model is then quantised on the
-pictures learnt from. Those of timm, where it can be imported, have random weights: their size and latency alone are measured.
+pictures learnt from. Those of timm, where it can be imported, have random weights: size and latency alone are measured.
 The pretrained ones end at stride 16, those of timm at 32, so that the same name is not the same work.
 """
 
@@ -18,6 +18,7 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
+import onnx
 import onnxruntime as ort
 import torch
 
@@ -34,7 +35,7 @@ from sightline.export.pictures import of_dataset
 from sightline.imaging.decode import read_frame
 from sightline.models.class_config import LearningConfig
 from sightline.models.classifier import Head, whole_model
-from sightline.models.convolutions import in_float, with_named_nodes
+from sightline.models.convolutions import in_float, with_named_nodes, without_names
 from sightline.models.detector import GraphDetector
 from sightline.models.features import FeatureConfig
 from sightline.models.integers import quantised
@@ -72,6 +73,7 @@ def with_weights(name: str, folder: Path, shared: Path) -> Path | None:
         options.optimized_model_filepath = str(target)
         source = export_teacher(shared, name, folder / "as exported")
         ort.InferenceSession(str(source), options, providers=["CPUExecutionProvider"])
+        onnx.save(without_names(onnx.load(target)), target)  # it declares operator sets that it does not use
     return target
 
 

@@ -29,7 +29,7 @@ from sightline.models.graph import open_session
 from sightline.supervised import ClassifierConfig, train_classifier
 
 needs_litert = pytest.mark.skipif(find_spec("litert_torch") is None, reason="litert-torch, of [litert], is not here")
-CONFIG = ClassifierConfig(size=(64, 64), learning=LearningConfig(epochs=0), review_confidence=None)
+CONFIG = ClassifierConfig(size=(32, 32), learning=LearningConfig(epochs=0), review_confidence=None)
 
 
 @pytest.fixture(scope="module")
@@ -120,7 +120,8 @@ def test_taught_classes_need_similarities_and_are_refused(plain: Bundle) -> None
     naming = plain.manifest.naming
     assert naming is not None
     taught = replace(naming, taught=(TaughtClass(name="bent", examples=5, similarity=0.5),))
-    changed = replace(plain, manifest=replace(plain.manifest, naming=taught))
+    labels = (*plain.manifest.labels, "bent")
+    changed = replace(plain, manifest=replace(plain.manifest, naming=taught, labels=labels))
     with pytest.raises(OptionError, match="export it to onnx"):
         class_network(changed, fixed_size(plain, None, "a test"))
 

@@ -87,7 +87,7 @@ def test_an_export_cannot_be_judged_on_nothing() -> None:
         judged([], [])
 
 
-NAMING = Naming(classes=(ClassRule(name="crack", images=4), ClassRule(name="dent", images=4)))
+NAMING = Naming(classes=(ClassRule(name="crack", images=4), ClassRule(name="dent", images=4)), review_confidence=None)
 
 
 def naming(shares: Sequence[float], similarities: float | None = None) -> Score:
