@@ -12,7 +12,7 @@ PACKAGE = ROOT / "src" / "sightline"
 
 ORDER = [  # a module imports from earlier entries, or from its own folder
     *("errors", "records", "files", "imaging", "datasets", "synthesis", "evaluation", "models"),
-    *("segment_rule", "manifest", "bundle", "products", "naming", "regions", "segments", "inspector"),
+    *("segment_rule", "manifest", "bundle", "products", "naming", "precision", "regions", "segments", "inspector"),
     *("training", "supervised", "segmenting", "hybrid"),
     *("joint_training", "extending", "teaching"),
     *("export", "search", "devices", "line", "store", "feedback", "service", "console", "cli"),

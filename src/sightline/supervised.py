@@ -1,11 +1,11 @@
 """From labelled pictures to a `.sight` file that names what it sees."""
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,10 +33,11 @@ from sightline.manifest import (
     printable,
 )
 from sightline.models.backbone import load_backbone
-from sightline.models.class_config import LearningConfig
+from sightline.models.class_config import PRECISIONS, LearningConfig, Precision
 from sightline.models.detector import GraphDetector
-from sightline.models.features import FeatureConfig, Progress
+from sightline.models.features import WEIGHTS, FeatureConfig, Progress
 from sightline.naming import with_recall
+from sightline.precision import MOST_CALIBRATING, choose
 from sightline.records import FloatArray, Frame
 from sightline.training import BIT_DEPTHS, Learned, Trained, limits_of, require_torch, working_size, written
 
@@ -49,6 +50,7 @@ METHOD = "classifier"
 FEWEST_PICTURES = 4  # of a class: three to learn from, one that judges
 HELD_OUT = 0.15  # of each class
 _STRANGE_SHARE = 0.01  # of the pictures held out, that may be called like no class
+_ROUNDING = 0.01  # of a similarity: the picture that sets a limit must not hang on another runtime's rounding
 _EVEN_ODDS = 0.5  # calibrated probabilities need no other threshold where nothing else is asked for
 _TORCH_MIB = 1024  # of the process: interpreter, torch, the network, one batch
 
@@ -68,6 +70,7 @@ class ClassifierConfig:
     weights: Path | None = None  # of that network, safetensors
     download: bool = False  # or fetch them
     learning: LearningConfig = field(default_factory=LearningConfig)
+    precision: Precision = "auto"  # 8-bit integers where they lose nothing
     min_recall: Mapping[str, float] = field(default_factory=dict)  # class, or "all" defects -> share not passed
     review_confidence: float | None = 0.5  # a name that is less probable is a REVIEW
     weighted: bool = False  # every sample's mask is grey and says how much each pixel counts; for regions
@@ -79,6 +82,8 @@ class ClassifierConfig:
             raise OptionError("weights and downloads belong to a network; name one with --network.")
         if self.network is not None and self.backbone is not None:
             raise OptionError("--network and --backbone name two networks; leave one out.")
+        if self.precision not in PRECISIONS:
+            raise OptionError(f"precision {self.precision!r} is not known; use one of {', '.join(PRECISIONS)}.")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -309,12 +314,13 @@ def _learned(
     from sightline.models.classifier import temperature, whole_model
 
     truth = [sample.label for sample in parts.held_out]
-    degrees = temperature(learnt.logits, np.array([views.names.index(label) for label in truth]))
+    places = np.array([views.names.index(label) for label in truth])
+    degrees, first = temperature(learnt.logits, places), len(parts.learn)
     made = learnt.classifier
     weighted = views.weights is not None
     model = whole_model(made.network, made.head, learnt.space, views.features, views.names, degrees, weighted=weighted)
-    graph = model.SerializeToString(deterministic=True)
-    shares, similarities = _judged(graph, views, len(parts.learn))
+    kept = choose(model, config.precision, _feeds(views, first), lambda graph: _judged(graph, views, first), places)
+    graph, (shares, similarities) = kept.graph, kept.answers
     limits = _limits(views.names, truth, [sample.label for sample in parts.learn], shares, config)
     settings: dict[str, JsonScalar] = {
         "epochs": learnt.epochs,
@@ -322,9 +328,10 @@ def _learned(
         "material": config.learning.material,
         "turned_off": ", ".join(learnt.off),
         "temperature": round(degrees, 4),
-        "macro_f1": round(learnt.macro_f1, 4),
+        "macro_f1": round(kept.macro_f1, 4),
+        "precision": kept.precision,
     }
-    least = float(np.quantile(similarities.max(axis=1), _STRANGE_SHARE, method="lower"))
+    least = float(np.quantile(similarities.max(axis=1), _STRANGE_SHARE, method="lower")) - _ROUNDING
     limits = replace(limits, naming=replace(limits.naming, least_similarity=least, weighted=weighted))
     good = np.sort(_scores(views.names, shares)[np.array(truth) == GOOD])
     return Learned(
@@ -333,7 +340,7 @@ def _learned(
         paths=tuple(sample.path for sample in parts.learn),
         good_scores=good,
         unusual=(),
-        warnings=(*parts.warnings, *_erased(learnt.off), *limits.warnings),
+        warnings=(*parts.warnings, *_erased(learnt.off), *kept.warnings, *limits.warnings),
     )
 
 
@@ -343,6 +350,13 @@ class _Limits:
     naming: Naming
     source: str  # what they were set with, in words
     warnings: tuple[str, ...]
+
+
+def _feeds(views: Views, count: int) -> Iterator[Mapping[str, NDArray[Any]]]:
+    """Of the first `count` pictures, which are learnt from, some of every kind as the graph takes them."""
+    for place in np.unique(np.linspace(0, count - 1, min(count, MOST_CALIBRATING)).round().astype(int)).tolist():
+        weights = views.weights_of(place)
+        yield {"image": views.frames[place].pixels} | ({} if weights is None else {WEIGHTS: weights})
 
 
 def _judged(graph: bytes, views: Views, first: int) -> tuple[FloatArray, FloatArray]:

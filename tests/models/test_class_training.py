@@ -8,12 +8,13 @@ import numpy as np
 import pytest
 import torch
 
+from sightline.evaluation.metrics import macro_f1
 from sightline.models.album import Album
 from sightline.models.augmentation import PRESETS, Changes
 from sightline.models.backbone import Backbone
 from sightline.models.class_checkpoint import Checkpoint
 from sightline.models.class_config import LearningConfig
-from sightline.models.class_training import Learnt, learn, macro_f1
+from sightline.models.class_training import Learnt, learn
 from sightline.models.erasure import recognised
 from sightline.models.features import FeatureConfig
 from sightline.models.lesson import Lesson

@@ -9,9 +9,11 @@ from sightline.errors import OptionError
 Imbalance = Literal["none", "weights", "oversample", "focal"]
 Material = Literal["metal", "plastic", "textile", "glass", "printed", "none"]
 Unfreeze = Literal["none", "last", "all"]
+Precision = Literal["auto", "fp32", "int8"]
 IMBALANCES: tuple[Imbalance, ...] = get_args(Imbalance)
 MATERIALS: tuple[Material, ...] = get_args(Material)
 UNFREEZES: tuple[Unfreeze, ...] = get_args(Unfreeze)
+PRECISIONS: tuple[Precision, ...] = get_args(Precision)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from sightline.errors import OptionError
+from sightline.evaluation.metrics import macro_f1
 from sightline.models.album import Album
 from sightline.models.augmentation import PRESETS, Changes, augment
 from sightline.models.class_checkpoint import Checkpoint, Standing, State, learning, moments, restore, restore_moments
@@ -105,13 +106,6 @@ def learn(
         off=standing.off,
         seconds=standing.seconds,
     )
-
-
-def macro_f1(predicted: Labels, labels: Labels, classes: int) -> float:
-    """The mean over classes of 2 TP / (2 TP + FP + FN); a class that neither occurs nor is predicted is left out."""
-    right = np.bincount(labels[predicted == labels], minlength=classes)
-    either = np.bincount(labels, minlength=classes) + np.bincount(predicted, minlength=classes)
-    return float(np.mean(2 * right[either > 0] / either[either > 0]))
 
 
 def _with_evidence(network: Network, lesson: Lesson) -> Evidence:
