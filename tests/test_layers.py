@@ -12,17 +12,19 @@ PACKAGE = ROOT / "src" / "sightline"
 
 ORDER = [  # a module imports from earlier entries, or from its own folder
     *("errors", "records", "files", "imaging", "datasets", "synthesis", "evaluation", "models", "manifest"),
-    *("bundle", "products", "naming", "regions", "inspector", "training", "supervised", "hybrid"),
+    *("bundle", "products", "naming", "boxes", "regions", "inspector", "training", "supervised", "locating", "hybrid"),
     *("joint_training", "extending", "teaching"),
     *("export", "search", "devices", "line", "store", "feedback", "service", "console", "cli"),
 ]
 LIGHT = {"numpy", "cv2", "onnxruntime", "onnx", "google", "click", "tqdm", "jinja2"}  # what the light runtime installs
 BY_GRADIENT = ("efficientad", "fastflow", "gradient", "stfpm")
 BY_LABELS = ("album", "augmentation", "class_checkpoint", "class_training", "classifier", "imbalance", "named_networks")
+BY_BOXES = ("box_detector", "box_graph", "box_loss", "box_training", "box_views")
 EXTRAS = {
-    f"sightline.models.{name}": {"torch"} for name in (*BY_GRADIENT, *BY_LABELS, "network")
+    f"sightline.models.{name}": {"torch"} for name in (*BY_GRADIENT, *BY_LABELS, *BY_BOXES, "network")
 }  # by module: what only an extra installs
 EXTRAS["sightline.export.torch_network"] = {"torch"}
+EXTRAS["sightline.evaluation.coco_precision"] = {"pycocotools"}
 EXTRAS |= {f"sightline.search.{name}": {"optuna"} for name in ("leaderboard", "space", "study")}
 
 UNSAFE_MODULES = {"pickle", "cPickle", "_pickle", "dill", "cloudpickle", "joblib", "marshal", "shelve"}

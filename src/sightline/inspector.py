@@ -17,6 +17,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from sightline.boxes import find_boxes, verdict_of
 from sightline.bundle import Bundle
 from sightline.bundle import load as load_bundle
 from sightline.datasets.dataset import GOOD
@@ -61,7 +62,7 @@ class Inspector:
     @property
     def names(self) -> bool:
         """Whether the model names what it sees, or the regions that it finds."""
-        return self.manifest.naming is not None or self._namer is not None
+        return self.manifest.naming is not None or self._namer is not None or self.manifest.locating is not None
 
     def limits(self, product: str | None = None) -> Limits:
         """What this product's scores are compared with; raises OptionError as `inspect`."""
@@ -187,6 +188,8 @@ class Inspector:
         if thresholds.review is not None and thresholds.review <= anomaly.score < thresholds.reject:
             verdict = Verdict.REVIEW
         marked = thresholds.reject if thresholds.review is None else thresholds.review
+        if self.manifest.locating is not None and anomaly.boxes is not None:
+            return self._located(frame, anomaly, verdict, timings, limits)
         named, shares = None, None
         if (naming := self.manifest.naming) is not None and anomaly.probabilities is not None:
             named = name(naming, thresholds, anomaly.probabilities, anomaly.score, anomaly.similarities)
@@ -211,6 +214,31 @@ class Inspector:
             timings=timings,
             product=limits.product,
             probabilities=shares,
+        )
+
+    def _located(
+        self, frame: Frame, anomaly: AnomalyMap, verdict: Verdict, timings: Timings, limits: Limits
+    ) -> Inspection:
+        """The boxes are the defects."""
+        manifest, size = self.manifest, (frame.height, frame.width)
+        assert manifest.locating is not None, "the caller has seen that it finds boxes"
+        assert anomaly.boxes is not None, "as above"
+        defects = find_boxes(manifest.locating, limits.thresholds, anomaly.boxes, manifest.working_size, size)
+        return Inspection(
+            source=frame.source,
+            verdict=verdict_of(manifest.locating, verdict, defects),
+            score=anomaly.score,
+            threshold=limits.thresholds.reject,
+            review_threshold=limits.thresholds.review,
+            p_value=p_value(anomaly.score, limits.good_scores) if limits.good_scores.size else None,
+            model_id=self.model_id,
+            width=frame.width,
+            height=frame.height,
+            defects=defects,
+            map=anomaly.values,
+            timings=timings,
+            named=defects[0].label if defects else GOOD,
+            boxes=anomaly.boxes,
         )
 
     def _fault(self, source: str, reason: str, limits: Limits, frame: Frame | None = None) -> Inspection:
@@ -278,6 +306,8 @@ def _defect(stats: np.ndarray, peak: float, down: Fraction, across: Fraction) ->
 
 def _is_finite(anomaly: AnomalyMap) -> bool:
     parts = [np.float32(anomaly.score), anomaly.values, anomaly.probabilities, anomaly.similarities]
+    if anomaly.boxes is not None:
+        parts += [anomaly.boxes.corners, anomaly.boxes.confidences]
     return all(np.isfinite(part).all() for part in parts if part is not None)
 
 

@@ -17,7 +17,7 @@ from typing import Any, NoReturn, TypeVar, get_args, get_origin, get_type_hints
 
 from sightline.errors import BundleError
 
-FORMAT_VERSION = 3  # of new files; older ones are read as well
+FORMAT_VERSION = 4  # of new files; older ones are read as well
 MOST_PRODUCTS = 100
 MAX_SIDE_PX = 65_536  # of a working size or a tile
 AGAIN = "copy it again from where it was made, or train again"  # the cure for what is damaged or altered
@@ -29,6 +29,7 @@ _ADDED: dict[str, tuple[int, JsonScalar | tuple[()]]] = {
     "products": (2, ()),
     "naming": (3, None),
     "regions": (3, None),
+    "locating": (4, None),
 }
 Record = TypeVar("Record")
 
@@ -199,6 +200,17 @@ class RegionRule:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Locating:
+    """How a model that finds defects as boxes is read; its classes are the places that the graph's `classes` name."""
+
+    classes: tuple[ClassRule, ...]  # a threshold is the confidence from which on a box of the class is a defect
+
+    def __post_init__(self) -> None:
+        if not self.classes:
+            _refuse("locating.classes", "must have one class at least")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Manifest:
     """Everything about a model but its graph.
 
@@ -220,6 +232,7 @@ class Manifest:
     products: tuple[Product, ...] = ()  # none, or two and more, in the order of the graph's `product` input
     naming: Naming | None = None  # None: the graph tells good from bad, and gives no names
     regions: RegionRule | None = None  # None: no other model names the regions that this one finds
+    locating: Locating | None = None  # None: the graph finds no boxes
 
     def __post_init__(self) -> None:
         if not 1 <= self.format_version <= FORMAT_VERSION:
@@ -229,6 +242,7 @@ class Manifest:
             "products": self.products,
             "naming": self.naming,
             "regions": self.regions,
+            "locating": self.locating,
         }
         for key, value in present.items():
             if value and self.format_version < _ADDED[key][0]:
@@ -250,6 +264,11 @@ class Manifest:
             _refuse("naming.classes", "must be the labels in their order, and there must be no products")
         if self.regions is not None and self.naming is not None:
             _refuse("regions", "is for a model that gives no names itself")
+        if self.locating is not None:
+            if self.labels[1:] != tuple(rule.name for rule in self.locating.classes):
+                _refuse("locating.classes", "must be the labels after the first, in their order")
+            if self.naming is not None or self.regions is not None or self.products:
+                _refuse("locating", "is for a model with neither naming nor regions nor products")
 
     def _check_products(self) -> None:
         names = {product.name for product in self.products}

@@ -70,6 +70,24 @@ class Frame:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Boxes:
+    """Boxes of one picture, found or known."""
+
+    corners: FloatArray  # (n, 4) left, top, right, bottom, px; continuous: a picture's right edge is its width
+    classes: NDArray[np.int64]  # (n,) places in a list of classes
+    confidences: FloatArray  # (n,) 0..1; of those known, 1
+
+    def __len__(self) -> int:
+        return len(self.classes)
+
+    def only(self, chosen: NDArray[np.intp]) -> "Boxes":
+        """Some of them, in the order of their places."""
+        return Boxes(
+            corners=self.corners[chosen], classes=self.classes[chosen], confidences=self.confidences[chosen]
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class AnomalyMap:
     """What a detector says about a frame: how unusual it is, and where."""
 
@@ -77,6 +95,7 @@ class AnomalyMap:
     values: FloatArray  # (h, w) float32 over the whole frame, row 0 at the top, at the model's own resolution
     probabilities: FloatArray | None = None  # (K,) of the model's classes, in their order; None: it names nothing
     similarities: FloatArray | None = None  # (K + T,) cosines to these and to the T classes taught; None: as above
+    boxes: Boxes | None = None  # in px of the working picture, the most confident first; None: it finds no boxes
 
 
 class Detector(Protocol):
@@ -136,6 +155,7 @@ class Inspection:
     product: str | None = None  # that it was judged as; None where the model has no bank per product
     probabilities: dict[str, float] | None = None  # class -> how probable, of a model that names; None: it does not
     named: str | None = None  # what a model that names regions says of the whole: good, or the worst region's label
+    boxes: Boxes | None = field(default=None, repr=False)  # all, whatever their confidence; None: it finds no boxes
 
     def __post_init__(self) -> None:
         scored = self.score is not None and math.isfinite(self.score)

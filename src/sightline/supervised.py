@@ -89,7 +89,7 @@ class Parts:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class _Views:
+class Views:
     """All pictures, those to learn from first, and how they are looked at."""
 
     samples: tuple[Sample, ...]
@@ -129,7 +129,7 @@ def train_classifier(
     learning = config.learning
     parts = parts_of(dataset, config, progress)
     network = _network(config)
-    views = _views(dataset, parts, config, max(network.strides))
+    views = views_of(dataset, parts, config, max(network.strides))
     _check_recalls(views.names, config.min_recall)
     identity = hashlib.sha256(repr((views.sha256, views.features, learning, network.sha256)).encode()).hexdigest()
     checkpoint = Checkpoint(path=output.with_name(f"{output.name}.checkpoint"), identity=identity)
@@ -211,7 +211,8 @@ def _check_recalls(names: Sequence[str], min_recall: Mapping[str, float]) -> Non
         )
 
 
-def _views(dataset: Dataset, parts: Parts, config: ClassifierConfig, multiple: int) -> _Views:
+def views_of(dataset: Dataset, parts: Parts, config: ClassifierConfig, multiple: int) -> Views:
+    """Look at every picture once; raises DatasetError or OptionError where they or the size cannot be learnt from."""
     samples = (*parts.learn, *parts.held_out)
     frames = FrameFiles(paths=[sample.path for sample in samples], max_megapixels=config.max_megapixels)
     weights = None
@@ -238,7 +239,7 @@ def _views(dataset: Dataset, parts: Parts, config: ClassifierConfig, multiple: i
     if any(side % multiple or side < 2 * multiple for side in (height, width)):
         raise OptionError(f"size {width} x {height} px does not suit this network; use multiples of {multiple}.")
     labels = {sample.label for sample in samples}
-    return _Views(
+    return Views(
         samples=samples,
         frames=frames,
         features=FeatureConfig(height=height, width=width, bit_depth=depth, seed=config.learning.seed),
@@ -248,7 +249,7 @@ def _views(dataset: Dataset, parts: Parts, config: ClassifierConfig, multiple: i
     )
 
 
-def _album(views: _Views, config: ClassifierConfig) -> "Album":
+def _album(views: Views, config: ClassifierConfig) -> "Album":
     from sightline.models.album import Album
 
     room = max(64, config.memory_mib - _TORCH_MIB) * 2**20
@@ -268,7 +269,7 @@ def _network(config: ClassifierConfig) -> "Network":
 def _learned(
     dataset: Dataset,
     parts: Parts,
-    views: _Views,
+    views: Views,
     config: ClassifierConfig,
     learnt: "Learnt",
 ) -> Learned:
@@ -312,7 +313,7 @@ class _Limits:
     warnings: tuple[str, ...]
 
 
-def _judged(graph: bytes, views: _Views, first: int) -> tuple[FloatArray, FloatArray]:
+def _judged(graph: bytes, views: Views, first: int) -> tuple[FloatArray, FloatArray]:
     """Probabilities and similarities, (n, K) each, of the pictures held out, by the finished graph itself."""
     detector = GraphDetector(graph, views.features.bit_depth)
     found = [
@@ -385,7 +386,7 @@ def _erased(off: Sequence[str]) -> list[str]:
 
 def _manifest(
     dataset: Dataset,
-    views: _Views,
+    views: Views,
     config: ClassifierConfig,
     graph: bytes,
     limits: _Limits,

@@ -96,8 +96,8 @@ def inspect_command(
 
 def asdict_without_map(inspection: Inspection) -> dict[str, Any]:
     """An inspection as JSON types; the map is left out for its size, the product where there is none."""
-    document = asdict(replace(inspection, map=None))  # first, as it would be copied
-    del document["map"]
+    document = asdict(replace(inspection, map=None, boxes=None))  # first, as they would be copied
+    del document["map"], document["boxes"]
     for key in ("product", "probabilities", "named"):
         if document[key] is None:
             del document[key]
@@ -130,9 +130,9 @@ def _line(inspection: Inspection) -> str:
 
 
 def _named(inspection: Inspection) -> str:
-    if inspection.probabilities is None or not inspection.defects:
+    if not inspection.defects or inspection.defects[0].confidence is None:
         return ""
-    leading = inspection.defects[0]  # all have the one name
+    leading = inspection.defects[0]  # a classifier's all have the one name
     return f"  {leading.label} {leading.confidence:.2f}"
 
 

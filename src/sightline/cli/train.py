@@ -8,7 +8,14 @@ from typing import Literal
 import click
 from click.core import ParameterSource
 
-from sightline.cli.naming import check_method, class_documents, class_lines, classifier_config, naming_options
+from sightline.cli.naming import (
+    check_method,
+    class_documents,
+    class_lines,
+    classifier_config,
+    locating_config,
+    naming_options,
+)
 from sightline.cli.options import (
     PLACE,
     Size,
@@ -20,6 +27,7 @@ from sightline.cli.options import (
 )
 from sightline.cli.products import product_documents, product_lines
 from sightline.cli.progress import Bars
+from sightline.datasets.boxed import open_boxed
 from sightline.datasets.labelled import open_classes
 from sightline.datasets.opening import open_dataset
 from sightline.datasets.products import open_products
@@ -27,6 +35,8 @@ from sightline.extending import ExtendConfig
 from sightline.extending import extend as extend_model
 from sightline.hybrid import train_hybrid
 from sightline.joint_training import BANKS, Banks, train_products
+from sightline.locating import METHOD as BOXES
+from sightline.locating import train_boxes
 from sightline.models.detector import Method
 from sightline.models.features import Progress
 from sightline.models.folds import FEWEST_FRAMES
@@ -45,7 +55,8 @@ from sightline.training import HYBRID, LEAST_MEMORY_MIB, METHODS, SUPERVISED, Tr
     help=(
         "patchcore: any part. padim: parts that always lie the same way. efficientad, fastflow, stfpm: networks "
         "trained by gradient, for 100 pictures and more; they need the extra [train]. classifier: names defects, from "
-        "labelled pictures of each; hybrid: patchcore, and a classifier of what it finds; both need [train] too."
+        "labelled pictures of each; boxes: finds and names them, from pictures with boxes; hybrid: patchcore, and a "
+        "classifier of what it finds; all three need [train] too."
     ),
 )
 @overkill_option
@@ -166,6 +177,9 @@ def train_command(
     With --method classifier DATA has one folder per class, or labels, and --max-overkill is not used: calibrated
     probabilities decide, and --min-recall crack=0.99 sets a class's own threshold.
 
+    With --method boxes DATA has boxes, outlines or masks of the defects, in any format of `sightline data convert`;
+    pictures without any are examples of nothing, and with them --max-overkill sets the threshold.
+
     With --method hybrid DATA has good pictures and labelled defects: an anomaly model decides, and what it finds is
     named by a classifier where that is sure. This is the way to name defects on a line.
 
@@ -216,6 +230,8 @@ def _learn(
 ) -> Trained:
     if method == HYBRID:
         return train_hybrid(open_classes(data[0]), output, config, classifier_config(config), progress)
+    if config.method == BOXES:
+        return train_boxes(open_boxed(data[0]), output, locating_config(config), progress)
     if config.method in SUPERVISED:
         return train_classifier(open_classes(data[0]), output, classifier_config(config), progress)
     if banks is not None:
@@ -286,7 +302,7 @@ def _document(trained: Trained, seconds: float) -> dict[str, object]:
         "seconds": round(seconds, 2),
         "unusual": [{"image": str(item.path), "score": item.score} for item in trained.unusual],
         "warnings": list(trained.warnings),
-        **({"classes": class_documents(names)} if names.naming else {}),
+        **({"classes": class_documents(names)} if names.naming or names.locating else {}),
         **{key: made[key] for key in ("extended_from", "added", "forgotten") if key in made},
     }
     return document | ({"products": product_documents(manifest)} if manifest.products else {})
@@ -299,7 +315,7 @@ def _lines(trained: Trained, seconds: float) -> list[str]:
     extended = "extended_from" in made
     lines = [
         f"{trained.bundle.path}: model {trained.bundle.model_id} ({manifest.method}) from {trained.images} "
-        f"{'labelled' if manifest.naming else 'good'} pictures in {seconds:.1f} s",
+        f"{'labelled' if manifest.naming or manifest.locating else 'good'} pictures in {seconds:.1f} s",
         f"  looks at   {width} x {height} px"
         + (f" in tiles of {manifest.tile}" if manifest.tile else "")
         + (", picture and depth map" if manifest.input.depth else ""),

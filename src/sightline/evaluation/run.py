@@ -9,6 +9,7 @@ import numpy as np
 from sightline.datasets.dataset import GOOD, Sample
 from sightline.datasets.masks import read_mask
 from sightline.errors import DatasetError
+from sightline.evaluation.box_tally import BoxTally
 from sightline.evaluation.classes import most_probable, naming
 from sightline.evaluation.intervals import rate
 from sightline.evaluation.metrics import image_metrics
@@ -33,6 +34,7 @@ def evaluate(
     dataset: str,
     threshold: float,
     review_threshold: float | None,
+    boxes: BoxTally | None = None,
 ) -> Evaluation:
     """Compare what a model said with the truth, one picture at a time.
 
@@ -42,6 +44,7 @@ def evaluate(
     Args:
         inspections: each picture with the model's verdict, score and map; a generator is consumed as it judges.
         threshold, review_threshold: the model's own, which the verdicts were made with.
+        boxes: what is true of the boxes, for a model that finds them.
 
     Raises:
         DatasetError: no pictures, or a mask that cannot be read or does not fit its picture.
@@ -52,6 +55,8 @@ def evaluate(
     tally = PixelTally()
     for sample, inspection in inspections:
         source, score = str(sample.path), inspection.score
+        if boxes is not None:
+            boxes.add(sample, inspection.boxes)
         if inspection.verdict is Verdict.FAULT or score is None:
             unjudged.append(Unjudged(source=source, label=sample.label, reason=inspection.fault or "no score"))
             continue
@@ -82,6 +87,7 @@ def evaluate(
         recall_by_type={label: _share(items, Verdict.REJECT, Verdict.REVIEW) for label, items in by_type.items()},
         confusion=_confusion(judged, unjudged),
         naming=naming((item.label, item.named) for item in judged if item.named is not None),
+        boxes=boxes.figures() if boxes is not None else None,
     )
 
 
