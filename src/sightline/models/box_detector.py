@@ -125,4 +125,5 @@ def _pointwise(inputs: int, outputs: int) -> nn.Sequential:
 
 def _separable(step: int = 1) -> nn.Sequential:
     depthwise = nn.Conv2d(CHANNELS, CHANNELS, 5, step, padding=2, groups=CHANNELS, bias=False)
-    return nn.Sequential(depthwise, nn.BatchNorm2d(CHANNELS), nn.ReLU(), *_pointwise(CHANNELS, CHANNELS))
+    # nothing between the two: Chollet 2017, arXiv 1610.02357, section 4.7
+    return nn.Sequential(depthwise, *_pointwise(CHANNELS, CHANNELS))

@@ -93,6 +93,7 @@ def learn_boxes(
     device = best_device()
     with seeded(config.seed):
         detector = BoxDetector(network, BoxHead(network.channels, lesson.classes)).to(device).eval()
+        detector.head.to(memory_format=torch.channels_last)  # in which a step takes two thirds of the time
         late = {id(weight) for weight in network.late_parameters()}
         for weight in network.parameters():
             weight.requires_grad_(id(weight) in late)
@@ -209,6 +210,7 @@ class _Course:
 
     def _step(self, keys: Sequence[_Key], *, is_frozen: bool, steps: int) -> None:
         maps, boxes = self._looked_at(keys, is_frozen=is_frozen)
+        maps = [level.contiguous(memory_format=torch.channels_last) for level in maps]
         logits, sides = self._detector.head(maps)
         loss = box_loss(logits, sides, self._cells, [_truth(one, self._device) for one in boxes])
         if not math.isfinite(loss.item()):
@@ -235,7 +237,8 @@ class _Course:
             for place, key in enumerate(new):
                 seen[key] = self._keep(key, tuple(level[place].clone() for level in levels), boxes[place])
         maps = zip(*(seen[key][0] for key in keys), strict=True)
-        return [torch.stack(level).to(self._device).float() for level in maps], [seen[key][1] for key in keys]
+        stacked = [torch.stack(level).to(self._device).float() for level in maps]
+        return stacked, [seen[key][1] for key in keys]
 
     def _keep(self, key: _Key, maps: tuple[Tensor, ...], boxes: Boxes) -> _Seen:
         """Keep it as far as the memory reaches."""
