@@ -226,7 +226,7 @@ class Inspector:
         defects = find_boxes(manifest.locating, limits.thresholds, anomaly.boxes, manifest.working_size, size)
         return Inspection(
             source=frame.source,
-            verdict=verdict_of(manifest.locating, verdict, defects),
+            verdict=verdict_of(manifest.locating, verdict, anomaly.boxes),
             score=anomaly.score,
             threshold=limits.thresholds.reject,
             review_threshold=limits.thresholds.review,

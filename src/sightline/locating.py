@@ -266,6 +266,7 @@ def _limits(truths: _Truths, scores: FloatArray, seen: Sequence[Boxes], config: 
         scores: (n,) of the pictures held out, and `seen` their boxes.
     """
     is_good, held_out = _is_good(truths), truths.boxes[truths.first :]
+    confidence, f1 = best_f1(judged_boxes(held_out, seen, len(truths.names)))
     warnings, rules = list[str](), list[ClassRule]()
     if ALL in config.min_recall:
         by_recall = for_recall(scores[is_good], {"defects": scores[~is_good]}, {ALL: config.min_recall[ALL]})
@@ -274,7 +275,7 @@ def _limits(truths: _Truths, scores: FloatArray, seen: Sequence[Boxes], config: 
         by_overkill = for_overkill(scores[is_good], config.max_overkill)
         thresholds, warnings = limits_of(by_overkill), [*by_overkill.warnings]
     else:
-        thresholds = _by_f1(held_out, seen, len(truths.names))
+        thresholds = _by_f1(confidence, f1)
     for place, name in enumerate(truths.names):
         rule = ClassRule(name=name, images=sum(place in one.classes for one in truths.boxes[: truths.first]))
         if name in config.min_recall:
@@ -283,11 +284,11 @@ def _limits(truths: _Truths, scores: FloatArray, seen: Sequence[Boxes], config: 
             rule, said = with_recall(rule, surest[shows_it], surest[is_good], config.min_recall[name])
             warnings += said
         rules.append(rule)
-    return _Limits(thresholds=thresholds, locating=Locating(classes=tuple(rules)), warnings=tuple(warnings))
+    locating = Locating(classes=tuple(rules), confidence=confidence)
+    return _Limits(thresholds=thresholds, locating=locating, warnings=tuple(warnings))
 
 
-def _by_f1(truths: Sequence[Boxes], seen: Sequence[Boxes], classes: int) -> Thresholds:
-    value, f1 = best_f1(judged_boxes(truths, seen, classes))
+def _by_f1(value: float, f1: float) -> Thresholds:
     return Thresholds(
         reject=value,
         review=None,

@@ -204,8 +204,11 @@ class Locating:
     """How a model that finds defects as boxes is read; its classes are the places that the graph's `classes` name."""
 
     classes: tuple[ClassRule, ...]  # a threshold is the confidence from which on a box of the class is a defect
+    confidence: float  # less sure boxes are not shown, but for the surest of a part that is not passed
 
     def __post_init__(self) -> None:
+        if not 0 <= self.confidence <= 1:
+            _refuse("locating.confidence", f"is {self.confidence}; it must be from 0 to 1")
         if not self.classes:
             _refuse("locating.classes", "must have one class at least")
 

@@ -82,9 +82,7 @@ class Boxes:
 
     def only(self, chosen: NDArray[np.intp]) -> "Boxes":
         """Some of them, in the order of their places."""
-        return Boxes(
-            corners=self.corners[chosen], classes=self.classes[chosen], confidences=self.confidences[chosen]
-        )
+        return Boxes(corners=self.corners[chosen], classes=self.classes[chosen], confidences=self.confidences[chosen])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

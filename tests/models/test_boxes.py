@@ -159,7 +159,7 @@ def test_a_picture_without_boxes_and_one_with_200_have_a_finite_loss(detector: B
     logits, sides = detector.head(detector.network(torch.rand(2, 3, *SIZE)))
     cells = detector.cells(*SIZE, torch.device("cpu"))
     loss = box_loss(logits, sides, cells, [none, (many, torch.from_numpy(rng.integers(0, 3, 200)))])
-    loss.backward()
+    loss.backward()  # type: ignore[no-untyped-call]
     assert torch.isfinite(loss)
     assert torch.isfinite(box_loss(logits.detach(), sides.detach(), cells, [none, none]))
 

@@ -165,11 +165,12 @@ def evaluate_model(
 
 
 def _box_tally(inspector: Inspector, boxed: BoxedSet) -> BoxTally:
-    """For the model's classes, at the confidences from which it takes boxes for defects."""
+    """For the model's classes, at the confidences from which it shows boxes."""
     manifest = inspector.manifest
     assert manifest.locating is not None, "boxes are opened for a model that finds them"
     rules, reject = manifest.locating.classes, manifest.thresholds.reject
-    limits = [reject if rule.threshold is None else min(reject, rule.threshold) for rule in rules]
+    counted = [reject if rule.threshold is None else min(reject, rule.threshold) for rule in rules]
+    limits = [max(limit, manifest.locating.confidence) for limit in counted]
     return BoxTally(boxed, [rule.name for rule in rules], limits, manifest.working_size)
 
 
