@@ -12,8 +12,19 @@ PACKAGE = ROOT / "src" / "sightline"
 
 ORDER = [  # a module imports from earlier entries, or from its own folder
     *("errors", "records", "files", "imaging", "datasets", "synthesis", "evaluation", "models"),
-    *("segment_rule", "manifest", "bundle", "products", "naming", "precision", "regions", "segments", "inspector"),
-    *("training", "supervised", "segmenting", "hybrid"),
+    *(
+        "name_rules",
+        "segment_rule",
+        "manifest",
+        "bundle",
+        "products",
+        "naming",
+        "precision",
+        "boxes",
+        "regions",
+        "segments",
+    ),
+    *("inspector", "training", "supervised", "segmenting", "locating", "hybrid"),
     *("joint_training", "extending", "teaching"),
     *("export", "search", "devices", "line", "store", "feedback", "service", "console", "cli"),
 ]
@@ -23,12 +34,14 @@ BY_LABELS = (
     *("album", "augmentation", "class_checkpoint", "class_training", "classifier", "erasure", "evidence"),
     *("imbalance", "impressions", "lesson", "named_networks"),
 )
+BY_BOXES = ("box_detector", "box_graph", "box_loss", "box_training", "box_views")
 BY_MASKS = ("excerpts", "segment_training", "segmenter", "taps")
 EXTRAS = {
-    f"sightline.models.{name}": {"torch"} for name in (*BY_GRADIENT, *BY_LABELS, *BY_MASKS, "network")
+    f"sightline.models.{name}": {"torch"} for name in (*BY_GRADIENT, *BY_LABELS, *BY_MASKS, *BY_BOXES, "network")
 }  # by module: what only an extra installs
 EXTRAS["sightline.export.torch_network"] = {"torch"}
 EXTRAS |= {f"sightline.search.{name}": {"optuna"} for name in ("leaderboard", "space", "study", "trial")}
+EXTRAS["sightline.evaluation.coco_precision"] = {"pycocotools"}
 
 UNSAFE_MODULES = {"pickle", "cPickle", "_pickle", "dill", "cloudpickle", "joblib", "marshal", "shelve"}
 UNSAFE_CALLS = {"eval", "exec", "yaml.load", "yaml.unsafe_load", "yaml.full_load"}

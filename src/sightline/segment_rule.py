@@ -1,9 +1,8 @@
 """How a model that outlines defects is read: the part of its manifest under the key `segments`."""
 
 from dataclasses import dataclass
-from typing import NoReturn
 
-from sightline.errors import BundleError
+from sightline.name_rules import refuse
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -18,9 +17,9 @@ class Zone:
 
     def __post_init__(self) -> None:
         if not (0 <= self.x < self.x + self.width <= 1 and 0 <= self.y < self.y + self.height <= 1):
-            _refuse("zones", "has a rectangle that is empty or leaves the picture; sides are shares of it")
+            refuse("segments.zones", "has a rectangle that is empty or leaves the picture; sides are shares of it")
         if not 0 <= self.weight <= 1:
-            _refuse("zones.weight", f"is {self.weight}; it must be from 0 to 1")
+            refuse("segments.zones.weight", f"is {self.weight}; it must be from 0 to 1")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,19 +41,15 @@ class SegmentRule:
 
     def __post_init__(self) -> None:
         if not 0 < self.mark < 1:
-            _refuse("mark", f"is {self.mark}; it must lie between 0 and 1")
+            refuse("segments.mark", f"is {self.mark}; it must lie between 0 and 1")
         if self.mm_per_px is not None and not self.mm_per_px > 0:
-            _refuse("mm_per_px", f"is {self.mm_per_px}; it must be above 0")
+            refuse("segments.mm_per_px", f"is {self.mm_per_px}; it must be above 0")
         weights = {name: getattr(self, name) for name in ("area_weight", "contrast_weight", "position_weight")}
         for name, value in weights.items():
             if not 0 <= value <= 1:
-                _refuse(f"{name}", f"is {value}; it must be from 0 to 1")
+                refuse(f"segments.{name}", f"is {value}; it must be from 0 to 1")
         if self.area_weight + self.contrast_weight <= 0:
-            _refuse("area_weight", "and contrast_weight are 0; one of them must count")
+            refuse("segments.area_weight", "and contrast_weight are 0; one of them must count")
         for name, value in (("full_area", self.full_area), ("full_contrast", self.full_contrast)):
             if not 0 < value <= 1:
-                _refuse(f"{name}", f"is {value}; it must be above 0 and at most 1")
-
-
-def _refuse(key: str, what: str) -> NoReturn:
-    raise BundleError(f"manifest key 'segments.{key}' {what}")
+                refuse(f"segments.{name}", f"is {value}; it must be above 0 and at most 1")

@@ -21,21 +21,12 @@ from sightline.errors import DatasetError, OptionError
 from sightline.evaluation.intervals import between_0_and_1, rate
 from sightline.evaluation.thresholds import ALL, for_recall
 from sightline.files import refuse_unwritable
-from sightline.manifest import (
-    Calibration,
-    ClassRule,
-    InputSpec,
-    JsonScalar,
-    Manifest,
-    Naming,
-    Provenance,
-    Thresholds,
-    printable,
-)
+from sightline.manifest import Calibration, InputSpec, JsonScalar, Manifest, Provenance, Thresholds, printable
 from sightline.models.backbone import load_backbone
 from sightline.models.class_config import PRECISIONS, LearningConfig, Precision
 from sightline.models.detector import GraphDetector
 from sightline.models.features import WEIGHTS, FeatureConfig, Progress
+from sightline.name_rules import ClassRule, Naming
 from sightline.naming import with_recall
 from sightline.precision import MOST_CALIBRATING, choose
 from sightline.records import FloatArray, Frame

@@ -31,7 +31,7 @@ from sightline.models.window import Window
 from sightline.records import FloatArray
 
 HYBRID: Final = "hybrid"  # an anomaly model and a classifier of what it finds: sightline.hybrid
-SUPERVISED: tuple[Method, ...] = ("classifier", "segmenter")  # from labels: sightline.supervised, .segmenting
+SUPERVISED: tuple[Method, ...] = ("classifier", "segmenter", "detector")  # sightline.supervised, .segmenting, .locating
 METHODS: tuple[Method, ...] = tuple(method for method in get_args(Method) if method not in SUPERVISED)
 BY_GRADIENT = ("efficientad", "fastflow", "stfpm")  # these need torch
 FEW_IMAGES = 50

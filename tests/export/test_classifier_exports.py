@@ -22,10 +22,10 @@ from sightline.export.fixed_size import fixed_size
 from sightline.export.litert import open_flat
 from sightline.imaging.decode import read_frame
 from sightline.inspector import Inspector
-from sightline.manifest import TaughtClass
 from sightline.models.class_config import LearningConfig
 from sightline.models.convolutions import HEAD
 from sightline.models.graph import open_session
+from sightline.name_rules import TaughtClass
 from sightline.supervised import ClassifierConfig, train_classifier
 
 needs_litert = pytest.mark.skipif(find_spec("litert_torch") is None, reason="litert-torch, of [litert], is not here")

@@ -8,7 +8,8 @@ import pytest
 
 from sightline.errors import OptionError
 from sightline.export.judgement import Judgement, Score, judge, verdict_of
-from sightline.manifest import ClassRule, Naming, Thresholds
+from sightline.manifest import Thresholds
+from sightline.name_rules import ClassRule, Naming
 from sightline.records import AnomalyMap, Frame, Verdict
 
 BAND = Thresholds(reject=2.0, review=1.0, rule="", promise="", max_overkill=None)

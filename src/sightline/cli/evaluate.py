@@ -18,6 +18,7 @@ from sightline.cli.options import (
 )
 from sightline.cli.products import product_option
 from sightline.cli.progress import Bars
+from sightline.datasets.boxed import BoxedSet, open_boxed
 from sightline.datasets.dataset import Dataset, Sample
 from sightline.datasets.labelled import open_classes
 from sightline.datasets.masks import read_mask
@@ -25,9 +26,10 @@ from sightline.datasets.opening import open_dataset
 from sightline.datasets.segmented import open_segmented
 from sightline.datasets.synthetic import refuse_synthetic
 from sightline.errors import FrameError
+from sightline.evaluation.box_tally import BoxTally
 from sightline.evaluation.document import to_json
 from sightline.evaluation.report import write_report
-from sightline.evaluation.results import ClassFigures, Evaluation, Exhibit, Judged, Overlap, Rate
+from sightline.evaluation.results import BoxFigures, ClassFigures, Evaluation, Exhibit, Judged, Overlap, Rate
 from sightline.evaluation.run import Outlines, evaluate, worst
 from sightline.files import refuse_unwritable
 from sightline.imaging.decode import read_frame
@@ -95,9 +97,11 @@ def evaluate_command(
     outlines = None
     if inspector.manifest.segments is not None:
         outlines = Outlines(truth=open_segmented(data), names=inspector.manifest.labels[1:])
-    dataset = outlines.truth.dataset if outlines else open_classes(data) if inspector.names else open_dataset(data)
+    boxed = open_boxed(data) if inspector.manifest.locating else None
+    marked = outlines.truth if outlines else boxed
+    dataset = marked.dataset if marked else open_classes(data) if inspector.names else open_dataset(data)
     with Bars(quiet=quiet) as bars:
-        found = evaluate_model(inspector, dataset, bars, product, outlines)
+        found = evaluate_model(inspector, dataset, bars, product, outlines=outlines, boxed=boxed)
     if report is not None:
         escapes, overkills = exhibits(found, dataset, inspector, max_megapixels, product)
         notes = [thresholds.rule, thresholds.promise, *caveats(dataset)]
@@ -145,9 +149,15 @@ def evaluate_model(
     dataset: Dataset,
     progress: Progress | None = None,
     product: str | None = None,
+    *,
     outlines: Outlines | None = None,
+    boxed: BoxedSet | None = None,
 ) -> Evaluation:
-    """Judge a data set's test pictures and compare with the truth; raises OptionError as `Inspector.inspect`."""
+    """Judge a data set's test pictures and compare with the truth; raises OptionError as `Inspector.inspect`.
+
+    Args:
+        boxed: the data set's boxes, for a model that finds them.
+    """
     thresholds = inspector.limits(product).thresholds
     return evaluate(
         _pairs(inspector, judged_samples(dataset), progress, product),
@@ -157,7 +167,18 @@ def evaluate_model(
         threshold=thresholds.reject,
         review_threshold=thresholds.review,
         outlines=outlines,
+        boxes=None if boxed is None else _box_tally(inspector, boxed),
     )
+
+
+def _box_tally(inspector: Inspector, boxed: BoxedSet) -> BoxTally:
+    """For the model's classes, at the confidences from which it shows boxes."""
+    manifest = inspector.manifest
+    assert manifest.locating is not None, "boxes are opened for a model that finds them"
+    rules, reject = manifest.locating.classes, manifest.thresholds.reject
+    counted = [reject if rule.threshold is None else min(reject, rule.threshold) for rule in rules]
+    limits = [max(limit, manifest.locating.confidence) for limit in counted]
+    return BoxTally(boxed, [rule.name for rule in rules], limits, manifest.working_size)
 
 
 def exhibits(
@@ -196,6 +217,8 @@ def summary(found: Evaluation) -> list[str]:
             rows[f"  {one.name}"] = _class_figures(one)
     if found.overlap is not None:
         rows |= outline_rows(found.overlap)
+    if found.boxes is not None:
+        rows |= _box_rows(found.boxes)
     judged = f"{found.dataset}: {len(found.judged)} pictures judged by {found.method} model {found.model_id}"
     lines = [judged, *indented(outcome(found) | rows)]
     if found.unjudged:
@@ -216,6 +239,15 @@ def outline_rows(found: Overlap) -> dict[str, str]:
     for one in found.instances:
         end = "and more" if one.below_px is None else f"to {one.below_px}"
         rows[f"  defects of {one.from_px} {end} px"] = f"found {_rate(one.recall)}"
+    return rows
+
+
+def _box_rows(found: BoxFigures) -> dict[str, str]:
+    rows = {"boxes": f"mAP50 {found.map50:.4f}, mAP50-95 {found.map50_95:.4f} over {len(found.classes)} classes"}
+    for one in found.classes:
+        shares = {"recall": one.recall.value, "precision": one.precision.value}
+        shown = ", ".join(f"{name} {_figure(share)}" for name, share in shares.items())
+        rows[f"  {one.name} boxes"] = f"AP50 {_figure(one.ap50)}, AP50-95 {_figure(one.ap50_95)}, {shown}"
     return rows
 
 

@@ -110,8 +110,8 @@ def inspect_command(
 
 def asdict_without_map(inspection: Inspection) -> dict[str, Any]:
     """An inspection as JSON types; the map is left out for its size, and what the model does not tell."""
-    document = asdict(replace(inspection, map=None, segments=None))  # first, as they would be copied
-    del document["map"], document["segments"]
+    document = asdict(replace(inspection, map=None, segments=None, boxes=None))  # first, as they would be copied
+    del document["map"], document["segments"], document["boxes"]
     for defect in document["defects"]:
         if defect["severity"] is None:
             del defect["severity"]
@@ -147,7 +147,7 @@ def _line(inspection: Inspection) -> str:
 
 
 def _named(inspection: Inspection) -> str:
-    if (inspection.probabilities is None and inspection.segments is None) or not inspection.defects:
+    if not inspection.defects or inspection.defects[0].confidence is None:
         return ""
     leading = inspection.defects[0]  # a classifier's all have the one name
     severe = "" if leading.severity is None else f", severity {leading.severity:.2f}"

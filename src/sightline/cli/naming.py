@@ -13,10 +13,14 @@ from sightline.datasets.dataset import GOOD, Sample
 from sightline.errors import FrameError, OptionError
 from sightline.evaluation.intervals import rate
 from sightline.inspector import Inspector
-from sightline.manifest import ClassRule, Manifest, Naming
+from sightline.locating import METHOD as BOXES
+from sightline.locating import LocatingConfig
+from sightline.manifest import Manifest
+from sightline.models.box_config import BoxLearningConfig
 from sightline.models.class_config import IMBALANCES, MATERIALS, PRECISIONS, UNFREEZES, LearningConfig
 from sightline.models.features import Progress
 from sightline.models.segment_config import TRUNKS, SegmentConfig
+from sightline.name_rules import ClassRule, Naming
 from sightline.naming import with_recall
 from sightline.segmenting import METHOD as SEGMENTER
 from sightline.segmenting import SegmenterConfig
@@ -27,6 +31,7 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 _GIVEN = "sightline.naming"  # in the context: the options below, by name
 _OF_SEGMENTERS = {"mm_per_px", "zones"}
 _NOT_FOR_SEGMENTERS = {"imbalance", "unfreeze", "weights", "download", "review_confidence"}
+_NOT_FOR_BOXES = {"imbalance", "unfreeze", "network", "weights", "download", "review_confidence"}
 _NOT_FOR_NAMES = ("max_overkill", "tile", "dimensions", "bank", "position_prior", "steps", "depth", "banks", "extend")
 
 
@@ -86,6 +91,8 @@ def check_method(method: str) -> None:
         hopeless = {"min_recall", "steps", "depth", "banks", "extend", *_OF_SEGMENTERS}
     if method == SEGMENTER:
         hopeless = {*_NOT_FOR_NAMES, *_NOT_FOR_SEGMENTERS} - {"max_overkill"}
+    if method == BOXES:
+        hopeless = {*_NOT_FOR_NAMES, *_NOT_FOR_BOXES} - {"max_overkill"}
     wrong = given & hopeless
     if wrong:
         flags = {parameter.name: parameter.opts[0] for parameter in context.command.params}
@@ -148,6 +155,24 @@ def segmenter_config(config: TrainConfig) -> SegmenterConfig:
     )
 
 
+def locating_config(config: TrainConfig) -> LocatingConfig:
+    """What the command line asks of a detector of boxes."""
+    given = dict(click.get_current_context().meta[_GIVEN])
+    return LocatingConfig(
+        size=config.size,
+        smallest_defect=config.smallest_defect,
+        bit_depth=config.bit_depth,
+        max_megapixels=config.max_megapixels,
+        memory_mib=config.memory_mib,
+        backbone=config.backbone,
+        learning=BoxLearningConfig(
+            epochs=given["epochs"], minutes=given["minutes"], material=given["material"], seed=config.seed
+        ),
+        max_overkill=config.max_overkill,
+        min_recall=by_type("--min-recall", given["min_recall"]),
+    )
+
+
 def probabilities_of(
     inspector: Inspector, samples: Sequence[Sample], progress: Progress
 ) -> dict[str, list[dict[str, float]]]:
@@ -195,7 +220,7 @@ def with_recalls(
 
 def class_documents(manifest: Manifest) -> list[dict[str, Any]]:
     """One JSON object per class."""
-    rules = manifest.naming.classes if manifest.naming else ()
+    rules = manifest.naming.classes if manifest.naming else manifest.locating.classes if manifest.locating else ()
     return [
         {
             "name": rule.name,
@@ -211,6 +236,9 @@ def class_documents(manifest: Manifest) -> list[dict[str, Any]]:
 
 def class_lines(manifest: Manifest) -> list[str]:
     """One line per class, and one for the review confidence."""
+    if manifest.locating is not None:
+        width = max(len(rule.name) for rule in manifest.locating.classes)
+        return [f"{rule.name:{width}}  {_said_of(rule)}" for rule in manifest.locating.classes]
     if manifest.naming is None:
         return []
     width = max(map(len, manifest.naming.names))

@@ -82,7 +82,7 @@ def _of_annotations(path: Path) -> SegmentedSet:
         if any(isinstance(one.geometry, Rectangle) for one in picture.annotations):
             raise DatasetError(
                 f"{picture.path}: a defect is marked by a box; outlines are learnt from masks or polygons. "
-                "Draw the outlines, or take --method boxes."
+                "Draw the outlines, or take --method detector."
             )
         samples.append(Sample(path=picture.path, label=label_named(picture.label), split=picture.split))
         if picture.annotations:

@@ -97,6 +97,7 @@ def write_report(
         naming=_class_rows(evaluation),
         outlines=_outline_rows(evaluation),
         sizes=_size_rows(evaluation),
+        boxes=_box_rows(evaluation),
         escapes=[_picture(exhibit, evaluation) for exhibit in exhibits_escapes[:MAX_EXHIBITS]],
         overkills=[_picture(exhibit, evaluation) for exhibit in exhibits_overkills[:MAX_EXHIBITS]],
         scale=_uri(scale_bar(480, heat_scale(evaluation.threshold, evaluation.review_threshold))),
@@ -216,6 +217,20 @@ def _class_rows(evaluation: Evaluation) -> list[tuple[str, int, list[str]]]:
             else:
                 cells += [percent(found.value), _span(found.low, found.high)]
         rows.append((one.name, one.pictures, cells))
+    return rows
+
+
+def _box_rows(evaluation: Evaluation) -> list[tuple[str, int, list[str]]]:
+    """Class, its boxes, both average precisions, and precision and recall, each with its interval."""
+    rows = []
+    for one in evaluation.boxes.classes if evaluation.boxes else ():
+        cells = [_number(one.ap50), _number(one.ap50_95)]
+        for found in (one.precision, one.recall):
+            if found.value is None or found.low is None or found.high is None:
+                cells += [_NOTHING, _NOTHING]
+            else:
+                cells += [percent(found.value), _span(found.low, found.high)]
+        rows.append((one.name, one.boxes, cells))
     return rows
 
 

@@ -116,6 +116,28 @@ class Overlap:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class BoxClassFigures:
+    """How well the boxes of one class are found."""
+
+    name: str
+    boxes: int  # in the truth
+    ap50: float | None  # average precision at an intersection over union of 0.5; None: the truth has no such box
+    ap50_95: float | None  # its mean over 0.5, 0.55, ..., 0.95
+    precision: Rate  # of those found at the model's own limits, at 0.5
+    recall: Rate
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BoxFigures:
+    """How well defects are found as boxes; see `average_precision`."""
+
+    classes: tuple[BoxClassFigures, ...]  # in the model's order
+    map50: float  # means over the classes that the truth has
+    map50_95: float
+    by: str  # what computed them
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Evaluation:
     """A model's figures on one data set at the model's own threshold."""
 
@@ -135,6 +157,7 @@ class Evaluation:
     confusion: dict[str, dict[str, int]]  # truth label -> verdict -> count, FAULT included
     naming: Naming | None = None  # None: the model names nothing
     overlap: Overlap | None = None  # None: the model outlines nothing, or no truth is known
+    boxes: BoxFigures | None = None  # None: the model finds no boxes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -11,6 +11,7 @@ from sightline.datasets.dataset import GOOD, Sample
 from sightline.datasets.masks import read_mask
 from sightline.datasets.segmented import SegmentedSet
 from sightline.errors import DatasetError
+from sightline.evaluation.box_tally import BoxTally
 from sightline.evaluation.classes import most_probable, naming
 from sightline.evaluation.intervals import rate
 from sightline.evaluation.metrics import image_metrics
@@ -49,6 +50,7 @@ def evaluate(
     threshold: float,
     review_threshold: float | None,
     outlines: Outlines | None = None,
+    boxes: BoxTally | None = None,
 ) -> Evaluation:
     """Compare what a model said with the truth, one picture at a time.
 
@@ -59,6 +61,7 @@ def evaluate(
         inspections: each picture with the model's verdict, score and map; a generator is consumed as it judges.
         threshold, review_threshold: the model's own, which the verdicts were made with.
         outlines: what is true of each pixel, for a model that outlines defects.
+        boxes: what is true of the boxes, for a model that finds them.
 
     Raises:
         DatasetError: no pictures, or a mask that cannot be read or does not fit its picture.
@@ -70,6 +73,8 @@ def evaluate(
     overlap = OverlapTally(outlines.names) if outlines else None
     for sample, inspection in inspections:
         source, score = str(sample.path), inspection.score
+        if boxes is not None:
+            boxes.add(sample, inspection.boxes)
         if inspection.verdict is Verdict.FAULT or score is None:
             unjudged.append(Unjudged(source=source, label=sample.label, reason=inspection.fault or "no score"))
             continue
@@ -103,6 +108,7 @@ def evaluate(
         confusion=_confusion(judged, unjudged),
         naming=naming((item.label, item.named) for item in judged if item.named is not None),
         overlap=overlap.overlap() if overlap else None,
+        boxes=boxes.figures() if boxes is not None else None,
     )
 
 

@@ -61,9 +61,15 @@ class FixedSize:
 
 def answer(found: Mapping[str, Any]) -> AnomalyMap:
     """A detector's answer from a graph's outputs by name, those of a classifier among them."""
-    named = {name: np.array(found[name], np.float32) for name in (PROBABILITIES, SIMILARITIES) if name in found}
-    score = float(np.asarray(found["score"]).item())
-    return AnomalyMap(score=score, values=np.array(found["map"], np.float32), **named)
+    probabilities, similarities = (
+        np.array(found[name], np.float32) if name in found else None for name in (PROBABILITIES, SIMILARITIES)
+    )
+    return AnomalyMap(
+        score=float(np.asarray(found["score"]).item()),
+        values=np.array(found["map"], np.float32),
+        probabilities=probabilities,
+        similarities=similarities,
+    )
 
 
 def fixed_size(bundle: Bundle, product: str | None, wanted_for: str) -> FixedSize:

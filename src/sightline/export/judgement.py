@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 from sightline.datasets.dataset import GOOD
 from sightline.errors import OptionError
 from sightline.evaluation.metrics import image_metrics, macro_f1
-from sightline.manifest import Naming, Thresholds
+from sightline.manifest import Thresholds
+from sightline.name_rules import Naming
 from sightline.naming import name
 from sightline.precision import MOST_LOST
 from sightline.records import AnomalyMap, FloatArray, Frame, Verdict

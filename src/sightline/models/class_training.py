@@ -191,7 +191,7 @@ def _train_head(
     for epoch in range(_HEAD_EPOCHS):
         shuffled = order(way, labels, rng)
         for at in range(0, len(shuffled), _HEAD_BATCH):
-            _set_rates(optimiser, [_HEAD_RATE], (epoch + at / len(shuffled)) / _HEAD_EPOCHS)
+            set_rates(optimiser, [_HEAD_RATE], (epoch + at / len(shuffled)) / _HEAD_EPOCHS)
             batch = torch.from_numpy(shuffled[at : at + _HEAD_BATCH]).to(device)
             value = loss(way, head(embeddings[batch]), truth[batch], weights)
             optimiser.zero_grad(set_to_none=True)
@@ -304,7 +304,7 @@ class _Course:
             )
             if passed >= 1:
                 break
-            _set_rates(self.optimiser, self.rates, passed, _WARM_UP)
+            set_rates(self.optimiser, self.rates, passed, _WARM_UP)
             truth = torch.from_numpy(labels[chosen]).to(device)
             with torch.autocast(device.type, dtype=half, enabled=device.type == "cuda"):
                 logits, asides = self._looked([lesson.learn[place] for place in chosen], truth, rng)
@@ -389,7 +389,7 @@ def _merit(logits: FloatArray, lesson: Lesson) -> tuple[float, float]:
     return macro_f1(logits.argmax(axis=1), labels, len(lesson.names)), -float(entropy)
 
 
-def _set_rates(optimiser: torch.optim.Optimizer, rates: Sequence[float], passed: float, warm_up: float = 0.0) -> None:
+def set_rates(optimiser: torch.optim.Optimizer, rates: Sequence[float], passed: float, warm_up: float = 0.0) -> None:
     """A cosine from the full rate to 0, after a linear rise over the first share `warm_up`."""
     pace = passed / warm_up if passed < warm_up else 0.5 + 0.5 * math.cos(math.pi * (passed - warm_up) / (1 - warm_up))
     for group, rate in zip(optimiser.param_groups, rates, strict=False):
