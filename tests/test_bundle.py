@@ -329,7 +329,7 @@ def test_an_edited_manifest_is_refused(tmp_path: Path) -> None:
 
 def test_a_newer_file_with_more_entries_says_upgrade(tmp_path: Path) -> None:
     path = tmp_path / "new.sight"
-    path.write_bytes(zipped(("manifest.json", b'{"format_version": 4}'), ("masks.onnx", b"")))
+    path.write_bytes(zipped(("manifest.json", b'{"format_version": 5}'), ("masks.onnx", b"")))
     assert refusal(path).endswith("upgrade Sightline.")
 
 

@@ -18,8 +18,8 @@ from sightline.datasets.labelled import open_classes
 from sightline.errors import BundleError, DatasetError, OptionError
 from sightline.hybrid import train_hybrid
 from sightline.inspector import Inspector, load
-from sightline.manifest import RegionRule
 from sightline.models.class_config import LearningConfig
+from sightline.name_rules import RegionRule
 from sightline.records import Box, Frame, Verdict
 from sightline.regions import cut_out
 from sightline.supervised import ClassifierConfig

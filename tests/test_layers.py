@@ -11,16 +11,33 @@ ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = ROOT / "src" / "sightline"
 
 ORDER = [  # a module imports from earlier entries, or from its own folder
-    *("errors", "records", "files", "imaging", "datasets", "synthesis", "evaluation", "models", "manifest"),
-    *("bundle", "products", "naming", "regions", "inspector", "training", "supervised", "hybrid"),
+    *("errors", "records", "files", "imaging", "datasets", "synthesis", "evaluation", "models"),
+    *(
+        "name_rules",
+        "segment_rule",
+        "manifest",
+        "bundle",
+        "products",
+        "naming",
+        "precision",
+        "boxes",
+        "regions",
+        "segments",
+    ),
+    *("inspector", "training", "supervised", "segmenting", "locating", "hybrid"),
     *("joint_training", "extending", "teaching"),
     *("export", "search", "devices", "line", "store", "feedback", "service", "console", "cli"),
 ]
 LIGHT = {"numpy", "cv2", "onnxruntime", "onnx", "google", "click", "tqdm", "jinja2"}  # what the light runtime installs
 BY_GRADIENT = ("efficientad", "fastflow", "gradient", "stfpm")
-BY_LABELS = ("album", "augmentation", "class_checkpoint", "class_training", "classifier", "imbalance", "named_networks")
+BY_LABELS = (
+    *("album", "augmentation", "class_checkpoint", "class_training", "classifier", "erasure", "evidence"),
+    *("imbalance", "impressions", "lesson", "named_networks"),
+)
+BY_BOXES = ("box_detector", "box_graph", "box_loss", "box_training", "box_views")
+BY_MASKS = ("excerpts", "segment_training", "segmenter", "taps")
 EXTRAS = {
-    f"sightline.models.{name}": {"torch"} for name in (*BY_GRADIENT, *BY_LABELS, "network")
+    f"sightline.models.{name}": {"torch"} for name in (*BY_GRADIENT, *BY_LABELS, *BY_MASKS, *BY_BOXES, "network")
 }  # by module: what only an extra installs
 EXTRAS["sightline.export.torch_network"] = {"torch"}
 EXTRAS |= {f"sightline.devices.{name}": {"asyncua"} for name in ("opcua_machine_vision", "opcua_plc")}
@@ -29,7 +46,9 @@ EXTRAS |= {
     "sightline.devices.mqtt_broker": {"paho"},
     "sightline.devices.s7_plc": {"snap7"},
 }
-EXTRAS |= {f"sightline.search.{name}": {"optuna"} for name in ("leaderboard", "space", "study")}
+EXTRAS |= {f"sightline.search.{name}": {"optuna"} for name in ("leaderboard", "space", "study", "trial")}
+EXTRAS["sightline.line.metrics"] = {"prometheus_client"}
+EXTRAS["sightline.evaluation.coco_precision"] = {"pycocotools"}
 HEAVY = {module for module, names in EXTRAS.items() if names & {"torch", "optuna"}}  # importing them loads it
 
 UNSAFE_MODULES = {"pickle", "cPickle", "_pickle", "dill", "cloudpickle", "joblib", "marshal", "shelve"}

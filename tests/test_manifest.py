@@ -129,7 +129,7 @@ MANIFESTS: dict[str, tuple[Callable[[], bytes], str]] = {
     "overflow": (rewritten(b'"reject":3.0', b'"reject":1e999'), "'thresholds.reject' is inf; it must be finite"),
     "overflow-in-scores": (rewritten(b"[0.1", b"[-1e999,0.1"), "'calibration.good_scores' is -inf"),
     "overflow-in-config": (rewritten(b'"kept":0.1', b'"kept":1e999'), "'provenance.config.kept' is inf"),
-    "newer": (edited("format_version", to=4), "made by a newer Sightline ('0.1.0', format 4; this one reads"),
+    "newer": (edited("format_version", to=5), "made by a newer Sightline ('0.1.0', format 5; this one reads"),
     "newer-and-larger": (lambda: b'{"format_version": 9, "new": 1}', "upgrade Sightline"),
     "older": (edited("format_version", to=0), "made by an older Sightline"),
     "version-is-true": (edited("format_version", to=True), "'format_version' is true or false; it must be a whole"),

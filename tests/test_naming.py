@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from sightline.errors import DatasetError, OptionError
-from sightline.manifest import ClassRule, Naming, Thresholds
+from sightline.manifest import Thresholds
+from sightline.name_rules import ClassRule, Naming
 from sightline.naming import name, with_recall
 from sightline.records import Verdict
 

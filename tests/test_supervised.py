@@ -101,6 +101,47 @@ def test_a_file_whose_graph_names_nothing_cannot_claim_names(trained: Trained, f
     assert load_bundle(plain.bundle.path).manifest.naming is None
 
 
+def masked(folder: Path, root: Path) -> Dataset:
+    """The spots with masks, but for one; where they lie is what `write_picture` drew."""
+    samples = []
+    for sample in open_classes(folder).samples:
+        mask = None
+        if sample.label == "spot" and sample.path.stem != "03":
+            rng = np.random.default_rng(100 + int(sample.path.stem))
+            rng.normal(120, 12, (32, 32)), rng.normal(0, 20, (4, 4))
+            y, x = rng.integers(4, 20, 2)
+            pixels = np.zeros((32, 32), np.uint8)
+            pixels[y : y + 8, x : x + 8] = 1
+            mask = root / f"{sample.path.stem}.png"
+            cv2.imwrite(str(mask), pixels)
+        samples.append(replace(sample, mask=mask))
+    return Dataset(name="masked", root=folder, samples=tuple(samples))
+
+
+def test_masks_are_learnt_from_without_being_asked_for(folder: Path, tmp_path: Path) -> None:
+    stages = set()
+    found = train_classifier(
+        masked(folder, tmp_path), tmp_path / "names.sight", CONFIG, lambda stage, done, total: stages.add(stage)
+    )
+    assert "fine-tuning" in stages
+    assert load(found.bundle.path, threads=1).inspect(folder / "spot" / "00.png").verdict is Verdict.REJECT
+    with_network_as_it_is = set[str]()
+    train_classifier(
+        open_classes(folder),
+        tmp_path / "plain.sight",
+        CONFIG,
+        lambda stage, done, total: with_network_as_it_is.add(stage),
+    )
+    assert "fine-tuning" not in with_network_as_it_is
+
+
+def test_a_mask_that_does_not_fit_its_picture_is_refused_by_name(folder: Path, tmp_path: Path) -> None:
+    found = masked(folder, tmp_path)
+    cv2.imwrite(str(tmp_path / "05.png"), np.ones((8, 8), np.uint8))
+    with pytest.raises(DatasetError, match=r"05.png: the mask is 8 x 8, its picture 32 x 32 pixels"):
+        train_classifier(found, tmp_path / "names.sight", CONFIG)
+
+
 def dataset(folder: Path, counts: dict[str, int], splits: dict[str, str] | None = None) -> Dataset:
     samples = [
         Sample(path=folder / label / f"{number:02}.png", label=label, split=(splits or {}).get(label, "train"))

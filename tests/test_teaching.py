@@ -10,8 +10,9 @@ from sightline.bundle import load as load_bundle
 from sightline.datasets.labelled import open_classes
 from sightline.errors import FrameError, OptionError
 from sightline.inspector import Inspector, load
-from sightline.manifest import ClassRule, Naming, TaughtClass, Thresholds
+from sightline.manifest import Thresholds
 from sightline.models.class_config import LearningConfig
+from sightline.name_rules import ClassRule, Naming, TaughtClass
 from sightline.naming import name
 from sightline.records import Verdict
 from sightline.supervised import ClassifierConfig, train_classifier

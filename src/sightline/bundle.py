@@ -24,9 +24,10 @@ from google.protobuf.message import DecodeError, Message
 
 from sightline.errors import BundleError
 from sightline.files import write_bytes
-from sightline.manifest import AGAIN, Manifest, from_json, model_id, one_line, quoted, to_json
-from sightline.models.features import WEIGHTS
+from sightline.manifest import AGAIN, Manifest, from_json, model_id, one_line, to_json
+from sightline.models.features import BOXES, MASKS, WEIGHTS
 from sightline.models.prototypes import EMBEDDING, SIMILARITIES
+from sightline.name_rules import quoted
 
 MANIFEST_NAME = "manifest.json"
 GRAPH_NAME = "model.onnx"
@@ -85,7 +86,8 @@ class Bundle:
     manifest: Manifest
     # ONNX: `image` (H, W, C), with it `depth` (H, W), and `product` () where there is a bank for each, to float32
     # `score` () and `map` (h, w); where it names defects also to `probabilities` (K,), `activations` (K, h, w),
-    # `embedding` (D,) and `similarities` (K + T,)
+    # `embedding` (D,) and `similarities` (K + T,); where it outlines them to `masks` (K, h, w); where it finds boxes to
+    # `boxes` (n, 4), `confidences` (n,) and `classes` (n,)
     graph: bytes = field(repr=False)
     model_id: str  # 12 hex digits; changes with the graph and with the thresholds
     path: Path
@@ -436,6 +438,14 @@ def _check_ports(graph: onnx.GraphProto, manifest: Manifest) -> None:
             "activations": (onnx.TensorProto.FLOAT, 3),
             EMBEDDING: (onnx.TensorProto.FLOAT, 1),
             SIMILARITIES: (onnx.TensorProto.FLOAT, 1),
+        }
+    if manifest.segments:
+        expected["output"][MASKS] = (onnx.TensorProto.FLOAT, 3)
+    if manifest.locating:
+        expected["output"] |= {
+            BOXES: (onnx.TensorProto.FLOAT, 2),
+            "confidences": (onnx.TensorProto.FLOAT, 1),
+            "classes": (onnx.TensorProto.FLOAT, 1),
         }
     for side, ports in (("input", graph.input), ("output", graph.output)):
         found = {port.name: _port(port) for port in ports}

@@ -23,8 +23,8 @@ from sightline.files import refuse_unwritable, write_bytes
 from sightline.imaging.decode import read_size
 from sightline.imaging.writing import png
 from sightline.inspector import Inspector, find_defects
-from sightline.manifest import RegionRule
 from sightline.models.features import Progress
+from sightline.name_rules import RegionRule
 from sightline.records import Box, FloatArray, Frame
 from sightline.regions import Piece, cut_out
 from sightline.supervised import FEWEST_PICTURES, ClassifierConfig, train_classifier

@@ -17,6 +17,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from sightline.boxes import find_boxes, verdict_of
 from sightline.bundle import Bundle
 from sightline.bundle import load as load_bundle
 from sightline.datasets.dataset import GOOD
@@ -29,6 +30,7 @@ from sightline.naming import Named, name
 from sightline.products import Limits, limits_of
 from sightline.records import AnomalyMap, Box, Defect, FloatArray, Frame, Inspection, Pixels, Timings, Verdict
 from sightline.regions import RegionNamer
+from sightline.segments import find_segments
 
 Picture = str | os.PathLike[str] | bytes | Pixels | Frame
 Depth = str | os.PathLike[str] | bytes | DepthMap
@@ -61,7 +63,7 @@ class Inspector:
     @property
     def names(self) -> bool:
         """Whether the model names what it sees, or the regions that it finds."""
-        return self.manifest.naming is not None or self._namer is not None
+        return self.manifest.names_defects or self._namer is not None
 
     def limits(self, product: str | None = None) -> Limits:
         """What this product's scores are compared with; raises OptionError as `inspect`."""
@@ -187,6 +189,8 @@ class Inspector:
         if thresholds.review is not None and thresholds.review <= anomaly.score < thresholds.reject:
             verdict = Verdict.REVIEW
         marked = thresholds.reject if thresholds.review is None else thresholds.review
+        if self.manifest.segments is not None or self.manifest.locating is not None:
+            return self._drawn(frame, anomaly, verdict, marked, timings, limits)
         named, shares = None, None
         if (naming := self.manifest.naming) is not None and anomaly.probabilities is not None:
             named = name(naming, thresholds, anomaly.probabilities, anomaly.score, anomaly.similarities)
@@ -211,6 +215,41 @@ class Inspector:
             timings=timings,
             product=limits.product,
             probabilities=shares,
+        )
+
+    def _drawn(
+        self, frame: Frame, anomaly: AnomalyMap, verdict: Verdict, marked: float, timings: Timings, limits: Limits
+    ) -> Inspection:
+        """By a model that outlines defects, or finds them as boxes.
+
+        Outlines only of what is not passed: a part is judged as a whole, and one that passed has no defect.
+        """
+        started = time.perf_counter()
+        manifest = self.manifest
+        defects, segments = tuple[Defect, ...](), None
+        if manifest.locating is not None and anomaly.boxes is not None:
+            size = (frame.height, frame.width)
+            defects = find_boxes(manifest.locating, limits.thresholds, anomaly.boxes, manifest.working_size, size)
+            verdict = verdict_of(manifest.locating, verdict, anomaly.boxes)
+        elif verdict is not Verdict.PASS:
+            defects, segments = find_segments(frame, anomaly, manifest, marked)
+        spent = (time.perf_counter() - started) * 1e3
+        return Inspection(
+            source=frame.source,
+            verdict=verdict,
+            score=anomaly.score,
+            threshold=limits.thresholds.reject,
+            review_threshold=limits.thresholds.review,
+            p_value=p_value(anomaly.score, limits.good_scores) if limits.good_scores.size else None,
+            model_id=self.model_id,
+            width=frame.width,
+            height=frame.height,
+            defects=defects,
+            map=anomaly.values,
+            timings=replace(timings, total_ms=timings.total_ms + spent),
+            named=defects[0].label if defects else GOOD,
+            segments=segments,
+            boxes=anomaly.boxes,
         )
 
     def _fault(self, source: str, reason: str, limits: Limits, frame: Frame | None = None) -> Inspection:
@@ -277,7 +316,9 @@ def _defect(stats: np.ndarray, peak: float, down: Fraction, across: Fraction) ->
 
 
 def _is_finite(anomaly: AnomalyMap) -> bool:
-    parts = [np.float32(anomaly.score), anomaly.values, anomaly.probabilities, anomaly.similarities]
+    parts = [np.float32(anomaly.score), anomaly.values, anomaly.probabilities, anomaly.similarities, anomaly.masks]
+    if anomaly.boxes is not None:
+        parts += [anomaly.boxes.corners, anomaly.boxes.confidences]
     return all(np.isfinite(part).all() for part in parts if part is not None)
 
 

@@ -16,10 +16,11 @@ from types import NoneType, UnionType
 from typing import Any, NoReturn, TypeVar, get_args, get_origin, get_type_hints
 
 from sightline.errors import BundleError
+from sightline.name_rules import MAX_SIDE_PX, Locating, Naming, RegionRule, quoted, refuse, require_sha256
+from sightline.segment_rule import SegmentRule
 
-FORMAT_VERSION = 3  # of new files; older ones are read as well
+FORMAT_VERSION = 4  # of new files; older ones are read as well
 MOST_PRODUCTS = 100
-MAX_SIDE_PX = 65_536  # of a working size or a tile
 AGAIN = "copy it again from where it was made, or train again"  # the cure for what is damaged or altered
 
 JsonScalar = str | int | float | bool | None
@@ -29,11 +30,12 @@ _ADDED: dict[str, tuple[int, JsonScalar | tuple[()]]] = {
     "products": (2, ()),
     "naming": (3, None),
     "regions": (3, None),
+    "segments": (4, None),
+    "locating": (4, None),
 }
 Record = TypeVar("Record")
 
 _KIND_NAMES = {str: "text", int: "a whole number", float: "a number", bool: "true or false", NoneType: "null"}
-_SHA256 = re.compile(r"[0-9a-f]{64}")
 _METHOD = re.compile(r"[a-z][a-z0-9_-]{0,63}")
 # what would break a one-line message, command a terminal, or fail to encode; other scripts' letters and spaces are fine
 _UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
@@ -49,9 +51,9 @@ class InputSpec:
 
     def __post_init__(self) -> None:
         if self.dtype not in ("uint8", "uint16"):
-            _refuse("input.dtype", f"is {quoted(self.dtype)}; it must be 'uint8' or 'uint16'")
+            refuse("input.dtype", f"is {quoted(self.dtype)}; it must be 'uint8' or 'uint16'")
         if not (self.bit_depth == 8 if self.dtype == "uint8" else 8 < self.bit_depth <= 16):
-            _refuse("input.bit_depth", f"is {self.bit_depth}; it must be 8 for uint8 and 9 to 16 for uint16")
+            refuse("input.bit_depth", f"is {self.bit_depth}; it must be 8 for uint8 and 9 to 16 for uint16")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,11 +68,11 @@ class Thresholds:
 
     def __post_init__(self) -> None:
         if not math.isfinite(self.reject):
-            _refuse("thresholds.reject", f"is {self.reject}; it must be finite")
+            refuse("thresholds.reject", f"is {self.reject}; it must be finite")
         if self.review is not None and not self.review <= self.reject:
-            _refuse("thresholds.review", f"is {self.review}; it must not be above thresholds.reject, {self.reject}")
+            refuse("thresholds.review", f"is {self.review}; it must not be above thresholds.reject, {self.reject}")
         if self.max_overkill is not None and not 0 <= self.max_overkill <= 1:
-            _refuse("thresholds.max_overkill", f"is {self.max_overkill}; it must be a share from 0 to 1")
+            refuse("thresholds.max_overkill", f"is {self.max_overkill}; it must be a share from 0 to 1")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,9 +85,9 @@ class Calibration:
 
     def __post_init__(self) -> None:
         if not all(math.isfinite(score) for score in self.good_scores):
-            _refuse("calibration.good_scores", "has a value that is not finite")
+            refuse("calibration.good_scores", "has a value that is not finite")
         if any(low > high for low, high in pairwise(self.good_scores)):
-            _refuse("calibration.good_scores", "is not sorted ascending")
+            refuse("calibration.good_scores", "is not sorted ascending")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,11 +103,11 @@ class Provenance:
     backbone_sha256: str
 
     def __post_init__(self) -> None:
-        _require_sha256("provenance.dataset_sha256", self.dataset_sha256)
-        _require_sha256("provenance.backbone_sha256", self.backbone_sha256)
+        require_sha256("provenance.dataset_sha256", self.dataset_sha256)
+        require_sha256("provenance.backbone_sha256", self.backbone_sha256)
         for key, number in (("provenance.images", self.images), ("provenance.seed", self.seed)):
             if number < 0:
-                _refuse(key, f"is {number}; it must not be negative")
+                refuse(key, f"is {number}; it must not be negative")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,82 +122,9 @@ class Product:
 
     def __post_init__(self) -> None:
         if not is_product_name(self.name):
-            _refuse("products.name", f"is {quoted(self.name)}; it must be 1 to 100 characters, no space at its ends")
+            refuse("products.name", f"is {quoted(self.name)}; it must be 1 to 100 characters, no space at its ends")
         if self.images < 0:
-            _refuse("products.images", f"is {self.images}; it must not be negative")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ClassRule:
-    """One class that the model can name, "good" among them."""
-
-    name: str
-    images: int  # of it that were learnt from
-    threshold: float | None = None  # a probability that reaches it is not passed; None: the score alone decides
-    min_recall: float | None = None  # what the threshold was set for
-    caught: int = 0  # by the threshold, of ...
-    examples: int = 0  # ... the pictures of the class that it was set with; the exact interval follows from both
-    promise: str = ""  # in words
-
-    def __post_init__(self) -> None:
-        for key, share in (("threshold", self.threshold), ("min_recall", self.min_recall)):
-            if share is not None and not 0 <= share <= 1:
-                _refuse(f"naming.classes.{key}", f"is {share}; it must be from 0 to 1")
-        if not 0 <= self.caught <= self.examples or self.images < 0:
-            _refuse("naming.classes", f"has impossible counts for {quoted(self.name)}")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TaughtClass:
-    """A defect class that the model was taught by a few examples after its training."""
-
-    name: str
-    examples: int
-    similarity: float  # a picture at least so like them, and liker than to any class it learnt, is of this class
-
-    def __post_init__(self) -> None:
-        if not -1 <= self.similarity <= 1:
-            _refuse("naming.taught.similarity", f"is {self.similarity}; it must be from -1 to 1")
-        if self.examples < 1:
-            _refuse("naming.taught.examples", f"is {self.examples}; it must be 1 or more")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Naming:
-    """How a model that names defects is read; its classes are in the order of the graph's `probabilities`."""
-
-    classes: tuple[ClassRule, ...]
-    review_confidence: float | None  # a name that is less probable is a REVIEW; None: no such rule
-    taught: tuple[TaughtClass, ...] = ()  # in the order of the graph's `similarities`, after the classes
-    weighted: bool = False  # whether the graph takes the weight of each pixel beside the picture
-    least_similarity: float | None = None  # a picture less like every class than this is a REVIEW; None: no such rule
-
-    def __post_init__(self) -> None:
-        if len(self.classes) < 2:
-            _refuse("naming.classes", "must have two classes at least")
-        if self.review_confidence is not None and not 0 <= self.review_confidence <= 1:
-            _refuse("naming.review_confidence", f"is {self.review_confidence}; it must be from 0 to 1")
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        """Of the classes learnt, then of those taught."""
-        return (*(rule.name for rule in self.classes), *(rule.name for rule in self.taught))
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RegionRule:
-    """How the regions that an anomaly model finds are shown to the model that names them, which is in the same file."""
-
-    names_sha256: str  # of the bytes of `names.sight`, lower-case hex
-    side_share: float  # side of the square that is cut out, times the longer side of the region's box
-    least_px: int  # side of the smallest square, in the frame's pixels
-
-    def __post_init__(self) -> None:
-        _require_sha256("regions.names_sha256", self.names_sha256)
-        if not 1 <= self.side_share <= 10:
-            _refuse("regions.side_share", f"is {self.side_share}; it must be from 1 to 10")
-        if not 1 <= self.least_px <= MAX_SIDE_PX:
-            _refuse("regions.least_px", f"is {self.least_px}; it must be from 1 to {MAX_SIDE_PX} px")
+            refuse("products.images", f"is {self.images}; it must not be negative")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -220,46 +149,62 @@ class Manifest:
     products: tuple[Product, ...] = ()  # none, or two and more, in the order of the graph's `product` input
     naming: Naming | None = None  # None: the graph tells good from bad, and gives no names
     regions: RegionRule | None = None  # None: no other model names the regions that this one finds
+    segments: SegmentRule | None = None  # None: the graph gives no mask for each class of defects
+    locating: Locating | None = None  # None: the graph finds no boxes
 
     def __post_init__(self) -> None:
         if not 1 <= self.format_version <= FORMAT_VERSION:
-            _refuse("format_version", f"is {self.format_version}; this Sightline writes {FORMAT_VERSION}")
+            refuse("format_version", f"is {self.format_version}; this Sightline writes {FORMAT_VERSION}")
         present = {
             "input.depth": self.input.depth,
             "products": self.products,
             "naming": self.naming,
             "regions": self.regions,
+            "segments": self.segments,
+            "locating": self.locating,
         }
         for key, value in present.items():
             if value and self.format_version < _ADDED[key][0]:
-                _refuse(key, f"is not known to format {self.format_version}")
+                refuse(key, f"is not known to format {self.format_version}")
         if not _METHOD.fullmatch(self.method):
-            _refuse("method", f"is {quoted(self.method)}; it must be one lower-case word")
-        _require_sha256("graph_sha256", self.graph_sha256)
+            refuse("method", f"is {quoted(self.method)}; it must be one lower-case word")
+        require_sha256("graph_sha256", self.graph_sha256)
         for key, sides in (("working_size", self.working_size), ("tile", () if self.tile is None else (self.tile,))):
             if not all(0 < side <= MAX_SIDE_PX for side in sides):
-                _refuse(key, f"is {', '.join(map(str, sides))}; it must be from 1 to {MAX_SIDE_PX} px")
+                refuse(key, f"is {', '.join(map(str, sides))}; it must be from 1 to {MAX_SIDE_PX} px")
         if "" in self.labels or len(set(self.labels)) != len(self.labels):
-            _refuse("labels", "has an empty or a repeated label")
+            refuse("labels", "has an empty or a repeated label")
         if self.products:
             self._check_products()
         self._check_names()
 
     def _check_names(self) -> None:
         if self.naming is not None and (self.naming.names != self.labels or self.products):
-            _refuse("naming.classes", "must be the labels in their order, and there must be no products")
+            refuse("naming.classes", "must be the labels in their order, and there must be no products")
         if self.regions is not None and self.naming is not None:
-            _refuse("regions", "is for a model that gives no names itself")
+            refuse("regions", "is for a model that gives no names itself")
+        if self.segments is not None and (self.naming or self.regions or self.products or len(self.labels) < 2):
+            refuse("segments", "takes good and one class of defects at least, and neither other names nor products")
+        if self.locating is not None:
+            if self.labels[1:] != tuple(rule.name for rule in self.locating.classes):
+                refuse("locating.classes", "must be the labels after the first, in their order")
+            if self.naming is not None or self.regions is not None or self.products:
+                refuse("locating", "is for a model with neither naming nor regions nor products")
+
+    @property
+    def names_defects(self) -> bool:
+        """Whether the graph itself tells one kind of defect from another."""
+        return self.naming is not None or self.segments is not None or self.locating is not None
 
     def _check_products(self) -> None:
         names = {product.name for product in self.products}
         if not 2 <= len(self.products) <= MOST_PRODUCTS or len(names) != len(self.products):
-            _refuse("products", f"must have from 2 to {MOST_PRODUCTS} different names")
+            refuse("products", f"must have from 2 to {MOST_PRODUCTS} different names")
         if len({product.thresholds is None for product in self.products}) > 1:
-            _refuse("products.thresholds", "is null for some; it must be so for all products or for none")
+            refuse("products.thresholds", "is null for some; it must be so for all products or for none")
         lowest = [product.thresholds.reject for product in self.products if product.thresholds is not None]
         if lowest and self.thresholds.reject != min(lowest):
-            _refuse("thresholds.reject", f"is {self.thresholds.reject}; it must be the products' lowest, {min(lowest)}")
+            refuse("thresholds.reject", f"is {self.thresholds.reject}; it must be the products' lowest, {min(lowest)}")
 
     @property
     def separate(self) -> tuple[str, ...]:
@@ -306,11 +251,11 @@ def from_json(text: bytes) -> Manifest:
 
 def _verified(document: dict[str, Any]) -> Manifest:
     if "digest" not in document:
-        _refuse("digest", "is missing")
+        refuse("digest", "is missing")
     content = _completed({key: value for key, value in document.items() if key != "digest"})
     manifest = _record(Manifest, content, "")
     if document["digest"] != digest(manifest):
-        _refuse("digest", "does not fit the rest, so the manifest was altered or damaged")
+        refuse("digest", "does not fit the rest, so the manifest was altered or damaged")
     return manifest
 
 
@@ -322,12 +267,6 @@ def is_product_name(text: str) -> bool:
 def printable(text: str) -> str:
     """`text` as a manifest takes it: what is no character of any script, as in odd file names, is replaced."""
     return _UNPRINTABLE.sub("\N{REPLACEMENT CHARACTER}", text)
-
-
-def quoted(value: object) -> str:
-    """`value` for a message: short, and escaped, so that no file can write to the user's terminal."""
-    text = ascii(value)
-    return text if len(text) <= 100 else f"{text[:96]}..."
 
 
 def one_line(error: Exception) -> str:
@@ -347,7 +286,7 @@ def _completed(content: dict[str, Any]) -> dict[str, Any]:
     """The content of an older file with the keys that it does not know, at what their absence means."""
     for parent, key in _later_keys(content):
         if (name := key.rpartition(".")[2]) in parent:
-            _refuse(key, "is unknown")
+            refuse(key, "is unknown")
         parent[name] = _ADDED[key][1]
     return content
 
@@ -381,7 +320,7 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     document: dict[str, Any] = {}
     for key, value in pairs:
         if key in document:
-            _refuse(key, "occurs twice")
+            refuse(key, "occurs twice")
         document[key] = value
     return document
 
@@ -393,7 +332,7 @@ def _no_constant(name: str) -> NoReturn:
 def _other_version(document: dict[str, Any]) -> str:
     """Why a file of this format version cannot be read, and the cure; empty if it can."""
     if "format_version" not in document:
-        _refuse("format_version", "is missing")
+        refuse("format_version", "is missing")
     version = _scalar((int,), document["format_version"], "format_version")
     if 1 <= version <= FORMAT_VERSION:
         return ""
@@ -405,15 +344,15 @@ def _other_version(document: dict[str, Any]) -> str:
 
 def _record(kind: type[Record], value: object, key: str) -> Record:
     if not isinstance(value, dict):
-        _refuse(key, f"is {_kind_of(value)}; it must be an object")
+        refuse(key, f"is {_kind_of(value)}; it must be an object")
     prefix = f"{key}." if key else ""
     names = [member.name for member in fields(kind)]  # type: ignore[arg-type]  # every record is a dataclass
     for name in value:
         if name not in names:
-            _refuse(f"{prefix}{name}", "is unknown")
+            refuse(f"{prefix}{name}", "is unknown")
     for name in names:
         if name not in value:
-            _refuse(f"{prefix}{name}", "is missing")
+            refuse(f"{prefix}{name}", "is missing")
     kinds = get_type_hints(kind)
     return kind(**{name: _decoded(kinds[name], value[name], f"{prefix}{name}") for name in names})
 
@@ -425,13 +364,13 @@ def _decoded(kind: Any, value: object, key: str) -> Any:
     origin, inner = get_origin(kind), get_args(kind)
     if origin is tuple:
         if not isinstance(value, list | tuple):
-            _refuse(key, f"is {_kind_of(value)}; it must be a list")
+            refuse(key, f"is {_kind_of(value)}; it must be a list")
         if inner[-1] is not Ellipsis and len(value) != len(inner):
-            _refuse(key, f"has {len(value)} values; it must have {len(inner)}")
+            refuse(key, f"has {len(value)} values; it must have {len(inner)}")
         return tuple(_decoded(inner[0], item, key) for item in value)
     if origin is dict:
         if not isinstance(value, dict):
-            _refuse(key, f"is {_kind_of(value)}; it must be an object")
+            refuse(key, f"is {_kind_of(value)}; it must be an object")
         kinds = get_args(inner[1])
         return {_scalar((str,), name, key): _scalar(kinds, item, f"{key}.{name}") for name, item in value.items()}
     if origin is UnionType and is_dataclass(inner[0]):
@@ -442,26 +381,17 @@ def _decoded(kind: Any, value: object, key: str) -> Any:
 def _scalar(kinds: tuple[type, ...], value: object, key: str) -> Any:
     if isinstance(value, int) and not isinstance(value, bool):
         if not -(2**63) <= value < 2**63:
-            _refuse(key, "is a whole number of more than 64 bits")
+            refuse(key, "is a whole number of more than 64 bits")
         if float in kinds and int not in kinds:
             value = float(value)
     # bool is a subclass of int, and true is not 1
     if not isinstance(value, kinds) or (isinstance(value, bool) and bool not in kinds):
-        _refuse(key, f"is {_kind_of(value)}; it must be {' or '.join(_KIND_NAMES[kind] for kind in kinds)}")
+        refuse(key, f"is {_kind_of(value)}; it must be {' or '.join(_KIND_NAMES[kind] for kind in kinds)}")
     if isinstance(value, float) and not math.isfinite(value):
-        _refuse(key, f"is {value}; it must be finite")
+        refuse(key, f"is {value}; it must be finite")
     if isinstance(value, str) and _UNPRINTABLE.search(value):
-        _refuse(key, f"is {quoted(value)}; text must be free of control characters and unpaired surrogates")
+        refuse(key, f"is {quoted(value)}; text must be free of control characters and unpaired surrogates")
     return value
-
-
-def _require_sha256(key: str, value: str) -> None:
-    if not _SHA256.fullmatch(value):
-        _refuse(key, f"is {quoted(value)}; it must be 64 lower-case hex digits")
-
-
-def _refuse(key: str, what: str) -> NoReturn:
-    raise BundleError(f"manifest key {quoted(key)} {what}")
 
 
 def _kind_of(value: object) -> str:

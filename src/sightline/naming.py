@@ -6,7 +6,8 @@ import numpy as np
 
 from sightline.datasets.dataset import GOOD
 from sightline.evaluation.thresholds import for_recall
-from sightline.manifest import ClassRule, Naming, Thresholds
+from sightline.manifest import Thresholds
+from sightline.name_rules import ClassRule, Naming
 from sightline.records import FloatArray, Verdict
 
 

@@ -70,6 +70,22 @@ class Frame:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Boxes:
+    """Boxes of one picture, found or known."""
+
+    corners: FloatArray  # (n, 4) left, top, right, bottom, px; continuous: a picture's right edge is its width
+    classes: NDArray[np.int64]  # (n,) places in a list of classes
+    confidences: FloatArray  # (n,) 0..1; of those known, 1
+
+    def __len__(self) -> int:
+        return len(self.classes)
+
+    def only(self, chosen: NDArray[np.intp]) -> "Boxes":
+        """Some of them, in the order of their places."""
+        return Boxes(corners=self.corners[chosen], classes=self.classes[chosen], confidences=self.confidences[chosen])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class AnomalyMap:
     """What a detector says about a frame: how unusual it is, and where."""
 
@@ -77,6 +93,8 @@ class AnomalyMap:
     values: FloatArray  # (h, w) float32 over the whole frame, row 0 at the top, at the model's own resolution
     probabilities: FloatArray | None = None  # (K,) of the model's classes, in their order; None: it names nothing
     similarities: FloatArray | None = None  # (K + T,) cosines to these and to the T classes taught; None: as above
+    masks: FloatArray | None = None  # (K, h, w) how probably each pixel is each class of defect; None: no outlines
+    boxes: Boxes | None = None  # in px of the working picture, the most confident first; None: it finds no boxes
 
 
 class Detector(Protocol):
@@ -105,6 +123,7 @@ class Defect:
     label: str = UNNAMED
     confidence: float | None = None  # of the label, 0..1; None where nothing names the defect
     area_mm2: float | None = None  # None where the scale is not known
+    severity: float | None = None  # 0..1, of a model that outlines defects; None: it does not
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -136,6 +155,9 @@ class Inspection:
     product: str | None = None  # that it was judged as; None where the model has no bank per product
     probabilities: dict[str, float] | None = None  # class -> how probable, of a model that names; None: it does not
     named: str | None = None  # what a model that names regions says of the whole: good, or the worst region's label
+    # (H', W') uint8 over the whole frame, 0 or the place among the labels of the defect there; None: none is outlined
+    segments: NDArray[np.uint8] | None = field(default=None, repr=False)
+    boxes: Boxes | None = field(default=None, repr=False)  # all, whatever their confidence; None: it finds no boxes
 
     def __post_init__(self) -> None:
         scored = self.score is not None and math.isfinite(self.score)

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from sightline.bundle import Bundle
 from sightline.errors import FrameError
-from sightline.manifest import RegionRule
 from sightline.models.detector import GraphDetector
+from sightline.name_rules import RegionRule
 from sightline.naming import name
 from sightline.records import Box, Defect, FloatArray, Frame, Verdict
 

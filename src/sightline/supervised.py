@@ -1,11 +1,11 @@
 """From labelled pictures to a `.sight` file that names what it sees."""
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from sightline.datasets.dataset import GOOD, Dataset, Sample
 from sightline.datasets.duplicates import duplicates
 from sightline.datasets.frames import FrameFiles
+from sightline.datasets.masks import MaskFiles, read_mask
 from sightline.datasets.splits import split
 from sightline.datasets.survey import Survey, survey
 from sightline.datasets.synthetic import refuse_synthetic
@@ -20,22 +21,14 @@ from sightline.errors import DatasetError, OptionError
 from sightline.evaluation.intervals import between_0_and_1, rate
 from sightline.evaluation.thresholds import ALL, for_recall
 from sightline.files import refuse_unwritable
-from sightline.manifest import (
-    Calibration,
-    ClassRule,
-    InputSpec,
-    JsonScalar,
-    Manifest,
-    Naming,
-    Provenance,
-    Thresholds,
-    printable,
-)
+from sightline.manifest import Calibration, InputSpec, JsonScalar, Manifest, Provenance, Thresholds, printable
 from sightline.models.backbone import load_backbone
-from sightline.models.class_config import LearningConfig
+from sightline.models.class_config import PRECISIONS, LearningConfig, Precision
 from sightline.models.detector import GraphDetector
-from sightline.models.features import FeatureConfig, Progress
+from sightline.models.features import WEIGHTS, FeatureConfig, Progress
+from sightline.name_rules import ClassRule, Naming
 from sightline.naming import with_recall
+from sightline.precision import MOST_CALIBRATING, choose
 from sightline.records import FloatArray, Frame
 from sightline.training import BIT_DEPTHS, Learned, Trained, limits_of, require_torch, working_size, written
 
@@ -48,6 +41,7 @@ METHOD = "classifier"
 FEWEST_PICTURES = 4  # of a class: three to learn from, one that judges
 HELD_OUT = 0.15  # of each class
 _STRANGE_SHARE = 0.01  # of the pictures held out, that may be called like no class
+_ROUNDING = 0.01  # of a similarity: the picture that sets a limit must not hang on another runtime's rounding
 _EVEN_ODDS = 0.5  # calibrated probabilities need no other threshold where nothing else is asked for
 _TORCH_MIB = 1024  # of the process: interpreter, torch, the network, one batch
 
@@ -58,6 +52,7 @@ class ClassifierConfig:
 
     size: tuple[int, int] | None = None  # height, width of the working resolution, px; None: from the pictures
     smallest_defect: int | None = None  # px across in the pictures, that must be found; None: not known
+    short_side: int | None = None  # px, of the working resolution, in the pictures' own shape; None: the usual one
     bit_depth: int | None = None  # significant bits of 16-bit pictures; None: from the pictures
     max_megapixels: float = 50.0
     memory_mib: int = 2048
@@ -66,6 +61,7 @@ class ClassifierConfig:
     weights: Path | None = None  # of that network, safetensors
     download: bool = False  # or fetch them
     learning: LearningConfig = field(default_factory=LearningConfig)
+    precision: Precision = "auto"  # 8-bit integers where they lose nothing
     min_recall: Mapping[str, float] = field(default_factory=dict)  # class, or "all" defects -> share not passed
     review_confidence: float | None = 0.5  # a name that is less probable is a REVIEW
     weighted: bool = False  # every sample's mask is grey and says how much each pixel counts; for regions
@@ -77,6 +73,8 @@ class ClassifierConfig:
             raise OptionError("weights and downloads belong to a network; name one with --network.")
         if self.network is not None and self.backbone is not None:
             raise OptionError("--network and --backbone name two networks; leave one out.")
+        if self.precision not in PRECISIONS:
+            raise OptionError(f"precision {self.precision!r} is not known; use one of {', '.join(PRECISIONS)}.")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,7 +87,7 @@ class Parts:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class _Views:
+class Views:
     """All pictures, those to learn from first, and how they are looked at."""
 
     samples: tuple[Sample, ...]
@@ -97,6 +95,7 @@ class _Views:
     features: FeatureConfig
     names: tuple[str, ...]
     weights: FrameFiles | None  # how much each pixel of each counts; None: all alike
+    marked: bool  # whether masks say where defects lie, in pictures to learn from
     sha256: str  # of the pictures' pixels and labels, and of the weights
 
     def weights_of(self, index: int) -> NDArray[np.uint8] | None:
@@ -124,17 +123,20 @@ def train_classifier(
     refuse_unwritable(output)
     require_torch(METHOD)
     from sightline.models.class_checkpoint import Checkpoint  # here, as these import torch
-    from sightline.models.class_training import Lesson, learn
+    from sightline.models.class_training import learn
+    from sightline.models.lesson import Lesson
 
     learning = config.learning
     parts = parts_of(dataset, config, progress)
     network = _network(config)
-    views = _views(dataset, parts, config, max(network.strides))
+    views = views_of(dataset, parts, config, max(network.strides))
     _check_recalls(views.names, config.min_recall)
     identity = hashlib.sha256(repr((views.sha256, views.features, learning, network.sha256)).encode()).hexdigest()
     checkpoint = Checkpoint(path=output.with_name(f"{output.name}.checkpoint"), identity=identity)
     lesson = Lesson(
         album=_album(views, config),
+        masks=_masks(views, config),
+        room_bytes=_room(config) - _pictures_bytes(views, config),
         labels=np.array([views.names.index(sample.label) for sample in views.samples]),
         names=views.names,
         learn=tuple(range(len(parts.learn))),
@@ -211,7 +213,8 @@ def _check_recalls(names: Sequence[str], min_recall: Mapping[str, float]) -> Non
         )
 
 
-def _views(dataset: Dataset, parts: Parts, config: ClassifierConfig, multiple: int) -> _Views:
+def views_of(dataset: Dataset, parts: Parts, config: ClassifierConfig, multiple: int) -> Views:
+    """Look at every picture once; raises DatasetError or OptionError where they or the size cannot be learnt from."""
     samples = (*parts.learn, *parts.held_out)
     frames = FrameFiles(paths=[sample.path for sample in samples], max_megapixels=config.max_megapixels)
     weights = None
@@ -219,7 +222,7 @@ def _views(dataset: Dataset, parts: Parts, config: ClassifierConfig, multiple: i
         masks = [sample.mask for sample in samples if sample.mask is not None]
         assert len(masks) == len(samples), "whoever asks for weights gives them"
         weights = FrameFiles(paths=masks, max_megapixels=config.max_megapixels)
-    shapes, depths, highest, content = [], set[int](), 0, hashlib.sha256()
+    shapes, depths, highest, content, marked = [], set[int](), 0, hashlib.sha256(), False
     for index, sample in enumerate(samples):
         frame = frames[index]
         shapes.append((frame.height, frame.width))
@@ -227,6 +230,9 @@ def _views(dataset: Dataset, parts: Parts, config: ClassifierConfig, multiple: i
         highest = max(highest, int(frame.pixels.max()))
         content.update(f"{sample.label} {frame.pixels.shape} {index < len(parts.learn)}".encode())
         content.update(np.ascontiguousarray(frame.pixels).data)
+        if sample.mask is not None and not sample.is_good and not config.weighted:
+            marked |= index < len(parts.learn)
+            content.update(np.packbits(read_mask(sample.mask, frame.height, frame.width)).data)
         if weights is not None:
             content.update(weights_in(weights[index]).data)
     if len(depths) > 1:
@@ -234,25 +240,48 @@ def _views(dataset: Dataset, parts: Parts, config: ClassifierConfig, multiple: i
     depth = 8 if 8 in depths else config.bit_depth or next(bits for bits in BIT_DEPTHS if highest < 1 << bits)
     if highest >= 1 << depth:
         raise OptionError(f"{dataset.root}: has values up to {highest}, which {depth} bits cannot hold.")
-    height, width = config.size or working_size(shapes, multiple, smallest_defect=config.smallest_defect)
+    height, width = config.size or working_size(
+        shapes, multiple, smallest_defect=config.smallest_defect, short_side=config.short_side
+    )
     if any(side % multiple or side < 2 * multiple for side in (height, width)):
         raise OptionError(f"size {width} x {height} px does not suit this network; use multiples of {multiple}.")
     labels = {sample.label for sample in samples}
-    return _Views(
+    return Views(
         samples=samples,
         frames=frames,
         features=FeatureConfig(height=height, width=width, bit_depth=depth, seed=config.learning.seed),
         names=tuple(label for label in dataset.labels if label in labels),
         weights=weights,
+        marked=marked,
         sha256=content.hexdigest(),
     )
 
 
-def _album(views: _Views, config: ClassifierConfig) -> "Album":
+def _room(config: ClassifierConfig) -> int:
+    """Bytes for pictures and what is computed of them."""
+    return max(64, config.memory_mib - _TORCH_MIB) * 2**20
+
+
+def _pictures_bytes(views: Views, config: ClassifierConfig) -> int:
+    """Of the room, what pictures in colour and their masks take at most; half of it where more is made of them."""
+    of_all = 8 * views.features.height * views.features.width * len(views.samples)
+    return min(of_all, _room(config) // 2) if views.marked else _room(config)
+
+
+def _album(views: Views, config: ClassifierConfig) -> "Album":
     from sightline.models.album import Album
 
-    room = max(64, config.memory_mib - _TORCH_MIB) * 2**20
-    return Album(views.frames, views.features, room, views.weights)
+    return Album(views.frames, views.features, _pictures_bytes(views, config), views.weights)
+
+
+def _masks(views: Views, config: ClassifierConfig) -> "Album | None":
+    """Where the defects lie; None where no picture to learn from says it."""
+    from sightline.models.album import Album
+
+    if not views.marked:
+        return None
+    masks = MaskFiles(samples=views.samples, max_megapixels=config.max_megapixels)
+    return Album(masks, replace(views.features, bit_depth=8), _pictures_bytes(views, config) // 4)
 
 
 def _network(config: ClassifierConfig) -> "Network":
@@ -268,7 +297,7 @@ def _network(config: ClassifierConfig) -> "Network":
 def _learned(
     dataset: Dataset,
     parts: Parts,
-    views: _Views,
+    views: Views,
     config: ClassifierConfig,
     learnt: "Learnt",
 ) -> Learned:
@@ -276,12 +305,13 @@ def _learned(
     from sightline.models.classifier import temperature, whole_model
 
     truth = [sample.label for sample in parts.held_out]
-    degrees = temperature(learnt.logits, np.array([views.names.index(label) for label in truth]))
+    places = np.array([views.names.index(label) for label in truth])
+    degrees, first = temperature(learnt.logits, places), len(parts.learn)
     made = learnt.classifier
     weighted = views.weights is not None
     model = whole_model(made.network, made.head, learnt.space, views.features, views.names, degrees, weighted=weighted)
-    graph = model.SerializeToString(deterministic=True)
-    shares, similarities = _judged(graph, views, len(parts.learn))
+    kept = choose(model, config.precision, _feeds(views, first), lambda graph: _judged(graph, views, first), places)
+    graph, (shares, similarities) = kept.graph, kept.answers
     limits = _limits(views.names, truth, [sample.label for sample in parts.learn], shares, config)
     settings: dict[str, JsonScalar] = {
         "epochs": learnt.epochs,
@@ -289,9 +319,10 @@ def _learned(
         "material": config.learning.material,
         "turned_off": ", ".join(learnt.off),
         "temperature": round(degrees, 4),
-        "macro_f1": round(learnt.macro_f1, 4),
+        "macro_f1": round(kept.macro_f1, 4),
+        "precision": kept.precision,
     }
-    least = float(np.quantile(similarities.max(axis=1), _STRANGE_SHARE, method="lower"))
+    least = float(np.quantile(similarities.max(axis=1), _STRANGE_SHARE, method="lower")) - _ROUNDING
     limits = replace(limits, naming=replace(limits.naming, least_similarity=least, weighted=weighted))
     good = np.sort(_scores(views.names, shares)[np.array(truth) == GOOD])
     return Learned(
@@ -300,7 +331,7 @@ def _learned(
         paths=tuple(sample.path for sample in parts.learn),
         good_scores=good,
         unusual=(),
-        warnings=(*parts.warnings, *_erased(learnt.off), *limits.warnings),
+        warnings=(*parts.warnings, *_erased(learnt.off), *kept.warnings, *limits.warnings),
     )
 
 
@@ -312,7 +343,14 @@ class _Limits:
     warnings: tuple[str, ...]
 
 
-def _judged(graph: bytes, views: _Views, first: int) -> tuple[FloatArray, FloatArray]:
+def _feeds(views: Views, count: int) -> Iterator[Mapping[str, NDArray[Any]]]:
+    """Of the first `count` pictures, which are learnt from, some of every kind as the graph takes them."""
+    for place in np.unique(np.linspace(0, count - 1, min(count, MOST_CALIBRATING)).round().astype(int)).tolist():
+        weights = views.weights_of(place)
+        yield {"image": views.frames[place].pixels} | ({} if weights is None else {WEIGHTS: weights})
+
+
+def _judged(graph: bytes, views: Views, first: int) -> tuple[FloatArray, FloatArray]:
     """Probabilities and similarities, (n, K) each, of the pictures held out, by the finished graph itself."""
     detector = GraphDetector(graph, views.features.bit_depth)
     found = [
@@ -343,7 +381,7 @@ def _limits(
     """
     truth, scores, warnings = np.array(labels), _scores(names, shares), list[str]()
     by_type = {name: scores[truth == name] for name in names if name != GOOD}
-    thresholds = _even_odds(scores, truth)
+    thresholds = even_odds(scores, truth)
     if ALL in config.min_recall:
         found = for_recall(scores[truth == GOOD], by_type, {ALL: config.min_recall[ALL]})
         thresholds, warnings = limits_of(found), [*found.warnings]
@@ -363,7 +401,8 @@ def _limits(
     )
 
 
-def _even_odds(scores: FloatArray, truth: np.ndarray) -> Thresholds:
+def even_odds(scores: FloatArray, truth: np.ndarray) -> Thresholds:
+    """A threshold of one half, and what it does to pictures held out; `truth` (n,) are their labels."""
     caught, stopped = (scores[(truth == GOOD) == kind] >= _EVEN_ODDS for kind in (False, True))
     found = [
         f"{what}: {share.sum()} of {share.size} ({100 * shown.low:.1f} to {100 * shown.high:.1f} %)"
@@ -385,7 +424,7 @@ def _erased(off: Sequence[str]) -> list[str]:
 
 def _manifest(
     dataset: Dataset,
-    views: _Views,
+    views: Views,
     config: ClassifierConfig,
     graph: bytes,
     limits: _Limits,

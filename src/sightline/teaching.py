@@ -13,9 +13,10 @@ from sightline.datasets.dataset import GOOD, label_named
 from sightline.errors import OptionError
 from sightline.hybrid import piece_of
 from sightline.inspector import Inspector
-from sightline.manifest import Manifest, Naming, TaughtClass, printable
+from sightline.manifest import Manifest, printable
 from sightline.models.features import Progress
 from sightline.models.prototypes import likeness_among, prototype, with_prototype
+from sightline.name_rules import Naming, TaughtClass
 from sightline.records import FloatArray, Frame
 
 FEWEST_EXAMPLES = 3

@@ -31,7 +31,7 @@ from sightline.models.window import Window
 from sightline.records import FloatArray
 
 HYBRID: Final = "hybrid"  # an anomaly model and a classifier of what it finds: sightline.hybrid
-SUPERVISED: tuple[Method, ...] = ("classifier",)  # these learn names from labels: sightline.supervised
+SUPERVISED: tuple[Method, ...] = ("classifier", "segmenter", "detector")  # sightline.supervised, .segmenting, .locating
 METHODS: tuple[Method, ...] = tuple(method for method in get_args(Method) if method not in SUPERVISED)
 BY_GRADIENT = ("efficientad", "fastflow", "stfpm")  # these need torch
 FEW_IMAGES = 50
@@ -164,7 +164,9 @@ def written(learned: Learned, output: Path) -> Trained:
 def learn(dataset: Dataset, config: TrainConfig, progress: Progress | None = None) -> Learned:
     """Learn from the data set's good training pictures; raises as `train`, but writes nothing."""
     if config.method in SUPERVISED:
-        raise OptionError(f"{config.method} learns the names of defects, not what is good; use `train_classifier`.")
+        raise OptionError(
+            f"{config.method} learns the names of defects, not what is good; use `train_{config.method}`."
+        )
     if config.method in BY_GRADIENT:
         require_torch(config.method)
     backbone = load_backbone(config.backbone)

@@ -75,7 +75,7 @@ def test_info_lists_the_products_with_their_thresholds(
         "product     weave  12 good pictures; 0 of them reach the common threshold (0.0 %; 95 % "
     )
     found = document("info", made["separate"])
-    assert (found["format_version"], [one["name"] for one in found["products"]]) == (3, ["weave", "plain"])
+    assert (found["format_version"], [one["name"] for one in found["products"]]) == (4, ["weave", "plain"])
     assert found["products"][1]["images"] == second.images == 8
 
 

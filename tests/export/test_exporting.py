@@ -17,7 +17,6 @@ from sightline.bundle import Bundle
 from sightline.datasets.dataset import Dataset
 from sightline.errors import OptionError, StoreError
 from sightline.export import judgement, tensorrt
-from sightline.export.convolutions import in_float, with_named_nodes
 from sightline.export.exporting import ExportConfig, export
 from sightline.export.fixed_size import fixed_size
 from sightline.export.judgement import verdict_of
@@ -25,6 +24,7 @@ from sightline.export.litert import open_flat
 from sightline.export.openvino_ir import score_of
 from sightline.imaging.decode import read_frame
 from sightline.inspector import Inspector
+from sightline.models.convolutions import in_float, with_named_nodes
 from sightline.models.detector import GraphDetector
 
 needs_openvino = pytest.mark.skipif(find_spec("openvino") is None, reason="OpenVINO, of the extra [edge], is not here")
@@ -124,10 +124,23 @@ def test_tensorrt_without_a_gpu_is_told_with_its_cure(shipped: Bundle, tmp_path:
         export(shipped, tmp_path / "part.onnx", ExportConfig(format="tensorrt"), None)
 
 
-@pytest.mark.parametrize("kind", ["tensorrt", "litert"])
-def test_a_format_without_8_bits_is_told(kind: Literal["tensorrt", "litert"]) -> None:
-    with pytest.raises(OptionError, match=f"not for {kind}; leave --int8 out"):
-        ExportConfig(format=kind, int8=True)
+def test_a_format_without_8_bits_is_told() -> None:
+    with pytest.raises(OptionError, match="not for tensorrt; leave --int8 out"):
+        ExportConfig(format="tensorrt", int8=True)
+
+
+@pytest.mark.parametrize("kind", ["litert", "edgetpu"])
+def test_a_search_for_patches_is_not_made_for_integers_throughout(
+    kind: Literal["litert", "edgetpu"], floating: Bundle, rendered: Dataset, tmp_path: Path
+) -> None:
+    with pytest.raises(OptionError, match="8-bit LiteRT is for classifiers"):
+        export(floating, tmp_path / "part.tflite", ExportConfig(format=kind, int8=True), rendered)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_edge_tpu_needs_pictures(floating: Bundle, tmp_path: Path) -> None:
+    with pytest.raises(OptionError, match="give --images"):
+        export(floating, tmp_path / "part.tflite", ExportConfig(format="edgetpu"), None)
 
 
 def test_openvino_needs_its_suffix(shipped: Bundle, tmp_path: Path) -> None:

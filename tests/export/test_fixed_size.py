@@ -24,9 +24,9 @@ from sightline.training import TrainConfig, train
 def score(cut: FixedSize, frame: Frame) -> AnomalyMap:
     session = open_session(cut.graph)
 
-    def run(image: np.ndarray) -> tuple[float, np.ndarray]:
+    def run(image: np.ndarray) -> AnomalyMap:
         found = session.run(["score", "map"], {"image": image})
-        return float(found[0]), found[1]
+        return AnomalyMap(score=float(found[0]), values=found[1])
 
     return cut.scorer(run)(frame)
 

@@ -8,18 +8,21 @@ import numpy as np
 import pytest
 import torch
 
+from sightline.evaluation.metrics import macro_f1
 from sightline.models.album import Album
 from sightline.models.augmentation import PRESETS, Changes
 from sightline.models.backbone import Backbone
 from sightline.models.class_checkpoint import Checkpoint
 from sightline.models.class_config import LearningConfig
-from sightline.models.class_training import Learnt, Lesson, learn, macro_f1, recognised
+from sightline.models.class_training import Learnt, learn
+from sightline.models.erasure import recognised
 from sightline.models.features import FeatureConfig
+from sightline.models.lesson import Lesson
 from sightline.models.network import GraphNetwork
 from sightline.records import Frame
 
 FEATURES = FeatureConfig(height=32, width=32)
-CONFIG = LearningConfig(epochs=3, seed=1, imbalance="none")
+CONFIG = LearningConfig(epochs=3, seed=1, imbalance="none", unfreeze="last")
 
 
 def frame(label: int, seed: int) -> Frame:
@@ -95,6 +98,14 @@ def test_an_interrupted_training_goes_on_as_if_it_had_not_been(
     )
     assert same(learnt, went_on)
     assert set(seen) == {"fine-tuning", "classes"}  # the first phase was not done again
+
+
+def test_the_network_stays_as_it_is_unless_it_is_asked_to_learn(lesson: Lesson, patchy: Backbone) -> None:
+    network = GraphNetwork(patchy)
+    before = {name: values.clone() for name, values in network.state_dict().items()}
+    found = learn(lesson, network, replace(CONFIG, unfreeze="none"), Checkpoint(path=None, identity=""))
+    assert all(torch.equal(before[name], values) for name, values in found.classifier.network.state_dict().items())
+    assert found.epochs == 0
 
 
 def test_what_another_training_left_is_not_used(lesson: Lesson, patchy: Backbone, tmp_path: Path) -> None:

@@ -1,7 +1,10 @@
 """Networks by name: what happens without timm, and that weights come from a file that is the network's own."""
 
+from collections.abc import Iterator
+from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -28,6 +31,39 @@ def weights_of(network: nn.Module, path: Path) -> Path:
 def test_without_timm_the_error_says_how_to_get_it(tmp_path: Path) -> None:
     with pytest.raises(OptionError, match=r"'resnet50' needs timm.*pip install timm, or leave --network out"):
         named_network("resnet50", tmp_path / "w.safetensors")
+
+
+@pytest.fixture(scope="module")
+def timm() -> Iterator[Any]:
+    """The library; two operators are declared where torchvision is of another build than torch, and defined nowhere."""
+    if find_spec("timm") is None:
+        pytest.skip("timm is not installed here")
+    library = torch.library.Library("torchvision", "FRAGMENT")  # type: ignore[no-untyped-call]
+    if not hasattr(torch.ops.torchvision, "nms"):
+        for name in ("nms", "qnms"):
+            library.define(f"{name}(Tensor boxes, Tensor scores, float threshold) -> Tensor")  # type: ignore[no-untyped-call]
+    try:
+        yield import_module("timm")
+    except (ImportError, RuntimeError) as error:
+        pytest.skip(f"timm cannot be imported here: {error}")
+
+
+@pytest.mark.filterwarnings("ignore")  # of timm and what it loads
+@pytest.mark.parametrize("name", ["resnet18", "mobilenetv2_050"])
+def test_a_network_of_timm_has_its_weights_from_the_file(name: str, timm: Any, tmp_path: Path) -> None:
+    torch.manual_seed(3)
+    model = timm.create_model(name, num_classes=10).eval()
+    network = named_network(name, weights_of(model, tmp_path / "w.safetensors"))
+    assert network.strides == (8, 16, 32)
+    images = torch.rand(1, 3, 64, 64)
+    with torch.no_grad():
+        maps = network(images)
+        expected = model.forward_features((images - network.mean) / network.std)
+    assert [tuple(m.shape[1:]) for m in maps] == [
+        (channels, 64 // stride, 64 // stride) for channels, stride in zip(network.channels, (8, 16, 32), strict=True)
+    ]
+    if name == "resnet18":
+        torch.testing.assert_close(maps[-1], expected)
 
 
 @pytest.mark.parametrize("download", [False, True])

@@ -54,7 +54,7 @@ def test_new_pictures_are_likest_to_their_own_class(graph: bytes) -> None:
 
 
 def test_what_varies_within_classes_counts_little(space: Space) -> None:
-    weights = np.abs(space.whitening.astype(np.float32)).max(axis=1)
+    weights = np.abs(space.directions * space.steps).max(axis=1) / space.spread
     assert weights[-1] < 0.2 * weights[:3].min()
 
 

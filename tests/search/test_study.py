@@ -18,7 +18,8 @@ pytest.importorskip("optuna", reason="the search needs the extra [train]")
 from sightline.search.leaderboard import COLUMNS, write_leaderboard
 from sightline.search.material import prepare
 from sightline.search.space import SHIPPED, Space, space_for
-from sightline.search.study import Limits, Outcome, search
+from sightline.search.study import Outcome, search
+from sightline.search.trial import Limits
 
 GOOD = 26
 ONE = Space(methods=("padim",), short_sides=(64,), backbones=(SHIPPED,))  # three settings: its dimensions
@@ -62,7 +63,7 @@ def test_everything_there_is_gets_tried_and_the_best_is_trained_on_all_good_pict
     assert min(found.attempts, key=lambda attempt: attempt.number).settings["dimensions"] == 64
     assert {attempt.settings["dimensions"] for attempt in found.attempts} == {32, 64, 128}
     assert found.chosen == found.attempts[0]
-    assert all(found.chosen.auroc >= attempt.auroc - 1e-4 for attempt in found.attempts)
+    assert all(found.chosen.merit >= attempt.merit - 1e-4 for attempt in found.attempts)
     assert found.trained.images == GOOD
     assert load(parts.parent / "part.sight").model_id == found.trained.bundle.model_id
     assert found.failures == ()

@@ -3,7 +3,7 @@
 import json
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, get_args
 
 import click
 
@@ -20,14 +20,17 @@ from sightline.cli.options import (
 )
 from sightline.cli.progress import Bars
 from sightline.datasets.dataset import Dataset
+from sightline.datasets.labelled import open_classes
 from sightline.datasets.opening import open_dataset
 from sightline.errors import OptionError
 from sightline.evaluation.document import to_json
 from sightline.evaluation.results import Evaluation
 from sightline.inspector import load
+from sightline.search.material import Task
 
 if TYPE_CHECKING:
-    from sightline.search.study import Limits, Outcome
+    from sightline.search.study import Outcome
+    from sightline.search.trial import Limits
 
 _SHOWN = 10  # rows of the leaderboard
 
@@ -35,6 +38,13 @@ _SHOWN = 10  # rows of the leaderboard
 @click.command("auto")
 @data_argument
 @click.option("-o", "--output", type=PLACE, required=True, help="Model file to write (.sight).")
+@click.option(
+    "--task",
+    type=click.Choice(get_args(Task)),
+    default="auto",
+    show_default=True,
+    help="Find what is unusual, name defects, or try both where DATA shows two or more kinds of defect.",
+)
 @click.option(
     "--minutes",
     type=Number(min=0, min_open=True),
@@ -75,6 +85,7 @@ _SHOWN = 10  # rows of the leaderboard
 def auto_command(
     data: Path,
     output: Path,
+    task: Task,
     minutes: float,
     max_latency_ms: float | None,
     max_size_mb: float | None,
@@ -89,8 +100,9 @@ def auto_command(
     """Try methods, working sizes and banks on DATA for some minutes and write the best model within the limits.
 
     The default settings are tried first, so the result is no worse than theirs by the search's own measure. A part of
-    the good pictures is held out; defects come from the training and validation splits where there are 20, else they
-    are painted onto good pictures. The test split is used once, for the figures of the finished model.
+    the pictures is held out. Where two or more kinds of defect have 8 pictures each, classifiers and hybrids are tried
+    too. Else defects come from the training and validation splits where there are 20, or are painted onto good
+    pictures. The test split is used once, for the figures of the finished model.
 
     Ctrl-C stops it; the same command goes on, and --minutes counts the time spent before. Needs the extra [train].
 
@@ -100,17 +112,19 @@ def auto_command(
     if find_spec("optuna") is None:
         raise OptionError("a search needs Optuna. Install it with pip install 'sightline[train]'.")
     from sightline.search.leaderboard import write_leaderboard
-    from sightline.search.study import Limits, search
+    from sightline.search.study import search
+    from sightline.search.trial import Limits
 
     limits = Limits(
         minutes=minutes,
         latency_ms=max_latency_ms,
         size_mb=max_size_mb,
         max_overkill=max_overkill,
+        task=task,
         seed=seed,
         max_megapixels=max_megapixels,
     )
-    dataset = open_dataset(data)
+    dataset = open_dataset(data) if task == "anomaly" else open_classes(data)
     folder = study or output.with_suffix(".search")
     with Bars(quiet=quiet) as bars:
         outcome = search(dataset, output, limits, folder=folder, backbones=backbones, progress=bars)
@@ -146,19 +160,23 @@ def _lines(outcome: "Outcome", limits: "Limits", page: Path, tested: Evaluation 
     from sightline.search.leaderboard import rows
 
     listed = rows(outcome, limits)
-    lines = [f"compared on {outcome.material.told}", "     AUROC  recall  latency     size  settings"]
+    lines = [f"compared on {outcome.material.told}", "     AUROC  recall macro F1  latency     size  settings"]
     for row in listed[:_SHOWN]:
         mark = "*" if row["chosen"] else " " if row["within_limits"] else "x"
         lines.append(
-            f"{mark} {row['place']:2} {row['auroc']:.4f} {100 * float(row['recall']):5.1f} % "
+            f"{mark} {row['place']:2} {_share(row['auroc'])} {_share(row['recall'])}   {_share(row['macro_f1'])} "
             f"{row['latency_ms']:5.1f} ms {row['size_mb']:5.1f} MB  {row['settings']}"
         )
     if len(listed) > _SHOWN:
         lines.append(f"and {len(listed) - _SHOWN} more in the leaderboard")
     lines += [f"failed: {failure.reason}" for failure in outcome.failures]
     bundle = outcome.trained.bundle
-    lines.append(f"{bundle.path}: model {bundle.model_id} from {outcome.trained.images} good pictures; * above")
+    lines.append(f"{bundle.path}: model {bundle.model_id} from {outcome.trained.images} pictures; * above")
     if tested is not None:
         lines += ["on the test split:", *summary(tested)]
     lines += [f"warning: {warning}" for warning in outcome.trained.warnings]
     return [*lines, f"leaderboard: {page}"]
+
+
+def _share(value: str | int | float | bool | None) -> str:
+    return "  -   " if value is None else f"{value:.4f}"

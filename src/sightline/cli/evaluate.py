@@ -18,16 +18,19 @@ from sightline.cli.options import (
 )
 from sightline.cli.products import product_option
 from sightline.cli.progress import Bars
+from sightline.datasets.boxed import BoxedSet, open_boxed
 from sightline.datasets.dataset import Dataset, Sample
 from sightline.datasets.labelled import open_classes
 from sightline.datasets.masks import read_mask
 from sightline.datasets.opening import open_dataset
+from sightline.datasets.segmented import open_segmented
 from sightline.datasets.synthetic import refuse_synthetic
 from sightline.errors import FrameError
+from sightline.evaluation.box_tally import BoxTally
 from sightline.evaluation.document import to_json
 from sightline.evaluation.report import write_report
-from sightline.evaluation.results import ClassFigures, Evaluation, Exhibit, Judged, Rate
-from sightline.evaluation.run import evaluate, worst
+from sightline.evaluation.results import BoxFigures, ClassFigures, Evaluation, Exhibit, Judged, Overlap, Rate
+from sightline.evaluation.run import Outlines, evaluate, worst
 from sightline.files import refuse_unwritable
 from sightline.imaging.decode import read_frame
 from sightline.inspector import Inspector, load
@@ -91,9 +94,14 @@ def evaluate_command(
         refuse_unwritable(report)
     inspector = load(model, max_megapixels=max_megapixels)
     thresholds = inspector.limits(product).thresholds
-    dataset = open_classes(data) if inspector.names else open_dataset(data)
+    outlines = None
+    if inspector.manifest.segments is not None:
+        outlines = Outlines(truth=open_segmented(data), names=inspector.manifest.labels[1:])
+    boxed = open_boxed(data) if inspector.manifest.locating else None
+    marked = outlines.truth if outlines else boxed
+    dataset = marked.dataset if marked else open_classes(data) if inspector.names else open_dataset(data)
     with Bars(quiet=quiet) as bars:
-        found = evaluate_model(inspector, dataset, bars, product)
+        found = evaluate_model(inspector, dataset, bars, product, outlines=outlines, boxed=boxed)
     if report is not None:
         escapes, overkills = exhibits(found, dataset, inspector, max_megapixels, product)
         notes = [thresholds.rule, thresholds.promise, *caveats(dataset)]
@@ -137,9 +145,19 @@ def caveats(dataset: Dataset) -> list[str]:
 
 
 def evaluate_model(
-    inspector: Inspector, dataset: Dataset, progress: Progress | None = None, product: str | None = None
+    inspector: Inspector,
+    dataset: Dataset,
+    progress: Progress | None = None,
+    product: str | None = None,
+    *,
+    outlines: Outlines | None = None,
+    boxed: BoxedSet | None = None,
 ) -> Evaluation:
-    """Judge a data set's test pictures and compare with the truth; raises OptionError as `Inspector.inspect`."""
+    """Judge a data set's test pictures and compare with the truth; raises OptionError as `Inspector.inspect`.
+
+    Args:
+        boxed: the data set's boxes, for a model that finds them.
+    """
     thresholds = inspector.limits(product).thresholds
     return evaluate(
         _pairs(inspector, judged_samples(dataset), progress, product),
@@ -148,7 +166,19 @@ def evaluate_model(
         dataset=dataset.name,
         threshold=thresholds.reject,
         review_threshold=thresholds.review,
+        outlines=outlines,
+        boxes=None if boxed is None else _box_tally(inspector, boxed),
     )
+
+
+def _box_tally(inspector: Inspector, boxed: BoxedSet) -> BoxTally:
+    """For the model's classes, at the confidences from which it shows boxes."""
+    manifest = inspector.manifest
+    assert manifest.locating is not None, "boxes are opened for a model that finds them"
+    rules, reject = manifest.locating.classes, manifest.thresholds.reject
+    counted = [reject if rule.threshold is None else min(reject, rule.threshold) for rule in rules]
+    limits = [max(limit, manifest.locating.confidence) for limit in counted]
+    return BoxTally(boxed, [rule.name for rule in rules], limits, manifest.working_size)
 
 
 def exhibits(
@@ -185,6 +215,10 @@ def summary(found: Evaluation) -> list[str]:
         rows["macro F1"] = f"{found.naming.macro_f1:.4f} over {len(found.naming.classes)} classes, most probable name"
         for one in found.naming.classes:
             rows[f"  {one.name}"] = _class_figures(one)
+    if found.overlap is not None:
+        rows |= outline_rows(found.overlap)
+    if found.boxes is not None:
+        rows |= _box_rows(found.boxes)
     judged = f"{found.dataset}: {len(found.judged)} pictures judged by {found.method} model {found.model_id}"
     lines = [judged, *indented(outcome(found) | rows)]
     if found.unjudged:
@@ -193,6 +227,28 @@ def summary(found: Evaluation) -> list[str]:
         if len(found.unjudged) > _LISTED:
             lines.append(f"    and {len(found.unjudged) - _LISTED} more; --json lists all")
     return lines
+
+
+def outline_rows(found: Overlap) -> dict[str, str]:
+    """How well outlines fit: name -> figures."""
+    rows = {
+        "outlines": f"IoU {_figure(found.pooled.iou)}, Dice {_figure(found.pooled.dice)} of all defects' pixels; mean "
+        f"with the rest {found.mean_iou:.4f}; mean of {found.pictures} pictures {found.picture_iou:.4f}"
+    }
+    rows |= {f"  outlines of {one.name}": f"IoU {_figure(one.iou)}, Dice {_figure(one.dice)}" for one in found.classes}
+    for one in found.instances:
+        end = "and more" if one.below_px is None else f"to {one.below_px}"
+        rows[f"  defects of {one.from_px} {end} px"] = f"found {_rate(one.recall)}"
+    return rows
+
+
+def _box_rows(found: BoxFigures) -> dict[str, str]:
+    rows = {"boxes": f"mAP50 {found.map50:.4f}, mAP50-95 {found.map50_95:.4f} over {len(found.classes)} classes"}
+    for one in found.classes:
+        shares = {"recall": one.recall.value, "precision": one.precision.value}
+        shown = ", ".join(f"{name} {_figure(share)}" for name, share in shares.items())
+        rows[f"  {one.name} boxes"] = f"AP50 {_figure(one.ap50)}, AP50-95 {_figure(one.ap50_95)}, {shown}"
+    return rows
 
 
 def outcome(found: Evaluation) -> dict[str, str]:

@@ -11,6 +11,7 @@ from sightline.bundle import load
 from sightline.cli.options import PLACE, Number, json_option, megapixels_option, model_argument, quiet_option
 from sightline.cli.products import product_option
 from sightline.cli.progress import Bars
+from sightline.datasets.labelled import open_classes
 from sightline.datasets.opening import open_dataset
 from sightline.export.exporting import FORMATS, ExportConfig, Exported, export
 from sightline.export.judgement import Judgement
@@ -23,7 +24,10 @@ from sightline.export.judgement import Judgement
     "kind",
     type=click.Choice(FORMATS),
     required=True,
-    help="onnx: the very graph; openvino: FILE.xml and FILE.bin; litert: .tflite; tensorrt: for this machine's GPU.",
+    help=(
+        "onnx: the very graph; openvino: FILE.xml and FILE.bin; litert: .tflite; edgetpu: .tflite in 8 bits, "
+        "checked for what that chip can do; tensorrt: for this machine's GPU."
+    ),
 )
 @click.option("--int8", is_flag=True, help="Compute float convolutions in 8-bit integers; needs --images.")
 @click.option("--images", type=PLACE, metavar="DATASET", help="Your pictures: ranges come from good ones for training.")
@@ -64,7 +68,8 @@ def export_command(
 ) -> None:
     """Write MODEL for use without Sightline, after judging the export beside MODEL on the same pictures.
 
-    Without --int8 every verdict must be the same; with it, all but --max-loss of them. Otherwise nothing is written.
+    Without --int8 every verdict must be the same; with it, all but --max-loss of them, and a classifier's macro F1 may
+    fall by 0.005. Otherwise nothing is written.
     Judged are the test pictures of --images, or all where there is no test split; without --images made-up ones, which
     show that the arithmetic is the same, but not how well it does on your parts.
 
@@ -83,7 +88,8 @@ def export_command(
         product=product,
         max_megapixels=max_megapixels,
     )
-    dataset = open_dataset(images) if images else None
+    opened = open_dataset if bundle.manifest.naming is None else open_classes
+    dataset = opened(images) if images else None
     with Bars(quiet=quiet) as bars, redirect_stdout(sys.stderr):  # the libraries print how far they are
         exported = export(bundle, output, config, dataset, bars)
     click.echo(json.dumps(exported.document, indent=2) if as_json else "\n".join(_summary(exported)))
@@ -100,6 +106,7 @@ def _summary(exported: Exported) -> list[str]:
         f"  verdicts  {judgement.changed} of {judgement.pictures} changed",
         f"  scores    moved by at most {100 * judgement.largest_deviation:.3g} % of the threshold",
         *_auroc(judgement),
+        *_macro_f1(judgement),
         *(f"  note      {note}" for note in said["notes"]),
     ]
 
@@ -108,3 +115,9 @@ def _auroc(judgement: Judgement) -> list[str]:
     if judgement.auroc_model is None or judgement.auroc_export is None:
         return []
     return [f"  AUROC     {judgement.auroc_export:.4f}, the model's {judgement.auroc_model:.4f}"]
+
+
+def _macro_f1(judgement: Judgement) -> list[str]:
+    if judgement.macro_f1_model is None or judgement.macro_f1_export is None:
+        return []
+    return [f"  macro F1  {judgement.macro_f1_export:.4f}, the model's {judgement.macro_f1_model:.4f}"]

@@ -27,6 +27,10 @@ def info_command(model: Path, as_json: bool) -> None:
             del document["naming"]
         if manifest.regions is None:
             del document["regions"]
+        if manifest.segments is None:
+            del document["segments"]
+        if manifest.locating is None:
+            del document["locating"]
         click.echo(json.dumps(document, indent=2))
         return
     height, width = manifest.working_size
@@ -35,8 +39,8 @@ def info_command(model: Path, as_json: bool) -> None:
         "model": f"{loaded.model_id} ({manifest.method}), Sightline {manifest.sightline_version}",
         "takes": f"{manifest.input.dtype}, {manifest.input.bit_depth} bits; looks at {width} x {height} px"
         + (f" in tiles of {manifest.tile}" if manifest.tile else ""),
-        "made from": f"{made.images} {'labelled' if manifest.naming else 'good'} pictures of {made.dataset}, "
-        f"seed {made.seed}, backbone {made.backbone}",
+        "made from": f"{made.images} {'labelled' if manifest.names_defects else 'good'} pictures of "
+        f"{made.dataset}, seed {made.seed}, backbone {made.backbone}",
         "settings": ", ".join(f"{key} {value}" for key, value in sorted(made.config.items())),
         "calibrated": manifest.calibration.source,
         "rule": limits.rule,

@@ -10,6 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import click
+import cv2
+import numpy as np
+from numpy.typing import NDArray
 
 from sightline.cli.options import PLACE, json_option, megapixels_option, model_argument, quiet_option, threads_option
 from sightline.cli.products import product_option
@@ -28,6 +31,11 @@ from sightline.records import Inspection, Verdict
 @model_argument
 @click.argument("images", nargs=-1, required=True, type=PLACE)
 @click.option("--overlay", type=PLACE, help="Folder for pictures that show where and why; made if need be.")
+@click.option(
+    "--masks",
+    type=PLACE,
+    help="Folder for pictures of what a segmenter outlines: each pixel 0, or the place of its class among the labels.",
+)
 @click.option("--fail-on-reject", is_flag=True, help="Exit with status 3 when a part is rejected.")
 @click.option(
     "--workers",
@@ -46,6 +54,7 @@ def inspect_command(
     model: Path,
     images: tuple[Path, ...],
     overlay: Path | None,
+    masks: Path | None,
     fail_on_reject: bool,
     workers: int,
     product: str | None,
@@ -70,13 +79,18 @@ def inspect_command(
     inspector = load(model, threads=threads, max_megapixels=max_megapixels)
     inspector.limits(product)  # before a folder is made
     paths = _listed(images)
-    overlays = None if overlay is None else _overlays(overlay, paths)
+    if masks is not None and inspector.manifest.segments is None:
+        raise OptionError(f"{model}: a {inspector.manifest.method} model outlines nothing; leave --masks out.")
+    overlays = None if overlay is None else _places("--overlay", overlay, paths)
+    outlines = None if masks is None else _places("--masks", masks, paths)
     inspections = []
     # on one terminal the lines would run into a bar, and show the progress anyway
     with Bars(quiet=quiet or (not as_json and sys.stdout.isatty())) as bars:
         for done, inspection in enumerate(inspector.inspect_all(paths, workers=workers, product=product)):
             if overlays is not None and inspection.map is not None:
                 write_overlay(overlays[done], inspection, max_megapixels, caption=paths[done].name)
+            if outlines is not None and inspection.width is not None and inspection.score is not None:
+                write_png(outlines[done], class_picture(inspection))
             if not as_json:
                 click.echo(_line(inspection))
             inspections.append(asdict_without_map(inspection))
@@ -95,9 +109,12 @@ def inspect_command(
 
 
 def asdict_without_map(inspection: Inspection) -> dict[str, Any]:
-    """An inspection as JSON types; the map is left out for its size, the product where there is none."""
-    document = asdict(replace(inspection, map=None))  # first, as it would be copied
-    del document["map"]
+    """An inspection as JSON types; the map is left out for its size, and what the model does not tell."""
+    document = asdict(replace(inspection, map=None, segments=None, boxes=None))  # first, as they would be copied
+    del document["map"], document["segments"], document["boxes"]
+    for defect in document["defects"]:
+        if defect["severity"] is None:
+            del defect["severity"]
     for key in ("product", "probabilities", "named"):
         if document[key] is None:
             del document[key]
@@ -130,10 +147,11 @@ def _line(inspection: Inspection) -> str:
 
 
 def _named(inspection: Inspection) -> str:
-    if inspection.probabilities is None or not inspection.defects:
+    if not inspection.defects or inspection.defects[0].confidence is None:
         return ""
-    leading = inspection.defects[0]  # all have the one name
-    return f"  {leading.label} {leading.confidence:.2f}"
+    leading = inspection.defects[0]  # a classifier's all have the one name
+    severe = "" if leading.severity is None else f", severity {leading.severity:.2f}"
+    return f"  {leading.label} {leading.confidence:.2f}{severe}"
 
 
 def _decimals(threshold: float) -> int:
@@ -141,12 +159,22 @@ def _decimals(threshold: float) -> int:
     return min(8, max(0, 3 - math.floor(math.log10(abs(threshold))))) if threshold else 4
 
 
-def _overlays(folder: Path, paths: Sequence[Path]) -> list[Path]:
-    """Where each picture's overlay belongs, in a folder that is made; none takes the place of a picture."""
+def class_picture(inspection: Inspection) -> NDArray[np.uint8]:
+    """(H, W) of the frame: 0, or the place among the model's labels of the defect outlined there."""
+    assert inspection.width is not None, "the caller has seen that it was decoded"
+    assert inspection.height is not None, "as above"
+    if inspection.segments is None:
+        return np.zeros((inspection.height, inspection.width), np.uint8)
+    size = (inspection.width, inspection.height)
+    return np.asarray(cv2.resize(inspection.segments, size, interpolation=cv2.INTER_NEAREST), np.uint8)
+
+
+def _places(option: str, folder: Path, paths: Sequence[Path]) -> list[Path]:
+    """Where what is made of each picture belongs, in a folder that is made; none takes the place of a picture."""
     overlays = [folder / f"{name}.png" for name in overlay_names(paths)]
     pictures = {path.resolve() for path in paths}
     if overwritten := next((path for path in overlays if path.resolve() in pictures), None):
-        raise OptionError(f"{overwritten}: is one of the pictures to judge. Choose another folder for --overlay.")
+        raise OptionError(f"{overwritten}: is one of the pictures to judge. Choose another folder for {option}.")
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:

@@ -8,20 +8,30 @@ import click
 import numpy as np
 from click.core import ParameterSource
 
-from sightline.cli.options import PLACE, Number, Recall, by_type
+from sightline.cli.options import PLACE, Number, Recall, Rectangle, by_type
 from sightline.datasets.dataset import GOOD, Sample
 from sightline.errors import FrameError, OptionError
 from sightline.evaluation.intervals import rate
 from sightline.inspector import Inspector
-from sightline.manifest import ClassRule, Manifest, Naming
-from sightline.models.class_config import IMBALANCES, MATERIALS, UNFREEZES, LearningConfig
+from sightline.locating import METHOD as BOXES
+from sightline.locating import LocatingConfig
+from sightline.manifest import Manifest
+from sightline.models.box_config import BoxLearningConfig
+from sightline.models.class_config import IMBALANCES, MATERIALS, PRECISIONS, UNFREEZES, LearningConfig
 from sightline.models.features import Progress
+from sightline.models.segment_config import TRUNKS, SegmentConfig
+from sightline.name_rules import ClassRule, Naming
 from sightline.naming import with_recall
+from sightline.segmenting import METHOD as SEGMENTER
+from sightline.segmenting import SegmenterConfig
 from sightline.supervised import ClassifierConfig
 from sightline.training import HYBRID, SUPERVISED, TrainConfig
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 _GIVEN = "sightline.naming"  # in the context: the options below, by name
+_OF_SEGMENTERS = {"mm_per_px", "zones"}
+_NOT_FOR_SEGMENTERS = {"imbalance", "unfreeze", "weights", "download", "review_confidence"}
+_NOT_FOR_BOXES = {"imbalance", "unfreeze", "network", "weights", "download", "review_confidence"}
 _NOT_FOR_NAMES = ("max_overkill", "tile", "dimensions", "bank", "position_prior", "steps", "depth", "banks", "extend")
 
 
@@ -35,23 +45,30 @@ def _option(*names: str, **settings: Any) -> Callable[[Command], Command]:
 
 
 _OPTIONS = (
-    _option("--epochs", type=click.IntRange(0, 10_000), metavar="NUMBER", default=20, show_default=True,
-            help="How long a classifier is fine-tuned at most; 0: only its last layer learns."),
+    _option("--epochs", type=click.IntRange(0, 10_000), metavar="NUMBER", default=60, show_default=True,
+            help="How long a classifier learns from masks, or is fine-tuned, at most; 0: only its last layer learns."),
     _option("--minutes", type=Number(min=0, min_open=True), metavar="NUMBER",
             help="Time a classifier may learn.  [default: as the epochs take]"),
     _option("--imbalance", type=click.Choice(IMBALANCES),
             help="How rare classes are made to count.  [default: what is best on pictures held out]"),
     _option("--material", type=click.Choice(MATERIALS), default="none", show_default=True,
             help="What the parts are made of: which changes of light, place and focus a classifier is shown."),
-    _option("--unfreeze", type=click.Choice(UNFREEZES), default="last", show_default=True,
-            help="Which blocks of its network are fine-tuned."),
-    _option("--network", metavar="NAME", help="A classifier's network by its name in timm, such as resnet50."),
+    _option("--unfreeze", type=click.Choice(UNFREEZES), default="none", show_default=True,
+            help="Which blocks of its network learn too; none: what lies behind them alone."),
+    _option("--precision", type=click.Choice(PRECISIONS), default="auto", show_default=True,
+            help="Arithmetic of a classifier's network; auto: int8 where that loses at most 0.005 of the macro F1."),
+    _option("--network", metavar="NAME", help="A classifier's network by its name in timm, such as resnet50; of a "
+            "segmenter unet, plain convolutions without a backbone."),
     _option("--weights", type=PLACE, help="Its weights, a safetensors file."),
     _option("--download", is_flag=True, help="Fetch its weights from where timm keeps them."),
     _option("--min-recall", type=Recall(), multiple=True, metavar="[CLASS=]SHARE",
             help="Share of a class, or of all defects, that a classifier must not pass; may be repeated."),
     _option("--review-confidence", type=Number(min=0, max=1, max_open=True), metavar="SHARE", default=0.5,
             show_default=True, help="A name that is less probable is a REVIEW; 0: no such rule."),
+    _option("--mm-per-px", type=Number(min=0, min_open=True), metavar="MM",
+            help="Scale of the pictures, for the areas that a segmenter finds."),
+    _option("--critical-zone", "zones", type=Rectangle(), multiple=True, metavar="X,Y,W,H[=WEIGHT]",
+            help="Where a defect is worse, in shares of the picture, for a segmenter's severity; may be repeated."),
 )  # fmt: skip  # one option is one paragraph
 
 
@@ -69,9 +86,13 @@ def check_method(method: str) -> None:
         name for name in (*context.params, *context.meta[_GIVEN])
         if context.get_parameter_source(name) not in (ParameterSource.DEFAULT, None)
     }  # fmt: skip
-    hopeless = set(_NOT_FOR_NAMES) if method in SUPERVISED else set(context.meta[_GIVEN])
+    hopeless = {*_NOT_FOR_NAMES, *_OF_SEGMENTERS} if method in SUPERVISED else set(context.meta[_GIVEN])
     if method == HYBRID:
-        hopeless = {"min_recall", "steps", "depth", "banks", "extend"}
+        hopeless = {"min_recall", "steps", "depth", "banks", "extend", *_OF_SEGMENTERS}
+    if method == SEGMENTER:
+        hopeless = {*_NOT_FOR_NAMES, *_NOT_FOR_SEGMENTERS} - {"max_overkill"}
+    if method == BOXES:
+        hopeless = {*_NOT_FOR_NAMES, *_NOT_FOR_BOXES} - {"max_overkill"}
     wrong = given & hopeless
     if wrong:
         flags = {parameter.name: parameter.opts[0] for parameter in context.command.params}
@@ -99,8 +120,56 @@ def classifier_config(config: TrainConfig) -> ClassifierConfig:
             unfreeze=given["unfreeze"],
             seed=config.seed,
         ),
+        precision=given["precision"],
         min_recall=by_type("--min-recall", given["min_recall"]),
         review_confidence=given["review_confidence"] or None,
+    )
+
+
+def segmenter_config(config: TrainConfig) -> SegmenterConfig:
+    """What the command line asks of a segmenter."""
+    context = click.get_current_context()
+    given = dict(context.meta[_GIVEN])
+    network = given["network"] or TRUNKS[0]
+    if network not in TRUNKS:
+        raise click.UsageError(f"--network {network} is no network of a segmenter; leave it out, or give unet.")
+    asked = context.get_parameter_source("max_overkill") is not ParameterSource.DEFAULT
+    return SegmenterConfig(
+        size=config.size,
+        smallest_defect=config.smallest_defect,
+        bit_depth=config.bit_depth,
+        max_megapixels=config.max_megapixels,
+        memory_mib=config.memory_mib,
+        backbone=config.backbone,
+        learning=SegmentConfig(
+            trunk=network,
+            epochs=given["epochs"],
+            minutes=given["minutes"],
+            material=given["material"],
+            seed=config.seed,
+        ),
+        max_overkill=config.max_overkill if asked else None,
+        min_recall=by_type("--min-recall", given["min_recall"]),
+        mm_per_px=given["mm_per_px"],
+        zones=given["zones"],
+    )
+
+
+def locating_config(config: TrainConfig) -> LocatingConfig:
+    """What the command line asks of a detector of boxes."""
+    given = dict(click.get_current_context().meta[_GIVEN])
+    return LocatingConfig(
+        size=config.size,
+        smallest_defect=config.smallest_defect,
+        bit_depth=config.bit_depth,
+        max_megapixels=config.max_megapixels,
+        memory_mib=config.memory_mib,
+        backbone=config.backbone,
+        learning=BoxLearningConfig(
+            epochs=given["epochs"], minutes=given["minutes"], material=given["material"], seed=config.seed
+        ),
+        max_overkill=config.max_overkill,
+        min_recall=by_type("--min-recall", given["min_recall"]),
     )
 
 
@@ -151,7 +220,7 @@ def with_recalls(
 
 def class_documents(manifest: Manifest) -> list[dict[str, Any]]:
     """One JSON object per class."""
-    rules = manifest.naming.classes if manifest.naming else ()
+    rules = manifest.naming.classes if manifest.naming else manifest.locating.classes if manifest.locating else ()
     return [
         {
             "name": rule.name,
@@ -167,6 +236,9 @@ def class_documents(manifest: Manifest) -> list[dict[str, Any]]:
 
 def class_lines(manifest: Manifest) -> list[str]:
     """One line per class, and one for the review confidence."""
+    if manifest.locating is not None:
+        width = max(len(rule.name) for rule in manifest.locating.classes)
+        return [f"{rule.name:{width}}  {_said_of(rule)}" for rule in manifest.locating.classes]
     if manifest.naming is None:
         return []
     width = max(map(len, manifest.naming.names))

@@ -7,6 +7,9 @@ from typing import Any, TypeVar
 
 import click
 
+from sightline.errors import BundleError
+from sightline.segment_rule import Zone
+
 MAX_SIDE_PX = 65_535
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -65,6 +68,26 @@ class Recall(click.ParamType[tuple[str, float]]):
         if not 0 < share <= 1:
             self.fail(f"{value!r} is not a recall; write 0.99 or crack=0.99, above 0 and at most 1.", param, ctx)
         return name or "all", share
+
+
+class Rectangle(click.ParamType[Zone]):
+    """X,Y,WIDTH,HEIGHT in shares of the picture, and =WEIGHT from 0 to 1 where it is not 1; becomes a Zone."""
+
+    name = "rectangle"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> Zone:
+        if isinstance(value, Zone):
+            return value
+        sides, _, weight = str(value).partition("=")
+        try:
+            x, y, width, height = (float(side) for side in sides.split(","))
+            return Zone(x=x, y=y, width=width, height=height, weight=float(weight or 1))
+        except (ValueError, BundleError):
+            self.fail(
+                f"{value!r} is not a zone; write X,Y,WIDTH,HEIGHT within 0 to 1, such as 0.25,0.25,0.5,0.5=0.8.",
+                param,
+                ctx,
+            )
 
 
 PLACE = Place()

@@ -2,13 +2,22 @@
 
 import json
 import time
+from dataclasses import asdict
 from pathlib import Path
 from typing import Literal
 
 import click
 from click.core import ParameterSource
 
-from sightline.cli.naming import check_method, class_documents, class_lines, classifier_config, naming_options
+from sightline.cli.naming import (
+    check_method,
+    class_documents,
+    class_lines,
+    classifier_config,
+    locating_config,
+    naming_options,
+    segmenter_config,
+)
 from sightline.cli.options import (
     PLACE,
     Size,
@@ -20,16 +29,22 @@ from sightline.cli.options import (
 )
 from sightline.cli.products import product_documents, product_lines
 from sightline.cli.progress import Bars
+from sightline.datasets.boxed import open_boxed
 from sightline.datasets.labelled import open_classes
 from sightline.datasets.opening import open_dataset
 from sightline.datasets.products import open_products
+from sightline.datasets.segmented import open_segmented
 from sightline.extending import ExtendConfig
 from sightline.extending import extend as extend_model
 from sightline.hybrid import train_hybrid
 from sightline.joint_training import BANKS, Banks, train_products
+from sightline.locating import METHOD as BOXES
+from sightline.locating import train_boxes
 from sightline.models.detector import Method
 from sightline.models.features import Progress
 from sightline.models.folds import FEWEST_FRAMES
+from sightline.segmenting import METHOD as SEGMENTER
+from sightline.segmenting import train_segmenter
 from sightline.supervised import train_classifier
 from sightline.training import HYBRID, LEAST_MEMORY_MIB, METHODS, SUPERVISED, TrainConfig, Trained, train
 
@@ -45,7 +60,8 @@ from sightline.training import HYBRID, LEAST_MEMORY_MIB, METHODS, SUPERVISED, Tr
     help=(
         "patchcore: any part. padim: parts that always lie the same way. efficientad, fastflow, stfpm: networks "
         "trained by gradient, for 100 pictures and more; they need the extra [train]. classifier: names defects, from "
-        "labelled pictures of each; hybrid: patchcore, and a classifier of what it finds; both need [train] too."
+        "labelled pictures of each; segmenter: outlines them, from masks; detector: finds them and names them, from "
+        "pictures with boxes; hybrid: patchcore, and a classifier of what it finds; all four need [train] too."
     ),
 )
 @overkill_option
@@ -166,6 +182,13 @@ def train_command(
     With --method classifier DATA has one folder per class, or labels, and --max-overkill is not used: calibrated
     probabilities decide, and --min-recall crack=0.99 sets a class's own threshold.
 
+    With --method segmenter the defects' pictures have masks or outlines, and it learns to draw them: per class, with
+    area and severity. A picture with a pixel that is more probably defect than not is rejected, unless --max-overkill
+    or --min-recall is given.
+
+    With --method detector DATA has boxes, outlines or masks of the defects, in any format of `sightline data convert`;
+    pictures without any are examples of nothing, and with them --max-overkill sets the threshold.
+
     With --method hybrid DATA has good pictures and labelled defects: an anomaly model decides, and what it finds is
     named by a classifier where that is sure. This is the way to name defects on a line.
 
@@ -214,15 +237,23 @@ def _learn(
     window: int | None,
     progress: Progress,
 ) -> Trained:
-    if method == HYBRID:
-        return train_hybrid(open_classes(data[0]), output, config, classifier_config(config), progress)
-    if config.method in SUPERVISED:
-        return train_classifier(open_classes(data[0]), output, classifier_config(config), progress)
+    if method == HYBRID or config.method in SUPERVISED:
+        return _learn_names(data[0], output, method, config, progress)
     if banks is not None:
         return train_products(open_products([str(place) for place in data]), output, banks, config, progress)
     if extend is not None:
         return extend_model(open_dataset(data[0]), extend, output, _extension(config, window), progress)
     return train(open_dataset(data[0]), output, config, progress)
+
+
+def _learn_names(data: Path, output: Path, method: str, config: TrainConfig, progress: Progress) -> Trained:
+    if method == SEGMENTER:
+        return train_segmenter(open_segmented(data), output, segmenter_config(config), progress)
+    if method == BOXES:
+        return train_boxes(open_boxed(data), output, locating_config(config), progress)
+    if method == HYBRID:
+        return train_hybrid(open_classes(data), output, config, classifier_config(config), progress)
+    return train_classifier(open_classes(data), output, classifier_config(config), progress)
 
 
 def _check_together(
@@ -286,7 +317,8 @@ def _document(trained: Trained, seconds: float) -> dict[str, object]:
         "seconds": round(seconds, 2),
         "unusual": [{"image": str(item.path), "score": item.score} for item in trained.unusual],
         "warnings": list(trained.warnings),
-        **({"classes": class_documents(names)} if names.naming else {}),
+        **({"classes": class_documents(names)} if names.naming or names.locating else {}),
+        **({"segments": asdict(manifest.segments), "pooled_iou": made["pooled_iou"]} if manifest.segments else {}),
         **{key: made[key] for key in ("extended_from", "added", "forgotten") if key in made},
     }
     return document | ({"products": product_documents(manifest)} if manifest.products else {})
@@ -299,7 +331,7 @@ def _lines(trained: Trained, seconds: float) -> list[str]:
     extended = "extended_from" in made
     lines = [
         f"{trained.bundle.path}: model {trained.bundle.model_id} ({manifest.method}) from {trained.images} "
-        f"{'labelled' if manifest.naming else 'good'} pictures in {seconds:.1f} s",
+        f"{'labelled' if manifest.names_defects else 'good'} pictures in {seconds:.1f} s",
         f"  looks at   {width} x {height} px"
         + (f" in tiles of {manifest.tile}" if manifest.tile else "")
         + (", picture and depth map" if manifest.input.depth else ""),
@@ -307,6 +339,8 @@ def _lines(trained: Trained, seconds: float) -> list[str]:
         f"  rule       {thresholds.rule}",
         f"  promise    {thresholds.promise}",
     ]
+    if manifest.segments is not None:
+        lines.append(f"  outlines   {', '.join(manifest.labels[1:])}; IoU {made['pooled_iou']} on pictures held out")
     lines += [f"  product    {line}" for line in product_lines(manifest)]
     lines += [f"  class      {line}" for line in class_lines((trained.bundle.names or trained.bundle).manifest)]
     if extended:

@@ -1,15 +1,36 @@
 """Masks: pictures that say which pixels of another picture are defect."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from sightline.datasets.dataset import Sample
 from sightline.errors import DatasetError, FrameError
-from sightline.imaging.decode import read_frame
-from sightline.records import BoolArray
+from sightline.imaging.decode import read_frame, read_size
+from sightline.records import BoolArray, Frame
 
 _USUAL_MEGAPIXELS = 50.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MaskFiles:
+    """The masks of pictures by index, as frames (H, W, 1): 255 is defect; each is decoded anew at every access."""
+
+    samples: Sequence[Sample]
+    max_megapixels: float = 50.0
+
+    def __len__(self) -> int:
+        return len(self.samples)
+
+    def __getitem__(self, index: int, /) -> Frame:
+        """One mask, all 0 and of any size where there is none; raises FrameError, or DatasetError as `read_mask`."""
+        sample = self.samples[index]
+        if sample.mask is None:
+            return Frame(pixels=np.zeros((1, 1, 1), np.uint8), source=str(sample.path))
+        mask = read_mask(sample.mask, *read_size(sample.path, max_megapixels=self.max_megapixels))
+        return Frame(pixels=255 * mask[:, :, None].astype(np.uint8), source=str(sample.mask))
 
 
 def read_mask(path: Path, height: int, width: int) -> BoolArray:

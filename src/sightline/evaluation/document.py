@@ -20,4 +20,8 @@ def to_json(evaluation: Evaluation) -> dict[str, Any]:
         picture["verdict"] = picture["verdict"].value
     if evaluation.naming is not None:
         document["naming"]["classes"] = list(document["naming"]["classes"])
+    if evaluation.overlap is not None:
+        document["overlap"] |= {key: list(document["overlap"][key]) for key in ("classes", "instances")}
+    if evaluation.boxes is not None:
+        document["boxes"]["classes"] = list(document["boxes"]["classes"])
     return {"schema": SCHEMA, **document}

@@ -135,3 +135,10 @@ def recall_at_overkill(reached: Reached, max_overkill: float) -> float:
 def _shares(counts: Counts) -> Scores:
     """(K + 1,) the counts as shares of the last, from 0 for an infinite threshold."""
     return np.concatenate([[0.0], counts / counts[-1]])
+
+
+def macro_f1(predicted: NDArray[np.int64], labels: NDArray[np.int64], classes: int) -> float:
+    """The mean over classes of 2 TP / (2 TP + FP + FN); a class that neither occurs nor is predicted is left out."""
+    right = np.bincount(labels[predicted == labels], minlength=classes)
+    either = np.bincount(labels, minlength=classes) + np.bincount(predicted, minlength=classes)
+    return float(np.mean(2 * right[either > 0] / either[either > 0]))

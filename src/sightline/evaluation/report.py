@@ -95,6 +95,9 @@ def write_report(
         costs=costs,
         rates=_rows(evaluation),
         naming=_class_rows(evaluation),
+        outlines=_outline_rows(evaluation),
+        sizes=_size_rows(evaluation),
+        boxes=_box_rows(evaluation),
         escapes=[_picture(exhibit, evaluation) for exhibit in exhibits_escapes[:MAX_EXHIBITS]],
         overkills=[_picture(exhibit, evaluation) for exhibit in exhibits_overkills[:MAX_EXHIBITS]],
         scale=_uri(scale_bar(480, heat_scale(evaluation.threshold, evaluation.review_threshold))),
@@ -217,6 +220,20 @@ def _class_rows(evaluation: Evaluation) -> list[tuple[str, int, list[str]]]:
     return rows
 
 
+def _box_rows(evaluation: Evaluation) -> list[tuple[str, int, list[str]]]:
+    """Class, its boxes, both average precisions, and precision and recall, each with its interval."""
+    rows = []
+    for one in evaluation.boxes.classes if evaluation.boxes else ():
+        cells = [_number(one.ap50), _number(one.ap50_95)]
+        for found in (one.precision, one.recall):
+            if found.value is None or found.low is None or found.high is None:
+                cells += [_NOTHING, _NOTHING]
+            else:
+                cells += [percent(found.value), _span(found.low, found.high)]
+        rows.append((one.name, one.boxes, cells))
+    return rows
+
+
 def _picture(exhibit: Exhibit, evaluation: Evaluation) -> _Picture:
     judged, threshold = exhibit.judged, evaluation.threshold
     plain = original(exhibit.pixels, exhibit.bit_depth, max_side=MAX_SIDE)
@@ -242,6 +259,30 @@ def _picture(exhibit: Exhibit, evaluation: Evaluation) -> _Picture:
         width=plain.shape[1],
         height=plain.shape[0],
     )
+
+
+def _outline_rows(evaluation: Evaluation) -> list[tuple[str, int, str, str]]:
+    """Name, pixels, IoU and Dice of all defects and of each class."""
+    overlap = evaluation.overlap
+    shown = (overlap.pooled, *overlap.classes) if overlap else ()
+    return [(one.name, one.pixels, _decimal(one.iou), _decimal(one.dice)) for one in shown]
+
+
+def _decimal(value: float | None) -> str:
+    return _NOTHING if value is None else f"{value:.3f}"
+
+
+def _size_rows(evaluation: Evaluation) -> list[tuple[str, int, int, str, str]]:
+    """Size, number, found, recall and interval of single defects."""
+    rows = []
+    for one in evaluation.overlap.instances if evaluation.overlap else ():
+        recall = one.recall
+        assert recall.value is not None, "a size without a defect has no row"
+        assert recall.low is not None, "as above"
+        assert recall.high is not None, "as above"
+        size = f"{one.from_px} px and more" if one.below_px is None else f"{one.from_px} to {one.below_px} px"
+        rows.append((size, recall.total, recall.count, percent(recall.value), _span(recall.low, recall.high)))
+    return rows
 
 
 def _uri(picture: Rgb) -> str:

@@ -83,6 +83,61 @@ class Naming:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class OverlapFigures:
+    """How well the pixels of one class, or of all defects, are found; None where neither found nor true has any."""
+
+    name: str
+    pixels: int  # that are truly of it
+    iou: float | None
+    dice: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InstanceRecall:
+    """Single defects of one size, the root of their area, px, and how many of them are found."""
+
+    from_px: int
+    below_px: int | None  # None: no upper end
+    recall: Rate
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Overlap:
+    """How well a model outlines defects, over all pixels of the pictures whose truth is known."""
+
+    pooled: OverlapFigures  # all defects as one class
+    background_iou: float
+    mean_iou: float  # of these two
+    picture_iou: float  # mean over the pictures with a defect, classes pooled
+    pictures: int  # with a defect
+    classes: tuple[OverlapFigures, ...]
+    instances: tuple[InstanceRecall, ...]
+    found_share: float  # of a defect's pixels, that must be marked for it to be found
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BoxClassFigures:
+    """How well the boxes of one class are found."""
+
+    name: str
+    boxes: int  # in the truth
+    ap50: float | None  # average precision at an intersection over union of 0.5; None: the truth has no such box
+    ap50_95: float | None  # its mean over 0.5, 0.55, ..., 0.95
+    precision: Rate  # of those found at the model's own limits, at 0.5
+    recall: Rate
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BoxFigures:
+    """How well defects are found as boxes; see `average_precision`."""
+
+    classes: tuple[BoxClassFigures, ...]  # in the model's order
+    map50: float  # means over the classes that the truth has
+    map50_95: float
+    by: str  # what computed them
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Evaluation:
     """A model's figures on one data set at the model's own threshold."""
 
@@ -101,6 +156,8 @@ class Evaluation:
     recall_by_type: dict[str, Rate]  # defect type -> share not passed
     confusion: dict[str, dict[str, int]]  # truth label -> verdict -> count, FAULT included
     naming: Naming | None = None  # None: the model names nothing
+    overlap: Overlap | None = None  # None: the model outlines nothing, or no truth is known
+    boxes: BoxFigures | None = None  # None: the model finds no boxes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -5,16 +5,32 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from sightline.datasets.dataset import GOOD, Sample
 from sightline.datasets.masks import read_mask
+from sightline.datasets.segmented import SegmentedSet
 from sightline.errors import DatasetError
+from sightline.evaluation.box_tally import BoxTally
 from sightline.evaluation.classes import most_probable, naming
 from sightline.evaluation.intervals import rate
 from sightline.evaluation.metrics import image_metrics
+from sightline.evaluation.overlap import OverlapTally
 from sightline.evaluation.pixels import PixelTally
 from sightline.evaluation.results import Evaluation, Judged, Rate, Unjudged
 from sightline.records import Inspection, Verdict
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outlines:
+    """The truth of each pixel of a data set, in the classes that a model knows."""
+
+    truth: SegmentedSet
+    names: tuple[str, ...]  # of the model's classes of defects
+
+    def classes_of(self, sample: Sample, height: int, width: int) -> NDArray[np.uint8]:
+        """(height, width) 0, or 1 + the place among the names; the place after the last for any other class."""
+        return self.truth.classes_of(sample, self.names, height, width)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,6 +49,8 @@ def evaluate(
     dataset: str,
     threshold: float,
     review_threshold: float | None,
+    outlines: Outlines | None = None,
+    boxes: BoxTally | None = None,
 ) -> Evaluation:
     """Compare what a model said with the truth, one picture at a time.
 
@@ -42,6 +60,8 @@ def evaluate(
     Args:
         inspections: each picture with the model's verdict, score and map; a generator is consumed as it judges.
         threshold, review_threshold: the model's own, which the verdicts were made with.
+        outlines: what is true of each pixel, for a model that outlines defects.
+        boxes: what is true of the boxes, for a model that finds them.
 
     Raises:
         DatasetError: no pictures, or a mask that cannot be read or does not fit its picture.
@@ -50,8 +70,11 @@ def evaluate(
     judged: list[Judged] = []
     unjudged: list[Unjudged] = []
     tally = PixelTally()
+    overlap = OverlapTally(outlines.names) if outlines else None
     for sample, inspection in inspections:
         source, score = str(sample.path), inspection.score
+        if boxes is not None:
+            boxes.add(sample, inspection.boxes)
         if inspection.verdict is Verdict.FAULT or score is None:
             unjudged.append(Unjudged(source=source, label=sample.label, reason=inspection.fault or "no score"))
             continue
@@ -59,6 +82,8 @@ def evaluate(
         verdict = inspection.verdict
         judged.append(Judged(source=source, label=sample.label, score=float(score), verdict=verdict, named=named))
         _count_pixels(tally, sample, inspection)
+        if outlines and overlap and inspection.height and inspection.width:
+            overlap.add(inspection.segments, outlines.classes_of(sample, inspection.height, inspection.width))
     if not (judged or unjudged):
         raise DatasetError(f"{dataset}: there are no pictures to evaluate. Add pictures to its test split.")
     good = [item for item in judged if not item.is_defect]
@@ -82,6 +107,8 @@ def evaluate(
         recall_by_type={label: _share(items, Verdict.REJECT, Verdict.REVIEW) for label, items in by_type.items()},
         confusion=_confusion(judged, unjudged),
         naming=naming((item.label, item.named) for item in judged if item.named is not None),
+        overlap=overlap.overlap() if overlap else None,
+        boxes=boxes.figures() if boxes is not None else None,
     )
 
 

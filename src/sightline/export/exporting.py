@@ -11,19 +11,20 @@ from typing import Any, Literal
 from sightline.bundle import Bundle
 from sightline.datasets.dataset import Dataset
 from sightline.errors import OptionError
-from sightline.export import litert, onnx_graph, openvino_ir, tensorrt
+from sightline.export import edge_tpu, litert, onnx_graph, openvino_ir, tensorrt
 from sightline.export.artifact import Artifact
 from sightline.export.judgement import FLOAT_TOLERANCE, INTEGER_TOLERANCE, Judgement, judge
 from sightline.export.pictures import Pictures, made_up, of_dataset
 from sightline.files import refuse_unwritable, write_bytes
 from sightline.inspector import Inspector
+from sightline.models.integers import Ranges
 from sightline.products import limits_of
 from sightline.records import Frame
 
-Format = Literal["onnx", "openvino", "litert", "tensorrt"]
+Format = Literal["onnx", "openvino", "litert", "edgetpu", "tensorrt"]
 Progress = Callable[[str, int, int], None]  # stage, done, total
-FORMATS: tuple[Format, ...] = ("onnx", "openvino", "litert", "tensorrt")
-INTEGER_FORMATS: tuple[Format, ...] = ("onnx", "openvino")
+FORMATS: tuple[Format, ...] = ("onnx", "openvino", "litert", "edgetpu", "tensorrt")
+INTEGER_FORMATS: tuple[Format, ...] = ("onnx", "openvino", "litert", "edgetpu")
 _MOST_FOR_PERCENTILES = 16  # pictures: the runtime holds all their activations at once
 
 
@@ -33,7 +34,7 @@ class ExportConfig:
 
     format: Format
     int8: bool = False  # float convolutions in 8-bit integers
-    ranges: onnx_graph.Ranges = "minmax"  # of activations, for ONNX
+    ranges: Ranges = "minmax"  # of activations, for ONNX
     calibrating: int = 64  # good pictures that ranges come from, at most
     max_loss: float = 0.01  # share of verdicts that int8 may change; without it none may
     product: str | None = None  # which of several, where the model has a bank for each
@@ -48,6 +49,11 @@ class ExportConfig:
             raise OptionError(
                 f"8 bits are made for {' and '.join(INTEGER_FORMATS)}, not for {self.format}; leave --int8 out."
             )
+
+    @property
+    def integers(self) -> bool:
+        """Whether the export computes in 8 bits where the model does not."""
+        return self.int8 or self.format == "edgetpu"
 
     @property
     def pictures_for_ranges(self) -> int:
@@ -83,7 +89,11 @@ def export(
     places = _places(output, config.format)
     for place in places.values():
         refuse_unwritable(place)
-    if config.int8 and dataset is None:
+    if bundle.manifest.segments is not None and (config.integers or config.format != "onnx"):
+        raise OptionError(
+            f"{bundle.path}: outlines defects, and exports are judged by their verdicts alone; take --to onnx in float."
+        )
+    if config.integers and dataset is None:
         raise OptionError("8-bit ranges come from your pictures, and the loss is judged on them; give --images.")
     manifest = bundle.manifest
     pictures = (
@@ -94,7 +104,7 @@ def export(
     artifact = make(bundle, config, pictures, progress)
     judgement = judged(bundle, artifact, config, pictures, progress)
     if judgement.refusal:
-        cure = "Raise --max-loss, or calibrate on other pictures" if config.int8 else "Export it to onnx"
+        cure = "Raise --max-loss, or calibrate on other pictures" if config.integers else "Export it to onnx"
         raise OptionError(f"{output}: not written: {judgement.refusal}. {cure}.")
     document = _document(bundle, artifact, config, pictures, judgement)
     for suffix, content in sorted(artifact.contents.items(), reverse=True):  # the file asked for last
@@ -107,9 +117,11 @@ def make(bundle: Bundle, config: ExportConfig, pictures: Pictures, progress: Pro
     """The export, neither judged nor written; raises as `export`."""
     if config.format == "tensorrt":
         return tensorrt.engine(bundle, config.product)
-    if config.format == "litert":
-        return litert.flat(bundle, config.product)
     calibration = _told(pictures, progress)
+    if config.format == "edgetpu":
+        return edge_tpu.checked(litert.flat(bundle, config.product, calibration))
+    if config.format == "litert":
+        return litert.flat(bundle, config.product, calibration if config.int8 else None)
     if config.format == "openvino":
         return openvino_ir.representation(bundle, config.product, calibration if config.int8 else None)
     if config.int8:
@@ -124,7 +136,7 @@ def judged(
     inspector = Inspector(bundle)
     tolerance = INTEGER_TOLERANCE if b"QuantizeLinear" in bundle.graph else FLOAT_TOLERANCE
 
-    def counted() -> Iterator[tuple[Frame, bool | None]]:
+    def counted() -> Iterator[tuple[Frame, str | None]]:
         for done, pair in enumerate(pictures):
             yield pair
             if progress:
@@ -135,8 +147,9 @@ def judged(
         lambda frame: inspector.score(frame, product=config.product),
         artifact.score,
         inspector.limits(config.product).thresholds,
-        tolerance=None if config.int8 else tolerance,
-        max_loss=config.max_loss if config.int8 else 0.0,
+        tolerance=None if config.integers else tolerance,
+        max_loss=config.max_loss if config.integers else 0.0,
+        naming=bundle.manifest.naming,
     )
 
 
@@ -163,7 +176,7 @@ def _document(
     thresholds = limits_of(bundle, config.product).thresholds
     return {
         "format": config.format,
-        "int8": config.int8,
+        "int8": config.integers,
         "model_id": bundle.model_id,
         "graph_sha256": bundle.manifest.graph_sha256,
         "product": config.product,
@@ -175,7 +188,7 @@ def _document(
             for suffix, content in artifact.contents.items()
         },
         "judged_on": pictures.source,
-        "calibrated_on": len(pictures.calibration) if config.int8 else 0,
+        "calibrated_on": len(pictures.calibration) if config.integers else 0,
         "judgement": {**asdict(judgement), "loss": judgement.loss},
         "versions": {"sightline": version("sightline"), **artifact.versions},
     }

@@ -5,7 +5,7 @@ so that judging an export compares the rest and nothing else; whoever deploys th
 theirs, as `rule` says.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,10 +17,11 @@ from onnx import TensorProto, helper, numpy_helper
 from sightline.bundle import Bundle
 from sightline.errors import OptionError
 from sightline.models.graph import open_session
+from sightline.models.prototypes import PROBABILITIES, SIMILARITIES
 from sightline.products import limits_of
-from sightline.records import AnomalyMap, FloatArray, Frame
+from sightline.records import AnomalyMap, Frame
 
-Run = Callable[[NDArray[Any]], tuple[float, FloatArray]]  # (height, width, 3) -> score, map
+Run = Callable[[NDArray[Any]], AnomalyMap]  # of (height, width, 3)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -55,11 +56,20 @@ class FixedSize:
         """A whole detector from what runs the graph."""
         prepared = self.frames()
 
-        def score(frame: Frame) -> AnomalyMap:
-            value, values = run(prepared(frame))
-            return AnomalyMap(score=value, values=values)
+        return lambda frame: run(prepared(frame))
 
-        return score
+
+def answer(found: Mapping[str, Any]) -> AnomalyMap:
+    """A detector's answer from a graph's outputs by name, those of a classifier among them."""
+    probabilities, similarities = (
+        np.array(found[name], np.float32) if name in found else None for name in (PROBABILITIES, SIMILARITIES)
+    )
+    return AnomalyMap(
+        score=float(np.asarray(found["score"]).item()),
+        values=np.array(found["map"], np.float32),
+        probabilities=probabilities,
+        similarities=similarities,
+    )
 
 
 def fixed_size(bundle: Bundle, product: str | None, wanted_for: str) -> FixedSize:

@@ -1,15 +1,10 @@
 """ONNX: the very graph, or with its float convolutions in 8-bit integers.
 
-Static quantisation, QuantizeLinear and DequantizeLinear around each convolution, a scale per output channel (Jacob et
-al. 2018, arXiv 1712.05877). Weights have seven bits and a sign: x86 processors without VNNI add pairs of products in 16
-bits, which eight would overflow (backbone/quantise.py). Only convolutions are quantised: distances to good patches are
-small differences of large numbers and stay in float.
+Only convolutions are quantised: distances to good patches are small differences of large numbers and stay in float.
 """
 
-import tempfile
 from collections.abc import Iterable, Iterator, Mapping
-from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import onnx
@@ -19,12 +14,11 @@ from numpy.typing import NDArray
 from sightline.bundle import Bundle
 from sightline.errors import OptionError
 from sightline.export.artifact import Artifact, versions_of
-from sightline.export.convolutions import in_float, with_named_nodes, without_names
+from sightline.models.convolutions import in_float, with_named_nodes
 from sightline.models.detector import GraphDetector
+from sightline.models.integers import Ranges, quantised
 from sightline.products import limits_of
 from sightline.records import Frame
-
-Ranges = Literal["minmax", "percentile"]
 
 
 def bare(bundle: Bundle, product: str | None) -> Artifact:
@@ -50,49 +44,13 @@ def integer(bundle: Bundle, product: str | None, calibration: Iterable[Frame], r
 
 def floats_or_refusal(bundle: Bundle, model: onnx.ModelProto) -> list[str]:
     """Names of the convolutions to quantise; raises OptionError where there are none worth it."""
-    chosen = in_float(model)
+    chosen = in_float(model, ends=bundle.manifest.naming is not None)
     if not chosen:
         raise OptionError(
             f"{bundle.path}: its convolutions compute in 8 bits already, but for a few that stay in float on purpose; "
             "leave --int8 out."
         )
     return chosen
-
-
-def quantised(
-    model: onnx.ModelProto, chosen: list[str], feeds: Iterator[Mapping[str, NDArray[Any]]], ranges: Ranges
-) -> bytes:
-    """The model with these convolutions in 8-bit integers, calibrated on `feeds`.
-
-    Args:
-        model: its nodes have names; it is marked as preprocessed.
-    """
-    from onnxruntime import quantization as ortq  # takes a third of a second
-
-    class Reader(ortq.CalibrationDataReader):  # type: ignore[misc]  # the runtime is untyped
-        def get_next(self) -> Mapping[str, NDArray[Any]] | None:
-            return next(feeds, None)
-
-    method = {"minmax": ortq.CalibrationMethod.MinMax, "percentile": ortq.CalibrationMethod.Percentile}[ranges]
-    with tempfile.TemporaryDirectory() as folder:
-        source, target = Path(folder, "float.onnx"), Path(folder, "integer.onnx")
-        ortq.quant_utils.add_pre_process_metadata(model)  # else it warns, twice, that this was not done
-        onnx.save(model, source)
-        ortq.quantize_static(
-            str(source),
-            str(target),
-            Reader(),
-            quant_format=ortq.QuantFormat.QDQ,
-            op_types_to_quantize=["Conv"],
-            nodes_to_quantize=chosen,
-            per_channel=True,
-            reduce_range=True,
-            activation_type=ortq.QuantType.QUInt8,
-            weight_type=ortq.QuantType.QInt8,
-            calibrate_method=method,
-        )
-        graph: bytes = without_names(onnx.load(target)).SerializeToString()
-    return graph
 
 
 def _feeds(frames: Iterable[Frame], place: int | None) -> Iterator[Mapping[str, NDArray[Any]]]:

@@ -13,15 +13,14 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-import numpy as np
 import onnxruntime as ort
 from numpy.typing import NDArray
 
 from sightline.bundle import Bundle
 from sightline.export.artifact import Artifact, library, versions_of
-from sightline.export.convolutions import with_named_nodes
-from sightline.export.fixed_size import Run, fixed_size
+from sightline.export.fixed_size import Run, answer, fixed_size
 from sightline.export.onnx_graph import floats_or_refusal
+from sightline.models.convolutions import with_named_nodes
 from sightline.records import AnomalyMap, Frame
 
 PRECISION = {"INFERENCE_PRECISION_HINT": "f32"}
@@ -76,9 +75,9 @@ def _silent(name: str) -> ModuleType:
 
 
 def _runner(compiled: Any) -> Run:
-    def run(image: NDArray[Any]) -> tuple[float, NDArray[np.float32]]:
+    def run(image: NDArray[Any]) -> AnomalyMap:
         found = compiled({"image": image})
-        return float(found["score"]), np.array(found["map"], np.float32)
+        return answer({name: values for port, values in found.items() for name in port.get_names()})
 
     return run
 

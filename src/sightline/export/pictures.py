@@ -17,37 +17,41 @@ _MADE_UP = 12
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pictures:
-    """Frames to judge on, each with whether it is good, and good ones to calibrate on; decoded when asked for."""
+    """Frames to judge on, each with its label, and ones to calibrate on; decoded when asked for."""
 
     source: str  # in words
     judged: FrameFiles | tuple[Frame, ...]
-    labels: tuple[bool | None, ...]  # as long as `judged`
+    labels: tuple[str | None, ...]  # as long as `judged`
     calibration: FrameFiles | tuple[Frame, ...]
 
-    def __iter__(self) -> Iterator[tuple[Frame, bool | None]]:
+    def __iter__(self) -> Iterator[tuple[Frame, str | None]]:
         return ((self.judged[index], label) for index, label in enumerate(self.labels))
 
 
 def of_dataset(dataset: Dataset, manifest: Manifest, calibrating: int, max_megapixels: float) -> Pictures:
     """Judge on the test pictures, or where there is no test split on all; calibrate on good training pictures.
 
+    A classifier calibrates on pictures of all classes.
+
     Args:
-        calibrating: at most so many, spread evenly over the good ones; those for training where there are any.
+        calibrating: at most so many, spread evenly; those for training where there are any.
 
     Raises:
         DatasetError: there is no good picture to calibrate on.
     """
     judged = dataset.test or dataset.samples
-    good = dataset.train_good or [sample for sample in judged if sample.is_good]
+    good = dataset.train_good or tuple(sample for sample in judged if sample.is_good)
+    if manifest.naming is not None:
+        good = dataset.train or judged
     if not good:
         raise DatasetError(f"{dataset.root}: has no good picture to calibrate on; add some.")
     chosen = _spread(len(good), calibrating)
-    labelled = {sample.is_good for sample in judged} == {True, False}
+    labelled = manifest.naming is not None or {sample.is_good for sample in judged} == {True, False}
     depth = manifest.input.depth
     return Pictures(
         source=f"{len(judged)} pictures of {dataset.name}, {'test split' if dataset.test else 'all of it'}",
         judged=FrameFiles(paths=[s.path for s in judged], max_megapixels=max_megapixels, depth=depth),
-        labels=tuple(sample.is_good if labelled else None for sample in judged),
+        labels=tuple(sample.label if labelled else None for sample in judged),
         calibration=FrameFiles(
             paths=[good[index].path for index in chosen], max_megapixels=max_megapixels, depth=depth
         ),

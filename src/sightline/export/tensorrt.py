@@ -8,16 +8,15 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import onnxruntime as ort
 from numpy.typing import NDArray
 
 from sightline.bundle import Bundle
 from sightline.errors import OptionError
 from sightline.export.artifact import Artifact, versions_of
-from sightline.export.fixed_size import Run, fixed_size
+from sightline.export.fixed_size import Run, answer, fixed_size
 from sightline.models.graph import RUNTIME_ERRORS, first_line
-from sightline.records import FloatArray
+from sightline.records import AnomalyMap
 
 PROVIDER = "TensorrtExecutionProvider"
 
@@ -55,9 +54,10 @@ def open_engine(content: bytes) -> Run:
     require_provider()
     session = _session(content, {})
 
-    def run(image: NDArray[Any]) -> tuple[float, FloatArray]:
-        score, values = session.run(["score", "map"], {"image": image})
-        return float(np.asarray(score).item()), np.asarray(values, np.float32)
+    names = [port.name for port in session.get_outputs()]
+
+    def run(image: NDArray[Any]) -> AnomalyMap:
+        return answer(dict(zip(names, session.run(names, {"image": image}), strict=True)))
 
     return run
 

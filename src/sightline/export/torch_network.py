@@ -169,6 +169,7 @@ _OPERATORS: dict[str, Operator] = {
     "Resize": _resize,
     "Sigmoid": lambda _, x: torch.sigmoid(x),
     "Slice": _slice,
+    "Softmax": lambda a, x: functional.softmax(x, a.get("axis", -1)),
     "Sqrt": lambda _, x: torch.sqrt(x),
     "Squeeze": lambda _, x, axes: x.squeeze(tuple(_whole(axes))),
     "Sub": lambda _, x, y: x - y,

@@ -184,7 +184,8 @@ def _mark(picture: Rgb, defects: Sequence[Defect], across: float, down: float) -
             cv2.rectangle(picture, (x, y), (right, bottom), colour, thickness)
         if number < _MAX_LABELS:
             name = "" if defect.label == "anomaly" else f"{defect.label} "
-            _label(picture, f"{name}{figure(defect.peak)}", x, y, bottom)
+            severe = "" if defect.severity is None else f" sev {defect.severity:.2f}"
+            _label(picture, f"{name}{figure(defect.peak)}{severe}", x, y, bottom)
 
 
 def _label(picture: Rgb, text: str, x: int, top: int, bottom: int) -> None:

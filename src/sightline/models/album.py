@@ -17,12 +17,22 @@ class Album:
     """The pictures as the finished graph resizes them; 8-bit ones exactly, others to half precision."""
 
     def __init__(
-        self, frames: Frames, features: FeatureConfig, memory_bytes: int, weights: Frames | None = None
+        self,
+        frames: Frames,
+        features: FeatureConfig,
+        memory_bytes: int,
+        weights: Frames | None = None,
+        multiple: int = 1,
     ) -> None:
-        """Args: weights: grey 8-bit pictures of the same sizes, how much each pixel counts; None: all alike."""
+        """Make an empty one.
+
+        Args:
+            weights: grey 8-bit pictures of the same sizes, how much each pixel counts; None: all alike.
+            multiple: of the sides, where the features have a scale; each picture then has a size of its own.
+        """
         builder = GraphBuilder()
-        builder.rename(append_resize(builder, "image", features), "picture")
-        shape = (1, 3, features.height, features.width)
+        builder.rename(append_resize(builder, "image", features, multiple), "picture")
+        shape = (1, 3, "height", "width")
         self._session = open_session(builder.build([image_input(features)], [("picture", shape)]))
         self._frames, self._features = frames, features
         self._weights = None if weights is None else Album(weights, replace(features, bit_depth=8), memory_bytes // 4)

@@ -8,22 +8,24 @@ from sightline.errors import OptionError
 
 Imbalance = Literal["none", "weights", "oversample", "focal"]
 Material = Literal["metal", "plastic", "textile", "glass", "printed", "none"]
-Unfreeze = Literal["last", "all"]
+Unfreeze = Literal["none", "last", "all"]
+Precision = Literal["auto", "fp32", "int8"]
 IMBALANCES: tuple[Imbalance, ...] = get_args(Imbalance)
 MATERIALS: tuple[Material, ...] = get_args(Material)
 UNFREEZES: tuple[Unfreeze, ...] = get_args(Unfreeze)
+PRECISIONS: tuple[Precision, ...] = get_args(Precision)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LearningConfig:
     """How long to learn, from what, and how classes are weighed."""
 
-    epochs: int = 20  # of the second phase at most; 0: the head alone learns
-    patience: int = 6  # epochs without a better one, after which it ends
+    epochs: int = 60  # of the second phase at most; 0: the head alone learns
+    patience: int = 20  # epochs without a better one, after which it ends
     minutes: float | None = None  # of both phases; None: as long as the epochs take
     imbalance: Imbalance | None = None  # None: the way that is best on the pictures held out
     material: Material = "none"
-    unfreeze: Unfreeze = "last"
+    unfreeze: Unfreeze = "none"  # blocks of the network itself
     seed: int = 0
 
     def __post_init__(self) -> None:

@@ -1,4 +1,6 @@
-"""How a classifier learns: the head first, by embeddings computed once; then the last blocks with it, at a lower rate.
+"""How a classifier learns: the head first, by embeddings computed once; then what the cells show, where masks say it.
+
+Blocks of the network itself learn only where that is asked for, at a lower rate.
 
 AdamW with a cosine (Loshchilov and Hutter 2019, arXiv 1711.05101), in mixed precision on a GPU. What counts is the
 macro F1 on pictures held out, the mean over classes, so that a rare one weighs as much as a frequent one; among equals
@@ -17,14 +19,19 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from sightline.errors import OptionError
+from sightline.evaluation.metrics import macro_f1
 from sightline.models.album import Album
-from sightline.models.augmentation import CHECKED, PRESETS, Changes, augment, strongest
+from sightline.models.augmentation import PRESETS, Changes, augment
 from sightline.models.class_checkpoint import Checkpoint, Standing, State, learning, moments, restore, restore_moments
 from sightline.models.class_config import IMBALANCES, Imbalance, LearningConfig, Unfreeze
-from sightline.models.classifier import Classifier, Head, Labels
+from sightline.models.classifier import Classifier, Head, Labels, embed
+from sightline.models.erasure import surviving
+from sightline.models.evidence import Evidence, cell_loss
 from sightline.models.features import Progress
 from sightline.models.gradient import best_device, seeded
 from sightline.models.imbalance import class_weights, loss, order
+from sightline.models.impressions import Impressions
+from sightline.models.lesson import Lesson
 from sightline.models.network import Network
 from sightline.models.prototypes import Space, fit_space
 from sightline.records import FloatArray
@@ -34,27 +41,12 @@ _HEAD_EPOCHS, _HEAD_RATE, _HEAD_BATCH = 60, 3e-3, 64
 # without batch norms to absorb them, the alike first steps of Adam add up over a kernel's inputs: at 1e-4 one epoch
 # took the macro F1 on pictures held out of rendered parts from 0.52 to 0.13
 _FINE_HEAD_RATE, _FINE_RATE = 2e-4, 1.5e-5
+_SCORES_RATE, _CELLS = 3e-3, 2.0  # of the scores of cells: rate, and weight of their loss beside that of the pictures
 _WEIGHT_DECAY = 0.02
+_STANDARD = 32  # pictures that say what is usual of the network's maps
 _WARM_UP = 0.1  # of the second phase
 _LONGEST_GRADIENT = 1.0
 _UNBALANCED = 1.5  # times as many pictures in the largest class as in the smallest, from which ways are compared
-_CHECKED_PICTURES = 12  # of each class
-_MOST_LOST, _MAY_BE_CHANCE = 1 / 3, 3  # of those recognised before, and as a number
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Lesson:
-    """What is learnt: pictures and the class of each, and which of them only judge."""
-
-    album: Album
-    labels: Labels  # (N,) places in `names`
-    names: tuple[str, ...]
-    learn: tuple[int, ...]
-    held_out: tuple[int, ...]
-
-    @property
-    def counts(self) -> NDArray[np.int64]:
-        return np.bincount(self.labels[list(self.learn)], minlength=len(self.names))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -89,6 +81,8 @@ def learn(
     """
     device = best_device()
     with seeded(config.seed):
+        if lesson.masks is not None and config.epochs:
+            network = _with_evidence(network, lesson)
         classifier = Classifier(network, Head(network.channels, len(lesson.names))).to(device).eval()
         _freeze(classifier, config.unfreeze)
         standing = checkpoint.read()
@@ -114,17 +108,25 @@ def learn(
     )
 
 
-def macro_f1(predicted: Labels, labels: Labels, classes: int) -> float:
-    """The mean over classes of 2 TP / (2 TP + FP + FN); a class that neither occurs nor is predicted is left out."""
-    right = np.bincount(labels[predicted == labels], minlength=classes)
-    either = np.bincount(labels, minlength=classes) + np.bincount(predicted, minlength=classes)
-    return float(np.mean(2 * right[either > 0] / either[either > 0]))
+def _with_evidence(network: Network, lesson: Lesson) -> Evidence:
+    evidence = Evidence(network, len(lesson.defects))
+    some = lesson.learn[:: -(-len(lesson.learn) // _STANDARD)]
+    with torch.no_grad():
+        evidence.standardise(network(lesson.album.batch(some, torch.device("cpu"))))
+    return evidence
 
 
 def _freeze(classifier: Classifier, unfreeze: Unfreeze) -> None:
-    late = {id(weight) for weight in classifier.network.late_parameters()}
-    for weight in classifier.network.parameters():
+    network = classifier.network
+    late = {id(weight) for weight in network.late_parameters()} if unfreeze == "last" else set[int]()
+    late |= {id(weight) for weight in _new(network)}
+    for weight in network.parameters():
         weight.requires_grad_(weight.ndim > 0 and (unfreeze == "all" or id(weight) in late))
+
+
+def _new(network: Network) -> list[nn.Parameter]:
+    """What was not part of the network that was given."""
+    return network.new_parameters() if isinstance(network, Evidence) else []
 
 
 def _first_phase(classifier: Classifier, lesson: Lesson, config: LearningConfig, progress: Progress | None) -> Standing:
@@ -134,6 +136,7 @@ def _first_phase(classifier: Classifier, lesson: Lesson, config: LearningConfig,
     plain = _embeddings(classifier, lesson, (*lesson.learn, *lesson.held_out), None, rng, progress)
     learnt, judged = plain[: len(lesson.learn)], plain[len(lesson.learn) :]
     classifier.head.standardise(learnt)
+    evidence = classifier.network if isinstance(classifier.network, Evidence) else None
     changes, off = surviving(classifier, lesson, learnt, _changes(lesson, config), rng, progress)
     changed = _embeddings(classifier, lesson, lesson.learn, changes, rng, progress)
     labels = lesson.labels[list(lesson.learn)]
@@ -141,6 +144,8 @@ def _first_phase(classifier: Classifier, lesson: Lesson, config: LearningConfig,
     best: tuple[tuple[float, float], Imbalance, State] | None = None
     for way in _ways(lesson.counts, config.imbalance):
         _train_head(classifier.head, *examples, way, lesson.counts, config.seed)
+        if evidence:
+            evidence.connect(classifier.head, lesson.defects)  # adds nothing before it has learnt
         with torch.inference_mode():
             merit = _merit(classifier.head(judged).cpu().numpy(), lesson)
         if best is None or merit > best[0]:
@@ -186,7 +191,7 @@ def _train_head(
     for epoch in range(_HEAD_EPOCHS):
         shuffled = order(way, labels, rng)
         for at in range(0, len(shuffled), _HEAD_BATCH):
-            _set_rates(optimiser, [_HEAD_RATE], (epoch + at / len(shuffled)) / _HEAD_EPOCHS)
+            set_rates(optimiser, [_HEAD_RATE], (epoch + at / len(shuffled)) / _HEAD_EPOCHS)
             batch = torch.from_numpy(shuffled[at : at + _HEAD_BATCH]).to(device)
             value = loss(way, head(embeddings[batch]), truth[batch], weights)
             optimiser.zero_grad(set_to_none=True)
@@ -203,22 +208,28 @@ def _second_phase(
     checkpoint: Checkpoint,
     progress: Progress | None,
 ) -> Standing:
-    groups = [list(classifier.head.parameters()), [w for w in classifier.network.parameters() if w.requires_grad]]
-    rates = [_FINE_HEAD_RATE, _FINE_RATE]
-    optimiser = torch.optim.AdamW([{"params": group} for group in groups if group], weight_decay=_WEIGHT_DECAY)
+    if len(groups := _groups(classifier)) == 1:
+        return standing  # nothing learns but the head, and that has
+    optimiser = torch.optim.AdamW([{"params": group} for _, group in groups], weight_decay=_WEIGHT_DECAY)
     restore_moments(optimiser, standing.moments)
     changes = _changes(lesson, config)
     for kind in standing.off:
         changes = changes.without(kind)
     course = _Course(
-        classifier=classifier, lesson=lesson, changes=changes, optimiser=optimiser, rates=rates, config=config
+        classifier=classifier,
+        lesson=lesson,
+        changes=changes,
+        impressions=_impressions(classifier, lesson, changes, config),
+        optimiser=optimiser,
+        rates=[rate for rate, _ in groups],
+        config=config,
     )
     while standing.epoch < config.epochs and standing.epoch - standing.best_epoch < config.patience:
         if course.passed(standing, standing.epoch, standing.seconds) >= 1:
             break
         began = time.monotonic()
         course.run_epoch(standing, progress)
-        merit = _merit(_logits(classifier, lesson.album, lesson.held_out), lesson)
+        merit = _merit(course.judged(), lesson)
         weights = learning(classifier)
         standing = replace(
             standing,
@@ -233,6 +244,27 @@ def _second_phase(
     return standing
 
 
+def _groups(classifier: Classifier) -> list[tuple[float, list[nn.Parameter]]]:
+    """What learns in the second phase, by its rate."""
+    new = _new(classifier.network)
+    known = {id(weight) for weight in new}
+    old = [weight for weight in classifier.network.parameters() if weight.requires_grad and id(weight) not in known]
+    groups = [(_FINE_HEAD_RATE, list(classifier.head.parameters())), (_SCORES_RATE, new), (_FINE_RATE, old)]
+    return [(rate, group) for rate, group in groups if group]
+
+
+def _impressions(
+    classifier: Classifier, lesson: Lesson, changes: Changes, config: LearningConfig
+) -> Impressions | None:
+    network = classifier.network
+    if config.unfreeze != "none" or lesson.masks is None or not isinstance(network, Evidence):
+        return None
+    count = len(lesson.learn) + len(lesson.held_out)
+    return Impressions(
+        network.network, lesson.album, lesson.masks, changes, count=count, room=lesson.room_bytes, seed=config.seed
+    )
+
+
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class _Course:
     """The second phase: what every epoch of it needs."""
@@ -240,6 +272,7 @@ class _Course:
     classifier: Classifier
     lesson: Lesson
     changes: Changes
+    impressions: Impressions | None  # where the network stays as it is
     optimiser: torch.optim.Optimizer
     rates: Sequence[float]
     config: LearningConfig
@@ -271,11 +304,11 @@ class _Course:
             )
             if passed >= 1:
                 break
-            _set_rates(self.optimiser, self.rates, passed, _WARM_UP)
-            images = lesson.album.batch([lesson.learn[place] for place in chosen], device)
+            set_rates(self.optimiser, self.rates, passed, _WARM_UP)
+            truth = torch.from_numpy(labels[chosen]).to(device)
             with torch.autocast(device.type, dtype=half, enabled=device.type == "cuda"):
-                logits = self.classifier(augment(images, self.changes, rng))
-            value = loss(standing.imbalance, logits.float(), torch.from_numpy(labels[chosen]).to(device), weights)
+                logits, asides = self._looked([lesson.learn[place] for place in chosen], truth, rng)
+            value = loss(standing.imbalance, logits.float(), truth, weights) + asides
             if not math.isfinite(value.item()):
                 raise OptionError(f"training diverged in epoch {standing.epoch + 1}. Try another seed.")
             self.optimiser.zero_grad(set_to_none=True)
@@ -289,84 +322,37 @@ class _Course:
                 progress("fine-tuning", done, self.config.epochs * len(shuffled))
         self.classifier.eval()
 
+    def _looked(
+        self, pictures: Sequence[int], truth: Tensor, rng: np.random.Generator
+    ) -> tuple[Tensor, Tensor | float]:
+        """Logits of the pictures, changed, and the loss of their cells where there are masks."""
+        lesson, network, device = self.lesson, self.classifier.network, truth.device
+        if not isinstance(network, Evidence):
+            return self.classifier(augment(lesson.album.batch(pictures, device), self.changes, rng)), 0.0
+        if self.impressions:
+            versions = rng.integers(self.impressions.versions, size=len(pictures)).tolist()
+            maps, share = self.impressions.batch(versions, pictures, device)
+        else:
+            seen = augment(lesson.marked(pictures, device), self.changes, rng)
+            maps = network.network(seen[:, :3])
+            share = functional.avg_pool2d(seen[:, 3:], seen.shape[2] // maps[0].shape[2])
+        maps = network.judged(maps)
+        kinds = torch.full((len(lesson.names),), -1, device=device)
+        kinds[list(lesson.defects)] = torch.arange(len(lesson.defects), device=device)
+        return self.classifier.head(embed(maps)), _CELLS * cell_loss(maps[-1].float(), share, kinds[truth])
 
-def surviving(
-    classifier: Classifier,
-    lesson: Lesson,
-    embeddings: Tensor,
-    changes: Changes,
-    rng: np.random.Generator,
-    progress: Progress | None = None,
-) -> tuple[Changes, tuple[str, ...]]:
-    """Leave out the kinds of change that would erase a class, such as blur a crack or colour a stain.
-
-    Some pictures of each class are all changed as strongly as the preset may. If more than a third of those of one
-    class that were recognised before no longer are, the change has taken away what tells it from the others, and a
-    network trained with it would learn to overlook that.
-
-    Args:
-        embeddings: (n, D) of the pictures to learn from.
-    """
-    labels = lesson.labels[list(lesson.learn)]
-    chosen = np.concatenate([np.flatnonzero(labels == c)[:_CHECKED_PICTURES] for c in range(len(lesson.names))])
-    truth = labels[chosen]
-    scaled = _scaled(classifier.head, embeddings[torch.from_numpy(chosen).to(embeddings.device)])
-    before = np.bincount(truth[recognised(scaled, truth)], minlength=len(lesson.names))
-    off: list[str] = []
-    kinds = [kind for kind in CHECKED if getattr(changes, kind)]
-    for done, kind in enumerate(kinds):
-        for end in _at_ends(classifier, lesson, chosen, kind, changes, rng):
-            after = np.bincount(truth[recognised(end, truth)], minlength=len(lesson.names))
-            if (before - after > np.maximum(_MAY_BE_CHANCE, _MOST_LOST * before)).any():
-                off.append(kind)
-                break
-        if progress:
-            progress("checking changes", done + 1, len(kinds))
-    for kind in off:
-        changes = changes.without(kind)
-    return changes, tuple(off)
-
-
-def recognised(embeddings: Tensor, labels: Labels) -> NDArray[np.bool_]:
-    """Which pictures are nearest to the mean of the other pictures of their own class.
-
-    Args:
-        embeddings: (n, D), two of each class at least.
-        labels: (n,) from 0 up, each occurring.
-    """
-    members = [torch.from_numpy(np.flatnonzero(labels == label)).to(embeddings.device) for label in np.unique(labels)]
-    means = torch.stack([embeddings[each].mean(dim=0) for each in members])
-    distances = torch.cdist(embeddings, means)
-    own = torch.from_numpy(labels).to(embeddings.device)
-    sizes = torch.tensor([len(each) for each in members], device=embeddings.device)[own]
-    # without the picture itself its class's mean is n / (n - 1) times as far from it
-    rows = torch.arange(len(own), device=own.device)
-    distances[rows, own] *= sizes / (sizes - 1)
-    found: NDArray[np.bool_] = (distances.argmin(dim=1) == own).cpu().numpy()
-    return found
-
-
-def _at_ends(
-    classifier: Classifier,
-    lesson: Lesson,
-    chosen: NDArray[np.int64],
-    kind: str,
-    changes: Changes,
-    rng: np.random.Generator,
-) -> list[Tensor]:
-    """(n, D) standardised embeddings of the chosen pictures at every end of one kind of change."""
-    device = next(classifier.parameters()).device
-    batches: list[list[Tensor]] = []
-    for at in range(0, len(chosen), _BATCH):
-        images = lesson.album.batch([lesson.learn[place] for place in chosen[at : at + _BATCH]], device)
-        with torch.inference_mode():
-            ends = strongest(images, kind, changes, rng)
-            batches.append([_scaled(classifier.head, classifier.embedding(end)) for end in ends])
-    return [torch.cat(parts) for parts in zip(*batches, strict=True)]
-
-
-def _scaled(head: Head, embeddings: Tensor) -> Tensor:
-    return (embeddings - head.mean) / head.spread
+    def judged(self) -> FloatArray:
+        """(n, K) logits of the pictures held out."""
+        chosen, network = self.lesson.held_out, self.classifier.network
+        if not self.impressions or not isinstance(network, Evidence):
+            return _logits(self.classifier, self.lesson.album, chosen)
+        rows = []
+        for at in range(0, len(chosen), _BATCH):
+            part = chosen[at : at + _BATCH]
+            maps, _ = self.impressions.batch([0] * len(part), part, best_device())
+            with torch.inference_mode():
+                rows.append(self.classifier.head(embed(network.judged(maps))).cpu().numpy())
+        return np.concatenate(rows)
 
 
 def _embeddings(
@@ -403,7 +389,7 @@ def _merit(logits: FloatArray, lesson: Lesson) -> tuple[float, float]:
     return macro_f1(logits.argmax(axis=1), labels, len(lesson.names)), -float(entropy)
 
 
-def _set_rates(optimiser: torch.optim.Optimizer, rates: Sequence[float], passed: float, warm_up: float = 0.0) -> None:
+def set_rates(optimiser: torch.optim.Optimizer, rates: Sequence[float], passed: float, warm_up: float = 0.0) -> None:
     """A cosine from the full rate to 0, after a linear rise over the first share `warm_up`."""
     pace = passed / warm_up if passed < warm_up else 0.5 + 0.5 * math.cos(math.pi * (passed - warm_up) / (1 - warm_up))
     for group, rate in zip(optimiser.param_groups, rates, strict=False):

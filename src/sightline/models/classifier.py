@@ -20,6 +20,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from sightline.datasets.dataset import GOOD
+from sightline.models.convolutions import HEAD
 from sightline.models.features import WEIGHTS, FeatureConfig, append_resize, image_input
 from sightline.models.gradient import exported
 from sightline.models.graph import GraphBuilder
@@ -162,7 +163,7 @@ def whole_model(
     rows, columns = shapes[0][2:]
     levels = list(zip(builder.splice(core, picture), shapes, strict=True))
     total, embedded = _append_levels(builder, levels, plane, weight, features.height)
-    even = builder.constant((bias / (rows * columns))[:, None, None].astype(np.float32))
+    even = builder.named_constant(f"{HEAD}bias", (bias / (rows * columns))[:, None, None].astype(np.float32))
     cells = builder.node("Add", [builder.node("Squeeze", [total, builder.int64(0)]), even])
     activations = builder.rename(cells, "activations")
     logits = builder.node("ReduceSum", [activations, builder.int64(1, 2)], {"keepdims": 0})
@@ -177,7 +178,7 @@ def whole_model(
         ("map", (features.height, features.width)),
         ("probabilities", (len(names),)),
         ("activations", (len(names), rows, columns)),
-        (EMBEDDING, (len(space.mean),)),
+        (EMBEDDING, (len(space.steps),)),
         (SIMILARITIES, (len(names),)),
     ]
     ports = [image_input(features)]
@@ -197,9 +198,9 @@ def _append_levels(
     total, at = "", 0
     values: list[str] = []
     rows, columns = levels[0][1][2:]
-    for maps, (_, channels, height, width) in levels:
+    for level, (maps, (_, channels, height, width)) in enumerate(levels):
         mean, most = _append_weighted(builder, maps, plane, height_px // height, height * width)
-        shares = _append_shares(builder, mean, most, weight[:, at : at + 2 * channels])
+        shares = _append_shares(builder, mean, most, weight[:, at : at + 2 * channels], level)
         if (height, width) != (rows, columns):
             shares = _append_spread(builder, shares, (rows, columns), height * width / (rows * columns))
         total, at = builder.node("Add", [total, shares]) if total else shares, at + 2 * channels
@@ -228,15 +229,18 @@ def _append_weighted(builder: GraphBuilder, maps: str, plane: str | None, stride
     return mean, most
 
 
-def _append_shares(builder: GraphBuilder, mean: str, most: str, weight: FloatArray) -> str:
+def _append_shares(builder: GraphBuilder, mean: str, most: str, weight: FloatArray, level: int) -> str:
     """(1, C, h, w) twice -> (1, K, h, w): each cell's share in the score; weight (K, 2 C) of means and maxima."""
     of_mean, of_most = np.split(weight, 2, axis=1)
     top = builder.node("ReduceMax", [most, builder.int64(2, 3)])
     has_it = builder.node("Cast", [builder.node("Equal", [most, top])], {"to": onnx.TensorProto.FLOAT})
     holders = builder.node("ReduceSum", [has_it, builder.int64(2, 3)])
     at_most = builder.node("Mul", [has_it, builder.node("Div", [top, holders])])
-    parts = [(mean, of_mean), (at_most, of_most)]
-    shares = [builder.node("Conv", [source, builder.constant(part[:, :, None, None])]) for source, part in parts]
+    parts = [("mean", mean, of_mean), ("max", at_most, of_most)]
+    shares = [
+        builder.node("Conv", [source, builder.named_constant(f"{HEAD}{level}_{kind}", part[:, :, None, None])])
+        for kind, source, part in parts
+    ]
     return builder.node("Add", shares)
 
 

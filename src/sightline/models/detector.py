@@ -10,16 +10,17 @@ from numpy.typing import NDArray
 from onnx import TensorProto
 
 from sightline.errors import FrameError
-from sightline.models.features import FeatureConfig, image_input, run_image, takes_depth
+from sightline.models.features import BOXES, MASKS, FeatureConfig, image_input, run_image, takes_depth
 from sightline.models.graph import GraphBuilder, open_session
 from sightline.models.prototypes import EMBEDDING, SIMILARITIES
 from sightline.models.window import Memory
-from sightline.records import AnomalyMap, FloatArray, Frame
+from sightline.records import AnomalyMap, Boxes, FloatArray, Frame
 
 _SMOOTHING_CELLS = 0.5  # sigma; 4 px at stride 8, as in Roth et al. 2022, arXiv 2106.08265, section 3.3
+_BOXES = (BOXES, "confidences", "classes")
 
 
-Method = Literal["patchcore", "padim", "efficientad", "fastflow", "stfpm", "classifier"]
+Method = Literal["patchcore", "padim", "efficientad", "fastflow", "stfpm", "classifier", "segmenter", "detector"]
 
 
 class Layout(Protocol):
@@ -57,7 +58,9 @@ class GraphDetector:
         self._config = FeatureConfig(bit_depth=bit_depth)
         self.takes_depth = takes_depth(self._session)
         given = {port.name for port in self._session.get_outputs()}
-        self._outputs = [name for name in ("score", "map", "probabilities", SIMILARITIES) if name in given]
+        self._outputs = [
+            name for name in ("score", "map", "probabilities", SIMILARITIES, MASKS, *_BOXES) if name in given
+        ]
 
     def score(self, frame: Frame, product: int | None = None, weights: NDArray[np.uint8] | None = None) -> AnomalyMap:
         """Score one frame.
@@ -75,13 +78,25 @@ class GraphDetector:
                 f"{frame.source or 'frame'}: has a depth map, but the model learned from pictures alone. "
                 "Leave it out, or train with --depth."
             )
-        score, values, *named = run_image(self._session, frame, self._config, self._outputs, product, weights)
-        probabilities, similarities = (*named, None, None)[:2]
-        return AnomalyMap(score=float(score), values=values, probabilities=probabilities, similarities=similarities)
+        made = run_image(self._session, frame, self._config, self._outputs, product, weights)
+        found = dict(zip(self._outputs, made, strict=True))
+        return AnomalyMap(
+            score=float(found["score"]),
+            values=found["map"],
+            probabilities=found.get("probabilities"),
+            similarities=found.get(SIMILARITIES),
+            masks=found.get(MASKS),
+            boxes=boxes_of(*(found[name] for name in _BOXES)) if BOXES in found else None,
+        )
 
     def embedding(self, frame: Frame, weights: NDArray[np.uint8] | None = None) -> FloatArray:
         """(D,) where a frame lies by what it shows, of length 1; of a graph that has `similarities`."""
         return run_image(self._session, frame, self._config, (EMBEDDING,), None, weights)[0]
+
+
+def boxes_of(corners: FloatArray, confidences: FloatArray, classes: FloatArray) -> Boxes:
+    """A graph's outputs as a value."""
+    return Boxes(corners=corners, confidences=confidences, classes=np.asarray(classes, np.int64))
 
 
 def append_map(builder: GraphBuilder, distances: str, layout: Layout) -> None:

@@ -39,6 +39,8 @@ class Frames(Protocol):
 # times the work: features beside a seam differ a little from those without tiles, alike in training and in inspection.
 TILE_CONTEXT_PX = 32
 WEIGHTS = "weights"  # input of a graph that names regions
+MASKS = "masks"  # output of a graph that outlines defects
+BOXES = "boxes"  # output of a graph that finds defects as boxes, with `confidences` and `classes`
 _FIT_PATCHES = 40_000
 _FIT_FRAMES = 200
 _LEAST_SPREAD = 0.01  # of the median channel's

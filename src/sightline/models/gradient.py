@@ -199,16 +199,21 @@ def _batches(learn: Sequence[int], size: int, rng: np.random.Generator) -> Itera
 
 def exported(network: nn.Module, shape: Sequence[int], outputs: Sequence[str]) -> onnx.ModelProto:
     """The network as ONNX, from one float32 tensor of this very shape to the outputs named."""
+    return exported_from(network, [shape], outputs)
+
+
+def exported_from(network: nn.Module, shapes: Sequence[Sequence[int]], outputs: Sequence[str]) -> onnx.ModelProto:
+    """The same for a network that takes several tensors."""
     file = io.BytesIO()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)  # the exporter warns of its own successor
         torch.onnx.export(
             network.eval(),
-            (torch.zeros(*shape),),
+            tuple(torch.zeros(*shape) for shape in shapes),
             file,  # type: ignore[arg-type]  # this exporter writes to open files, too
             dynamo=False,
             opset_version=OPSET,
-            input_names=["x"],
+            input_names=["x", *(f"x{number}" for number in range(1, len(shapes)))],
             output_names=list(outputs),
         )
     return onnx.load_model_from_string(file.getvalue())

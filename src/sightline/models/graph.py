@@ -65,23 +65,29 @@ class GraphBuilder:
 
     def node(self, op: str, inputs: Sequence[str], attributes: Mapping[str, Attribute] | None = None) -> str:
         """Append a node with one output and return that output's name."""
-        output = f"n{len(self._nodes)}"
-        node = helper.make_node(op, list(inputs), [output])
+        return self.nodes(op, inputs, 1, attributes)[0]
+
+    def nodes(
+        self, op: str, inputs: Sequence[str], outputs: int, attributes: Mapping[str, Attribute] | None = None
+    ) -> list[str]:
+        """The same for a node with several outputs."""
+        names = [f"n{len(self._nodes)}{f'_{place}' if place else ''}" for place in range(outputs)]
+        node = helper.make_node(op, list(inputs), names)
         node.attribute.extend(helper.make_attribute(name, value) for name, value in sorted((attributes or {}).items()))
         self._nodes.append(node)
-        return output
+        return names
 
-    def splice(self, model: onnx.ModelProto, source: str) -> list[str]:
-        """Append another model's nodes, fed with `source`; a second splice shares the first one's constants.
+    def splice(self, model: onnx.ModelProto, *sources: str) -> list[str]:
+        """Append another model's nodes, fed with `sources`; a second splice shares the first one's constants.
 
         Args:
-            model: one input, opset OPSET, its initializers inside.
+            model: as many inputs as there are sources, opset OPSET, its initializers inside.
 
         Returns:
             The names its outputs have here.
         """
         graph = model.graph
-        names = {graph.input[0].name: source, "": ""}
+        names = {port.name: source for port, source in zip(graph.input, sources, strict=True)} | {"": ""}
         for tensor in graph.initializer:
             names[tensor.name] = self.constant(numpy_helper.to_array(tensor))
         prefix = f"b{len(self._nodes)}_"

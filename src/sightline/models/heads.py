@@ -39,7 +39,7 @@ def projected(model: onnx.ModelProto, bases: Sequence[FloatArray]) -> onnx.Model
         graph.output[place].CopyFrom(
             helper.make_tensor_value_info(names[2], onnx.TensorProto.FLOAT, [None, len(bias), None, None])
         )
-    _prune(graph)
+    prune(graph)
     return helper.make_model(graph, opset_imports=model.opset_import, ir_version=model.ir_version)
 
 
@@ -76,6 +76,8 @@ def stored_value(
     if name in stored:
         return np.asarray(numpy_helper.to_array(stored[name]), np.float64)
     node = makers.get(name)
+    if node is not None and node.op_type == "Constant" and node.attribute[0].name == "value":
+        return np.asarray(numpy_helper.to_array(node.attribute[0].t), np.float64)
     if node is None or node.op_type not in ("Cast", "DequantizeLinear"):
         return None
     parts = [stored_value(part, makers, stored) for part in node.input if part]
@@ -90,7 +92,7 @@ def stored_value(
     return np.asarray((value - (zero[0] if zero else 0.0)) * scale, np.float64)
 
 
-def _prune(graph: onnx.GraphProto) -> None:
+def prune(graph: onnx.GraphProto) -> None:
     """Take out what no output needs any more."""
     needed = {output.name for output in graph.output}
     kept = []

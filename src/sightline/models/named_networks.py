@@ -62,12 +62,7 @@ def named_network(name: str, weights: Path | None, *, download: bool = False) ->
     """
     if (weights is None) == (not download):
         raise OptionError(f"network {name!r} needs weights: give either --weights FILE or --download.")
-    try:
-        timm = import_module("timm")
-    except (ImportError, RuntimeError) as error:  # RuntimeError: torchvision of another build than torch
-        raise OptionError(
-            f"network {name!r} needs timm, which cannot be imported here ({error}). {_INSTALL}"
-        ) from error
+    timm = timm_library(name)
     if not timm.is_model(name):
         raise OptionError(f"timm does not know the network {name!r}; timm.list_models() names those it has.")
     model = timm.create_model(name, pretrained=download, num_classes=0)
@@ -75,6 +70,16 @@ def named_network(name: str, weights: Path | None, *, download: bool = False) ->
         return NamedNetwork(name, model.eval(), hashlib.sha256(name.encode()).hexdigest())
     load_weights(model, weights)
     return NamedNetwork(name, model.eval(), hashlib.sha256(weights.read_bytes()).hexdigest())
+
+
+def timm_library(wanted: str) -> Any:
+    """The library timm; raises OptionError where it cannot be imported, for the network that is wanted."""
+    try:
+        return import_module("timm")
+    except (ImportError, RuntimeError) as error:  # RuntimeError: torchvision of another build than torch
+        raise OptionError(
+            f"network {wanted!r} needs timm, which cannot be imported here ({error}). {_INSTALL}"
+        ) from error
 
 
 def load_weights(model: nn.Module, path: Path) -> None:

@@ -5,6 +5,7 @@ activations only what they do beside rounding is kept: where 0 is the lowest val
 network's ReLU. Features agree with those of ONNX Runtime within what rounding does (tests/models/test_network.py).
 """
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -74,7 +75,7 @@ class GraphNetwork(Network):
         self.strides, self.name, self.sha256 = backbone.strides, backbone.name, backbone.sha256
         self.weights = nn.ParameterDict()
         self._input = graph.input[0].name
-        self._taps = tuple(o.name if heads else _before_head(o.name, makers, stored) for o in graph.output)
+        self._taps = tuple(o.name if heads else before_head(o.name, makers, stored) for o in graph.output)
         needed = [_needed(tap, makers) for tap in self._taps]
         fixed = {name for name in makers if stored_value(name, makers, stored) is not None}
         self._steps = tuple(
@@ -115,6 +116,11 @@ class GraphNetwork(Network):
         if node.op_type in ("QuantizeLinear", "DequantizeLinear"):
             attributes = {"clips": node.op_type == "QuantizeLinear" and _clips_at_zero(node, stored)}
             inputs = inputs[:1]
+        if node.op_type == "Pad":
+            pads = stored_value(inputs[1], makers, stored)
+            if pads is None or attributes.get("mode", b"constant") != b"constant":
+                raise OptionError("the backbone pads by what it computes, which cannot be trained here.")
+            attributes, inputs = {"pads": [int(side) for side in pads]}, inputs[:1]
         for name in inputs:
             value = stored_value(name, makers, stored)
             if value is not None and _key(name) not in self.weights:
@@ -127,7 +133,7 @@ def _key(name: str) -> str:
     return name.replace(".", "_")  # torch keeps the full stop for itself
 
 
-def _before_head(output: str, makers: Nodes, stored: Stored) -> str:
+def before_head(output: str, makers: Nodes, stored: Stored) -> str:
     """What a last 1 x 1 convolution is computed from; the output itself where there is none."""
     name = output
     while (node := makers.get(name)) is not None and node.op_type == "Identity":
@@ -171,14 +177,33 @@ def _convolve(given: list[Tensor], attributes: Mapping[str, Any]) -> Tensor:
     )
 
 
+def _pad(given: list[Tensor], attributes: Mapping[str, Any]) -> Tensor:
+    top, left, bottom, right = (attributes["pads"][place] for place in (2, 3, 6, 7))
+    return functional.pad(given[0], (left, right, top, bottom))
+
+
+def _pool(given: list[Tensor], attributes: Mapping[str, Any]) -> Tensor:
+    top, left, bottom, right = attributes.get("pads", (0, 0, 0, 0))
+    image = functional.pad(given[0], (left, right, top, bottom), value=-math.inf)
+    return functional.max_pool2d(
+        image,
+        attributes["kernel_shape"],
+        attributes.get("strides", (1, 1)),
+        ceil_mode=bool(attributes.get("ceil_mode")),
+    )
+
+
 # Tanh and Clip occur in backbones of others
 _OPERATORS: dict[str, Callable[[list[Tensor], Mapping[str, Any]], Tensor]] = {
     "Add": lambda given, _: given[0] + given[1],
     "Clip": lambda given, _: torch.clamp(given[0], *given[1:]),
     "Conv": _convolve,
     "DequantizeLinear": lambda given, _: given[0],
+    "Div": lambda given, _: given[0] / given[1],
     "Identity": lambda given, _: given[0],
+    "MaxPool": _pool,
     "Mul": lambda given, _: given[0] * given[1],
+    "Pad": _pad,
     "QuantizeLinear": lambda given, said: functional.relu(given[0]) if said["clips"] else given[0],
     "Relu": lambda given, _: functional.relu(given[0]),
     "Sub": lambda given, _: given[0] - given[1],

@@ -3,10 +3,11 @@
 Snell et al. 2017, "Prototypical Networks for Few-shot Learning", arXiv 1703.05175, section 2.2 (a class is the mean of
 its embeddings), here with the cosine of embeddings in which what varies within the known classes is damped: they are
 divided by the spread that pictures of one class have among themselves (a shrunk within-class covariance, as in linear
-discriminant analysis). A new class is one more row of a matrix in the graph, and no network is trained again.
+discriminant analysis). Of the directions those are kept in which pictures vary most after that. A new class is one more
+row of a matrix in the graph, and no network is trained again.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import onnx
@@ -17,8 +18,13 @@ from sightline.errors import OptionError
 from sightline.models.graph import GraphBuilder
 from sightline.records import FloatArray
 
-EMBEDDING, SIMILARITIES = "embedding", "similarities"  # outputs of a graph that names
+Array = NDArray[np.float64]
+PROBABILITIES, EMBEDDING, SIMILARITIES = "probabilities", "embedding", "similarities"  # outputs of a graph that names
 _ROWS = "prototypes"  # the constant that grows
+# directions kept, in 8 bits: on neu_det (D = 576), each class in turn taught from 5 pictures, the balanced accuracy
+# over 10 draws was 0.984 with all of them in float, 0.981 with 256 and 0.974 with 128; a wide network has thousands
+_MOST_DIRECTIONS = 256
+_LARGEST = 127  # of the matrix's integers
 _SHRINKAGE = 0.5  # towards equal spread in all directions: the covariance counts as much as its mean variance
 _LEAST_SPREAD = 0.01  # of the median value's
 _LEAST_LENGTH = 1e-12
@@ -27,11 +33,20 @@ MOST_CLASSES = 1_000
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Space:
-    """Where pictures lie by what they show; (v - mean) @ whitening, brought to length 1."""
+    """Where pictures lie by what they show: ((v - mean) / spread) @ directions * steps, brought to length 1."""
 
     mean: FloatArray  # (D,)
-    whitening: NDArray[np.float16]  # (D, D)
-    prototypes: FloatArray  # (K, D) of length 1, of the classes in their order
+    spread: FloatArray  # (D,) above 0
+    directions: NDArray[np.int8]  # (D, R), R at most D
+    steps: FloatArray  # (R,) what 1 means in each column
+    prototypes: FloatArray  # (K, R) of length 1, of the classes in their order
+
+    def placed(self, embeddings: FloatArray) -> FloatArray:
+        """(n, D) -> (n, R) of length 1."""
+        found = (embeddings - self.mean) / self.spread @ self.directions.astype(np.float32) * self.steps
+        lengths = np.linalg.norm(found, axis=1, keepdims=True)
+        placed: FloatArray = found / np.maximum(lengths, _LEAST_LENGTH)
+        return placed
 
 
 def fit_space(embeddings: FloatArray, labels: NDArray[np.int64], classes: int) -> Space:
@@ -46,19 +61,36 @@ def fit_space(embeddings: FloatArray, labels: NDArray[np.int64], classes: int) -
     spread = np.maximum(spread, max(_LEAST_SPREAD * float(np.median(spread)), 1e-6))
     scaled = (embeddings - mean) / spread
     own = np.stack([scaled[labels == label].mean(axis=0) for label in range(classes)])
-    rest = scaled - own[labels]
-    within = rest.T @ rest / len(rest)
-    size = len(within)
-    level = max(float(np.trace(within)) / size, 1e-6)
-    shrunk = (1 - _SHRINKAGE) * within + _SHRINKAGE * level * np.eye(size)
-    exact = np.linalg.inv(np.linalg.cholesky(shrunk)).T / spread[:, None]
-    whitening = (exact / np.abs(exact).max()).astype(np.float16)  # its scale does not matter, but must fit
-    placed = _placed(embeddings, mean.astype(np.float32), whitening)
-    return Space(
+    exact = _directions(scaled, scaled - own[labels])
+    steps = np.maximum(np.abs(exact).max(axis=0), _LEAST_LENGTH) / _LARGEST
+    space = Space(
         mean=mean.astype(np.float32),
-        whitening=whitening,
-        prototypes=np.stack([prototype(placed[labels == label]) for label in range(classes)]),
+        spread=spread.astype(np.float32),
+        directions=np.rint(exact / steps).astype(np.int8),
+        steps=(steps / steps.max()).astype(np.float32),  # their scale does not matter
+        prototypes=np.empty((0, exact.shape[1]), np.float32),
     )
+    placed = space.placed(embeddings)
+    return replace(space, prototypes=np.stack([prototype(placed[labels == label]) for label in range(classes)]))
+
+
+def _directions(scaled: Array, rest: Array) -> Array:
+    """(D, R) the whitening by what varies within classes, (n, D), then the directions in which most is left.
+
+    Only directions in which the pictures lie matter, so that all is computed among these: a wide network has many more
+    values than there are pictures.
+    """
+    size = scaled.shape[1]
+    level = max(float(np.square(rest).sum()) / (len(rest) * size), 1e-6)  # the mean variance
+    own = np.linalg.svd(scaled, full_matrices=False)[2] if len(scaled) < size else np.eye(size)  # (r, D)
+    inner = rest @ own.T
+    shrunk = (1 - _SHRINKAGE) * (inner.T @ inner) / len(rest) + _SHRINKAGE * level * np.eye(len(own))
+    values, vectors = np.linalg.eigh(shrunk)
+    whitening = own.T @ (vectors / np.sqrt(values)) @ vectors.T  # (D, r)
+    placed = scaled @ whitening
+    strongest = np.linalg.eigh(placed.T @ placed)[1][:, ::-1][:, :_MOST_DIRECTIONS]
+    found: Array = whitening @ strongest
+    return found
 
 
 def prototype(placed: FloatArray) -> FloatArray:
@@ -74,11 +106,13 @@ def likeness_among(placed: FloatArray) -> FloatArray:
 
 
 def append_similarities(builder: GraphBuilder, values: str, space: Space) -> None:
-    """(D,) a picture's values -> outputs `embedding` (D,), of length 1, and `similarities` (K,), cosines -1..1."""
+    """(D,) a picture's values -> outputs `embedding` (R,), of length 1, and `similarities` (K,), cosines -1..1."""
     centred = builder.node("Sub", [values, builder.constant(space.mean)])
-    row = builder.node("Unsqueeze", [centred, builder.int64(0)])
-    factors = builder.node("Cast", [builder.constant(space.whitening)], {"to": TensorProto.FLOAT})
-    placed = builder.node("Squeeze", [builder.node("MatMul", [row, factors]), builder.int64(0)])
+    scaled = builder.node("Div", [centred, builder.constant(space.spread)])
+    row = builder.node("Unsqueeze", [scaled, builder.int64(0)])
+    factors = builder.node("Cast", [builder.constant(space.directions)], {"to": TensorProto.FLOAT})
+    product = builder.node("Squeeze", [builder.node("MatMul", [row, factors]), builder.int64(0)])
+    placed = builder.node("Mul", [product, builder.constant(space.steps)])
     length = builder.node("ReduceL2", [placed, builder.int64(0)], {"keepdims": 1})
     floor = builder.constant(np.array([_LEAST_LENGTH], np.float32))
     embedding = builder.rename(builder.node("Div", [placed, builder.node("Max", [length, floor])]), EMBEDDING)
@@ -90,7 +124,7 @@ def with_prototype(graph: bytes, row: FloatArray) -> bytes:
     """The graph with one class more at the end of `similarities`.
 
     Args:
-        row: (D,) of length 1.
+        row: (R,) of length 1.
 
     Raises:
         OptionError: the graph gives no similarities, or has as many classes as it may.
@@ -107,13 +141,6 @@ def with_prototype(graph: bytes, row: FloatArray) -> bytes:
     output.type.tensor_type.shape.dim[0].dim_value = len(rows) + 1
     content: bytes = model.SerializeToString(deterministic=True)
     return content
-
-
-def _placed(embeddings: FloatArray, mean: FloatArray, whitening: NDArray[np.float16]) -> FloatArray:
-    placed = (embeddings - mean) @ whitening.astype(np.float32)
-    lengths = np.linalg.norm(placed, axis=1, keepdims=True)
-    found: FloatArray = placed / np.maximum(lengths, _LEAST_LENGTH)
-    return found
 
 
 def _of_length_1(vector: FloatArray) -> FloatArray:

@@ -1,21 +1,19 @@
 """A search within minutes, a latency and a size: trials, one after another, kept so that a broken one can go on.
 
 Which settings to try next is Optuna's work (Akiba et al. 2019, arXiv 1907.10902; its tree-structured Parzen estimator
-keeps away from settings that broke a limit). Each trial learns from the good pictures that are not held out, and is
-compared by the area under the ROC on those that are and on defects. The best is then trained on all good pictures.
+keeps away from settings that broke a limit). Each trial learns from the pictures that are not held out. It is compared
+by the area under the ROC on those that are and on defects, or by how well it names them. The best learns from them all.
 """
 
 import hashlib
 import json
 import logging
-import math
-import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from importlib.metadata import version
+from importlib.util import find_spec
 from pathlib import Path
 
-import numpy as np
 import optuna
 from optuna.samplers import TPESampler
 from optuna.storages import JournalStorage
@@ -23,64 +21,22 @@ from optuna.storages.journal import JournalFileBackend
 from optuna.trial import TrialState
 
 from sightline.bundle import load as load_bundle
-from sightline.datasets.dataset import Dataset
+from sightline.datasets.dataset import GOOD, Dataset
 from sightline.datasets.frames import FrameFiles
-from sightline.errors import FrameError, InspectionError, OptionError, StoreError
-from sightline.evaluation.metrics import image_metrics, reach, recall_at_overkill
+from sightline.errors import InspectionError, OptionError, StoreError
 from sightline.files import refuse_unwritable, write_bytes
-from sightline.inspector import Inspector
 from sightline.models.features import Progress
-from sightline.search.material import Material, prepare
-from sightline.search.space import Settings, Space, config_of, drawn, space_for, told
-from sightline.training import TrainConfig, Trained, train
+from sightline.search.material import FEWEST_GOOD, Material, nameable, prepare, prepare_named
+from sightline.search.space import Settings, Space, drawn, space_for, told
+from sightline.search.trial import Attempt, Limits, measured, trained_with
+from sightline.training import Trained, require_torch
 
 _STUDY = "sightline"
 _KEY, _RESULT, _FAILURE = "key", "result", "failure"  # names of what is kept beside a trial
 _STARTUP_TRIALS = 8  # drawn blindly before the sampler trusts what it saw
 _REPEATS = 30  # settings drawn again in a row, after which the space counts as exhausted
-_LATENCY_RUNS, _WARM_UP_RUNS = 15, 3
+_UNEVEN = 1.5  # times as many pictures of one kind as of another, from which ways with that are tried
 _SLACK = 1.3  # what a fit may take beyond its share of pictures
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Limits:
-    """What the search may take, and what its result must keep."""
-
-    minutes: float = 30.0
-    latency_ms: float | None = None  # of the graph, one picture, on this machine
-    size_mb: float | None = None  # of the file
-    max_overkill: float = 0.01
-    seed: int = 0
-    max_megapixels: float = 50.0
-
-    def __post_init__(self) -> None:
-        for name, value in (("minutes", self.minutes), ("latency", self.latency_ms), ("size", self.size_mb)):
-            if value is not None and not 0 < value < math.inf:
-                raise OptionError(f"{name} is {value}; give a number above 0.")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Attempt:
-    """One trial that was carried through."""
-
-    number: int
-    settings: Settings
-    auroc: float
-    found: int  # defects, at the allowed overkill
-    defects: int
-    latency_ms: float  # median
-    size_mb: float
-    seconds: float  # to learn and judge
-
-    def keeps(self, limits: Limits) -> bool:
-        return (limits.latency_ms is None or self.latency_ms <= limits.latency_ms) and (
-            limits.size_mb is None or self.size_mb <= limits.size_mb
-        )
-
-    @property
-    def order(self) -> tuple[float, float, float]:
-        """The better one sorts first: by area, then by defects found, then by speed."""
-        return -round(self.auroc, 4), -self.found, self.latency_ms
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,7 +69,11 @@ def search(
     space: Space | None = None,
     progress: Progress | None = None,
 ) -> Outcome:
-    """Try settings for some minutes, then train the best within the limits on all good pictures and write it.
+    """Try settings for some minutes, then train the best within the limits on all pictures, and write it.
+
+    The task says which methods are tried: "anomaly" those that learn from good pictures, compared by what they find;
+    "names" those that name defects, compared by macro F1; "auto" both, where two kinds of defect have enough pictures,
+    compared by what they find, and by names where there are no good pictures.
 
     Args:
         folder: where the search is kept; the same call with the same folder goes on, and counts the time spent before.
@@ -130,20 +90,45 @@ def search(
     except OSError as error:
         raise StoreError(f"{folder}: cannot be made ({error.strerror}). Check the disk and the folder.") from error
     study = _opened(folder, _key(dataset, limits, backbones), limits)
-    material = prepare(dataset, folder, limits.seed, limits.max_megapixels, progress)
+    material, whole = _prepared(dataset, folder, limits, progress)
     if space is None:
-        first = FrameFiles(paths=material.good, max_megapixels=limits.max_megapixels)[0]
-        space = space_for(len(material.learn.samples), min(first.height, first.width), limits.minutes, backbones)
-    share = len(material.learn.samples) / len(dataset.train_good)
+        space = _space(material, limits, backbones)
+    share = min(1.0, len(material.learn.samples) / len(whole.samples if material.kinds else whole.train_good))
     while trial := _asked(study, space, limits, share):
         _try(study, trial, space, material, limits, folder, progress)
-    trained, chosen = _final(dataset, output, folder, study, limits, progress)
+    trained, chosen = _final(whole, output, folder, study, limits, progress)
     return Outcome(
         trained=trained,
         chosen=chosen,
         attempts=tuple(sorted(attempts_of(study), key=lambda attempt: attempt.order)),
         failures=tuple(_failures(study)),
         material=material,
+    )
+
+
+def _prepared(dataset: Dataset, folder: Path, limits: Limits, progress: Progress | None) -> tuple[Material, Dataset]:
+    """What is compared on, and what the best one learns from in the end."""
+    asked = limits.task == "names"
+    if asked or (limits.task == "auto" and len(nameable(dataset)) > 1 and find_spec("torch")):
+        require_torch("that names defects")
+        material = prepare_named(dataset, limits.seed, limits.max_megapixels)
+        seen = (*dataset.train, *dataset.validation)
+        return material, replace(dataset, samples=tuple(s for s in seen if s.label in material.learn.labels))
+    return prepare(dataset, folder, limits.seed, limits.max_megapixels, progress), dataset
+
+
+def _space(material: Material, limits: Limits, backbones: Sequence[Path]) -> Space:
+    first = FrameFiles(paths=material.good or material.defects, max_megapixels=limits.max_megapixels)[0]
+    good = len(material.learn.train_good)
+    counts = [count for label, count in material.learn.counts["train"].items() if label != GOOD]
+    return space_for(
+        good if good >= FEWEST_GOOD else 0,
+        min(first.height, first.width),
+        limits.minutes,
+        backbones,
+        finds=limits.task != "names" and (good >= FEWEST_GOOD or not material.kinds),
+        names=bool(material.kinds),
+        uneven=bool(material.kinds) and max(counts) > _UNEVEN * min(counts),
     )
 
 
@@ -176,8 +161,14 @@ def _opened(folder: Path, key: str, limits: Limits) -> optuna.Study:
 
 
 def _key(dataset: Dataset, limits: Limits, backbones: Sequence[Path]) -> str:
-    """What must be the same for a search to go on: version, pictures, seed, overkill, backbones."""
-    seen = [version("sightline"), limits.seed, limits.max_overkill, [str(path.resolve()) for path in backbones]]
+    """What must be the same for a search to go on: version, pictures, seed, overkill, task, backbones."""
+    seen = [
+        version("sightline"),
+        limits.seed,
+        limits.max_overkill,
+        limits.task,
+        [str(path.resolve()) for path in backbones],
+    ]
     for sample in (*dataset.train, *dataset.validation):
         try:
             state = sample.path.stat()
@@ -240,7 +231,7 @@ def _try(
             progress(f"trial {number} ({settings['method']}, {settings['short_side']} px): {stage}", done, total)
 
     try:
-        attempt = _measured(number, settings, material, limits, folder, staged)
+        attempt = measured(number, settings, material, limits, folder, staged)
     except InspectionError as error:
         trial.set_user_attr(_FAILURE, asdict(Failure(number=number, settings=settings, reason=str(error))))
         study.tell(trial, state=TrialState.FAIL)
@@ -255,59 +246,7 @@ def _tell(study: optuna.Study, trial: optuna.Trial, attempt: Attempt, limits: Li
     for name, found, most in allowed:
         if most is not None:
             trial.set_constraint(name, found / most - 1)
-    study.tell(trial, attempt.auroc)
-
-
-def _measured(
-    number: int, settings: Settings, material: Material, limits: Limits, folder: Path, progress: Progress
-) -> Attempt:
-    """Learn, judge, and look at the clock and the file."""
-    began = time.monotonic()
-    path = folder / "trial.sight"
-    try:
-        trained = train(material.learn, path, _config(settings, limits), progress)
-        inspector = Inspector(trained.bundle, max_megapixels=limits.max_megapixels)
-        good = _scores(inspector, material.good, "judging good pictures", progress)
-        defects = _scores(inspector, material.defects, "judging defects", progress)
-        latency_ms = _latency_ms(inspector, material.good[0])
-        size_mb = trained.bundle.path.stat().st_size / 1e6
-    finally:
-        path.unlink(missing_ok=True)
-    area = image_metrics(good, defects).auroc
-    assert area is not None, "there are pictures of both kinds"
-    return Attempt(
-        number=number,
-        settings=settings,
-        auroc=area,
-        found=round(recall_at_overkill(reach(good, defects), limits.max_overkill) * len(defects)),
-        defects=len(defects),
-        latency_ms=latency_ms,
-        size_mb=size_mb,
-        seconds=time.monotonic() - began,
-    )
-
-
-def _config(settings: Settings, limits: Limits) -> TrainConfig:
-    return config_of(settings, max_overkill=limits.max_overkill, seed=limits.seed, max_megapixels=limits.max_megapixels)
-
-
-def _scores(inspector: Inspector, pictures: Sequence[Path], stage: str, progress: Progress) -> list[float]:
-    """Raw scores; FrameError where a picture cannot be judged, as a model that faults is none to choose."""
-    scores = []
-    for done, picture in enumerate(pictures):
-        found = inspector.inspect(picture)
-        if found.score is None or found.fault is not None:
-            raise FrameError(found.fault or f"{picture}: has no score.")
-        scores.append(found.score)
-        progress(stage, done + 1, len(pictures))
-    return scores
-
-
-def _latency_ms(inspector: Inspector, picture: Path) -> float:
-    """The graph's median."""
-    frame = inspector.frame(picture)
-    timings = [inspector.inspect(frame).timings for _ in range(_WARM_UP_RUNS + _LATENCY_RUNS)]
-    return float(np.median([timing.graph_ms for timing in timings[_WARM_UP_RUNS:] if timing]))
+    study.tell(trial, attempt.merit)
 
 
 def _final(
@@ -318,12 +257,12 @@ def _final(
     limits: Limits,
     progress: Progress | None,
 ) -> tuple[Trained, Attempt]:
-    """Train the best on all good pictures; the next best where that broke the limit on size."""
+    """Train the best on all pictures that may be learnt from; the next best where that broke the limit on size."""
     path = folder / "final.sight"
     kept = [attempt for attempt in attempts_of(study) if attempt.keeps(limits)]
     for attempt in sorted(kept, key=lambda attempt: attempt.order):
         try:
-            trained = train(dataset, path, _config(attempt.settings, limits), progress)
+            trained = trained_with(attempt.settings, dataset, path, limits, progress)
             if limits.size_mb is None or path.stat().st_size / 1e6 <= limits.size_mb:
                 write_bytes(output, path.read_bytes())
                 return replace(trained, bundle=load_bundle(output)), attempt
