@@ -49,7 +49,8 @@ def test_boxes_shown(rule: Locating, thresholds: Thresholds, boxes: Boxes, expec
 def test_edges_go_outwards_in_the_frames_own_pixels() -> None:
     [defect] = find_boxes(locating(), limits(0.5), found(0.9), (100, 100), (50, 201))
     assert defect.box == Box(x=20, y=10, width=41, height=20)
-    assert (defect.label, defect.confidence) == ("crack", pytest.approx(0.9))
+    assert defect.label == "crack"
+    assert defect.confidence == pytest.approx(0.9)
     assert defect.area_px == round(19.8 * 2.01 * 40 * 0.5)
 
 
