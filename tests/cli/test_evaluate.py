@@ -39,7 +39,8 @@ def test_the_json_has_these_keys(document: Document, trained: Path, parts: Path)
     found = document("evaluate", trained, parts)
     assert list(found) == [
         *("schema", "model_id", "method", "dataset", "threshold", "review_threshold", "judged", "unjudged", "image"),
-        *("pixel", "escape", "overkill", "review", "recall_by_type", "confusion", "naming", "warnings", "report"),
+        *("pixel", "escape", "overkill", "review", "recall_by_type", "confusion", "naming", "overlap", "boxes"),
+        *("warnings", "report"),
     ]
     assert list(found["escape"]) == ["count", "total", "value", "low", "high"]
     assert {item["label"] for item in found["judged"]} == {"good", "hole", "stain"}

@@ -198,7 +198,7 @@ def test_the_json_document_has_stable_keys_and_plain_values(mask: Path) -> None:
     assert list(document) == [
         *("schema", "model_id", "method", "dataset", "threshold", "review_threshold", "judged", "unjudged"),
         *("image", "pixel", "escape", "overkill", "review", "recall_by_type", "confusion", "naming"),
-        "overlap",
+        *("overlap", "boxes"),
     ]
     assert document["schema"] == "sightline.evaluation/1"
     first = {"source": "g1.png", "label": "good", "score": 1.0, "verdict": "PASS", "named": None}

@@ -148,7 +148,7 @@ class _Course:
                 moments=moments(self._optimiser),
             )
             if merit > standing.best:
-                standing = replace(standing, best=merit, best_epoch=standing.epoch, best_weights=dict(self._average))
+                standing = replace(standing, best=merit, best_epoch=standing.epoch, best_weights=_copied(self._average))
             checkpoint.write(standing)
         return standing
 
@@ -174,13 +174,16 @@ class _Course:
             best=(-1.0, -math.inf),
             best_epoch=0,
             weights=self._state(),
-            best_weights=dict(self._average),
+            best_weights=_copied(self._average),
             moments={},
         )
 
     def _state(self) -> State:
         """The weights now, and their running average beside them."""
-        return {**_floats(self._detector), **{f"{_AVERAGE}{name}": value for name, value in self._average.items()}}
+        return {
+            **_floats(self._detector),
+            **{f"{_AVERAGE}{name}": value for name, value in _copied(self._average).items()},
+        }
 
     def _passed(self, epoch: float, seconds: float) -> float:
         """The share of the training that is over, by epochs or by time, whichever is further."""
@@ -292,4 +295,9 @@ def _values(detector: BoxDetector) -> Iterator[tuple[str, Tensor]]:
 
 
 def _floats(detector: BoxDetector) -> State:
-    return {name: value.clone() for name, value in _values(detector)}
+    return _copied(dict(_values(detector)))
+
+
+def _copied(state: State) -> State:
+    """Training changes its tensors in place."""
+    return {name: value.clone() for name, value in state.items()}
