@@ -180,6 +180,7 @@ def test_a_camera_that_is_gone_or_slow_rejects(open_plant: Callable[..., Plant])
         plant.camera.gone = True
         until(lambda: plant.station.board.status()["error"] == 106)
         plant.camera.gone = False
+        until(lambda: plant.station.board.status()["error"] == 0)
         plant.camera.stall_s = 2.0
         until(plant.plc.is_empty)
         assert not escapes(plant)

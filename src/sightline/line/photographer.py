@@ -11,6 +11,7 @@ from sightline.errors import DeviceError, DeviceTimeout, FrameError
 
 _END = None
 _GRAB_S = 0.1  # between two looks at whether the station ends
+_PROBE_S = 0.2  # between two looks at whether a lost camera is back
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -78,9 +79,29 @@ class Photographer:
         self._thread.join()
 
     def _run(self) -> None:
-        while (asked := self._asked.get()) is not _END:
+        while True:
+            try:
+                asked = self._asked.get(timeout=_PROBE_S)
+            except queue.Empty:
+                if not self.connected:
+                    self._probe()
+                continue
+            if asked is _END:
+                return
             number, since_s = asked
             self._report(self.view, self._taken(number, since_s))
+
+    def _probe(self) -> None:
+        """Whether a camera that was lost is back: the station asks for no part until somebody has looked."""
+        try:
+            self._camera.grab(0.0)
+        except (DeviceTimeout, FrameError):
+            self.connected = True
+        except DeviceError:
+            return
+        else:
+            self.connected = True
+            self.counts.unclaimed += 1
 
     def _taken(self, number: int, since_s: float) -> Taken:
         try:

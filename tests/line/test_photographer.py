@@ -1,0 +1,106 @@
+"""One camera's thread: the picture of a part is one that was taken for it, or there is none."""
+
+import queue
+import threading
+import time
+from collections.abc import Callable, Iterator
+
+import numpy as np
+import pytest
+
+from sightline.devices.camera import Trigger
+from sightline.devices.sim_camera import Fault, SimCamera, SimDevice
+from sightline.line.photographer import Patience, Photographer, Taken
+from sightline.records import Frame
+
+GRACE_S = 60.0
+
+
+def frame(value: int) -> Frame:
+    return Frame(pixels=np.full((8, 8, 1), value, np.uint8))
+
+
+class Desk:
+    """A photographer and what it reports."""
+
+    def __init__(self, trigger: Trigger, patience: Patience) -> None:
+        self.device = SimDevice(lambda number: frame(number % 250))
+        self.taken: queue.SimpleQueue[Taken] = queue.SimpleQueue()
+        camera = SimCamera("top", self.device, trigger=trigger)
+        self.photographer = Photographer("top", camera, lambda _, taken: self.taken.put(taken), patience)
+
+    def report(self) -> Taken:
+        return self.taken.get(timeout=GRACE_S)
+
+
+@pytest.fixture
+def desk() -> Iterator[Callable[..., Desk]]:
+    opened: list[Desk] = []
+
+    def build(trigger: Trigger = Trigger.SOFTWARE, **patience: float) -> Desk:
+        opened.append(Desk(trigger, Patience(**patience)))
+        return opened[-1]
+
+    yield build
+    for one in opened:
+        one.photographer.close()
+
+
+def test_each_part_gets_the_picture_taken_for_it(desk: Callable[..., Desk]) -> None:
+    one = desk(late_s=20.0)
+    for number in range(3):
+        one.photographer.take(number, time.monotonic())
+        taken = one.report()
+        assert taken.number == number
+        assert taken.shot is not None
+        assert taken.shot.frame.pixels[0, 0, 0] == number
+
+
+def test_a_picture_from_before_the_part_is_not_its_picture(desk: Callable[..., Desk]) -> None:
+    one = desk(Trigger.HARDWARE, late_s=20.0)
+    one.device.fire()
+    one.device.fire()
+    since_s = time.monotonic() + 0.01
+    time.sleep(0.02)
+    one.photographer.take(7, since_s)
+    one.device.fire()
+    taken = one.report()
+    assert taken.shot is not None
+    assert taken.shot.frame.pixels[0, 0, 0] == 2
+    assert one.photographer.counts.unclaimed == 2
+
+
+def test_a_hardware_trigger_may_come_a_little_before_the_plcs_word(desk: Callable[..., Desk]) -> None:
+    one = desk(Trigger.HARDWARE, late_s=20.0, early_s=10.0)
+    one.device.fire()
+    one.photographer.take(1, time.monotonic())
+    assert one.report().shot is not None
+
+
+@pytest.mark.parametrize("fault", [Fault.LOST, Fault.HALF])
+def test_a_picture_that_does_not_come_whole_is_told_with_its_reason(desk: Callable[..., Desk], fault: Fault) -> None:
+    one = desk(late_s=0.3)
+    one.device.fail(fault)
+    one.photographer.take(1, time.monotonic())
+    taken = one.report()
+    assert taken.shot is None
+    assert "picture" in str(taken.fault)
+    assert not taken.lost
+
+
+def test_a_camera_that_is_gone_is_told_at_once(desk: Callable[..., Desk]) -> None:
+    one = desk(late_s=20.0)
+    one.device.unplug()
+    began_s = time.monotonic()
+    one.photographer.take(1, began_s)
+    assert one.report().lost
+    assert time.monotonic() - began_s < 15.0
+    assert not one.photographer.connected
+
+
+def test_closing_ends_a_wait_and_leaves_no_thread(desk: Callable[..., Desk]) -> None:
+    one = desk(Trigger.HARDWARE, late_s=3_600.0)
+    one.photographer.take(1, time.monotonic())
+    one.photographer.close()
+    assert one.report().shot is None
+    assert not [thread for thread in threading.enumerate() if thread.name == "photographer top"]
