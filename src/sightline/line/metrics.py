@@ -1,8 +1,5 @@
 """What a station counts, for Prometheus."""
 
-import shutil
-from pathlib import Path
-
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 
@@ -90,12 +87,9 @@ class Metrics:
     def temperature(self, view: str, celsius: float) -> None:
         self._temperature.labels(view).set(celsius)
 
-    def disk(self, folder: Path) -> float:
-        """The free share of the disk that `folder` is on, measured and published."""
-        usage = shutil.disk_usage(folder)
-        share = usage.free / max(1, usage.total)
+    def disk(self, share: float) -> None:
+        """How much of the records' disk is free, 0..1."""
         self._disk.set(share)
-        return share
 
     def page(self) -> bytes:
         """All of them, in Prometheus' text format."""
