@@ -72,7 +72,9 @@ def test_check_shows_what_follows_from_a_recipe(sightline: Sightline, write: Cal
 
 
 def test_what_is_wrong_with_a_recipe_is_one_line(refused: Callable[..., str], write: Callable[..., Path]) -> None:
-    assert "line 10: views[0].model" in refused("line", write(view="").rename(write().parent.parent / "recipe.toml"))
+    recipe = write()
+    (recipe.parent / "part.sight").unlink()
+    assert "recipe.toml, line 11: views[0].model: " in refused("line", recipe)
 
 
 def test_calibrate_writes_the_set_up_and_compares_with_it(sightline: Sightline, write: Callable[..., Path]) -> None:

@@ -172,7 +172,7 @@ def test_paths_of_devices_count_from_the_recipes_folder(folder: Path, write: Cal
 
 def test_a_camera_whose_settings_stay_is_kept(folder: Path) -> None:
     cameras = Cameras()
-    same, other = SimConfig(parts=1, size=32), SimConfig(parts=2, size=32)
+    same, other = (SimConfig(pictures=folder / "pictures", seed=seed) for seed in (0, 1))
     with closing(cameras):
         first = cameras.lend({"top": same, "side": same})
         until(lambda: _is_open(first["top"]) and _is_open(first["side"]))

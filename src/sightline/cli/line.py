@@ -19,7 +19,7 @@ import click
 from sightline.cli.log_lines import log_to_stderr
 from sightline.cli.options import PLACE, json_option
 from sightline.devices.opening import CameraConfig, open_camera
-from sightline.errors import DeviceError, OptionError, StoreError
+from sightline.errors import OptionError, StoreError
 from sightline.files import refuse_unwritable
 from sightline.imaging.writing import write_png
 from sightline.line import plan
@@ -100,7 +100,9 @@ def _run(line: "Line", systemd: Notifier) -> None:
         if not ready:
             ready = True
             systemd.ready()
-            LOG.info("running recipe %d, %s; status at %s", line.recipe.number, line.recipe.product, line.urls or "-")
+            LOG.info("running recipe %d, %s", line.recipe.number, line.recipe.product)
+            for url in line.urls:
+                LOG.info("status at %s", url)
         systemd.alive()
         if asked and not stopping:
             stopping = True
@@ -222,10 +224,7 @@ def calibrate_command(recipe: Path, pictures: int, write: bool) -> int:
 
 def _through(view: View, pictures: int) -> Calibrated:
     with closing(open_camera(view.name, cast(CameraConfig, view.camera))) as camera:
-        try:
-            return take(camera, view, plan.reference_of_view(view), pictures)
-        except DeviceError as error:
-            raise OptionError(f"view {view.name}: {error}") from error
+        return take(camera, view, plan.reference_of_view(view), pictures)
 
 
 def _write(recipe: Path, view: View, calibrated: Calibrated) -> None:

@@ -57,7 +57,7 @@ def find(path: Path, number: int) -> Path:
     Raises:
         OptionError: there is none, or there are several.
     """
-    found = [one for one in sorted(path.parent.glob("*.toml")) if _number(one) == number]
+    found = [one for one in sorted({path, *path.parent.glob("*.toml")}) if _number(one) == number]
     if len(found) != 1:
         names = ", ".join(one.name for one in found) or "none"
         raise OptionError(f"{path.parent}: recipe {number} must be in one file, found {names}.")
