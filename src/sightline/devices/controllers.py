@@ -9,16 +9,18 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from sightline.devices.clock import MonotonicClock
 from sightline.devices.modbus_plc import ModbusConfig, open_modbus
 from sightline.devices.mqtt_plc import MqttConfig, open_mqtt
 from sightline.devices.opcua_machine_vision import VisionServerConfig, open_vision_server
 from sightline.devices.opcua_plc import OpcUaConfig, open_opcua
 from sightline.devices.plc import Plc
 from sightline.devices.s7_plc import S7Config, open_s7
+from sightline.devices.sim_plc import SimPlc, SimPlcConfig
 from sightline.devices.sparkplug import SparkplugConfig, open_sparkplug
 from sightline.errors import OptionError
 
-PlcConfig = ModbusConfig | S7Config | OpcUaConfig | VisionServerConfig | MqttConfig | SparkplugConfig
+PlcConfig = ModbusConfig | S7Config | OpcUaConfig | VisionServerConfig | MqttConfig | SparkplugConfig | SimPlcConfig
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,6 +31,13 @@ class Protocol:
     open: Callable[[str, Any], Plc]  # its config, which `PROTOCOLS` alone goes by
 
 
+def open_sim_plc(_: str, config: SimPlcConfig) -> Plc:
+    """A PLC with a conveyor that runs, in real time, to try a station with no hardware."""
+    plc = SimPlc(MonotonicClock(), config)
+    plc.start()
+    return plc
+
+
 PROTOCOLS = {
     "modbus": Protocol(config=ModbusConfig, open=open_modbus),
     "s7": Protocol(config=S7Config, open=open_s7),
@@ -36,6 +45,7 @@ PROTOCOLS = {
     "opcua-machine-vision": Protocol(config=VisionServerConfig, open=open_vision_server),
     "mqtt": Protocol(config=MqttConfig, open=open_mqtt),
     "sparkplug": Protocol(config=SparkplugConfig, open=open_sparkplug),
+    "sim": Protocol(config=SimPlcConfig, open=open_sim_plc),
 }
 
 

@@ -1,8 +1,5 @@
 """What a station counts, for Prometheus."""
 
-import shutil
-from pathlib import Path
-
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 
@@ -65,20 +62,20 @@ class Metrics:
         if kind == "challenge" and verdict is Verdict.PASS:
             self._escaped_challenges.inc()
 
-    def restarted(self, view: str) -> None:
-        self._restarts.labels(view).inc()
+    def restarted(self, view: str, workers: int = 1) -> None:
+        self._restarts.labels(view).inc(workers)
 
     def lost_frames(self, view: str, frames: int) -> None:
         self._frames_lost.labels(view).inc(frames)
 
-    def lost_camera(self, view: str) -> None:
-        self._camera_lost.labels(view).inc()
+    def lost_camera(self, view: str, times: int = 1) -> None:
+        self._camera_lost.labels(view).inc(times)
 
     def lost_plc(self) -> None:
         self._plc_lost.inc()
 
-    def dropped_image(self, why: str) -> None:
-        self._images_dropped.labels(why).inc()
+    def dropped_image(self, why: str, pictures: int = 1) -> None:
+        self._images_dropped.labels(why).inc(pictures)
 
     def now(self, *, ready: bool, queues: dict[str, int], backlog: int) -> None:
         """What is rather than what happened."""
@@ -90,12 +87,9 @@ class Metrics:
     def temperature(self, view: str, celsius: float) -> None:
         self._temperature.labels(view).set(celsius)
 
-    def disk(self, folder: Path) -> float:
-        """The free share of the disk that `folder` is on, measured and published."""
-        usage = shutil.disk_usage(folder)
-        share = usage.free / max(1, usage.total)
+    def disk(self, share: float) -> None:
+        """How much of the records' disk is free, 0..1."""
         self._disk.set(share)
-        return share
 
     def page(self) -> bytes:
         """All of them, in Prometheus' text format."""

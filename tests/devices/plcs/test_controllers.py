@@ -4,8 +4,9 @@ import dataclasses
 from pathlib import Path
 
 import pytest
+from tests.line.deadline import until
 
-from sightline.devices.controllers import PROTOCOLS, plc_config
+from sightline.devices.controllers import PROTOCOLS, open_plc, plc_config
 from sightline.devices.credentials import Login
 from sightline.devices.modbus_plc import ModbusConfig
 from sightline.devices.mqtt_broker import BrokerConfig
@@ -76,6 +77,15 @@ def test_tables_become_configs() -> None:
 def test_what_cannot_be_is_told_with_its_place(table: dict[str, object], message: str) -> None:
     with pytest.raises(OptionError, match=f"^recipe: {message}"):
         plc_config(table, "recipe: plc")
+
+
+def test_a_simulated_plc_runs_by_itself() -> None:
+    table = {"kind": "sim", "recipe": 7, "belt": {"speed_mm_s": 400, "pitch_mm": [100, 120]}}
+    plc = open_plc("plc", plc_config(table, "recipe"))
+    until(lambda: plc.read().heartbeat > 0)
+    request = plc.read()
+    assert (request.enabled, request.recipe) == (True, 7)
+    plc.close()
 
 
 def test_every_config_is_one_kinds() -> None:

@@ -1,0 +1,212 @@
+"""From a recipe to a station at work, with everything around it."""
+
+import logging
+import time
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any, cast
+
+from sightline.devices.controllers import PlcConfig, open_plc
+from sightline.devices.opening import CameraConfig
+from sightline.devices.reconnection import ReconnectingPlc
+from sightline.errors import OptionError, StoreError
+from sightline.line import plan
+from sightline.line.board import Board
+from sightline.line.cameras import Cameras
+from sightline.line.fitness import FitnessCheck
+from sightline.line.fusion import Fused, FusionRule, fuse
+from sightline.line.http_sink import HttpSink
+from sightline.line.images import ImageWriter
+from sightline.line.judge import JudgeState
+from sightline.line.metrics import Metrics
+from sightline.line.outbox import Outbox
+from sightline.line.pictures import PictureFolder
+from sightline.line.recipe import Missed, Pages, PlantServer, Recipe
+from sightline.line.spool import Spool
+from sightline.line.station import Setup, Station, StationConfig
+from sightline.line.status import StatusServer
+from sightline.line.survey import Stores, Survey
+from sightline.line.view import Seen, View
+from sightline.records import Inspection
+
+LOG = logging.getLogger("sightline.line")
+RECORDS, PICTURES, OUTBOX = "records.db", "pictures", "outbox.db"  # in the folder of the records
+_POLL_S = 0.02  # between two looks whether a model is loaded
+_PLC = "PLC"
+
+
+class Line:
+    """A station and what belongs to it, opened; `run` once, then `close`."""
+
+    def __init__(self, recipe: Recipe, station: Station, pages: tuple[StatusServer, ...], opened: ExitStack) -> None:
+        """`opened` closes everything, the station first."""
+        self.recipe, self.station = recipe, station
+        self.urls = tuple(page.url for page in pages)
+        self._opened = opened
+
+    def run(self, alive: Callable[[], None] | None = None) -> None:
+        """Work until `station.stop`, then finish the parts in hand.
+
+        Args:
+            alive: called in every cycle.
+
+        Raises:
+            OptionError: a model or a picture that the recipe names cannot be used.
+        """
+        self.station.run(self.recipe.number, alive=alive)
+
+    def close(self) -> None:
+        """Release everything; may be called more than once."""
+        self._opened.close()
+
+
+def open_station(path: Path, *, name: str, records: Path | None = None) -> Line:
+    """Open all that a recipe's station needs but its cameras and models, which `Line.run` opens.
+
+    Args:
+        path: of the recipe; those in the same folder can be asked for by the PLC, by their numbers.
+        name: of the station, in records and on its page.
+        records: folder for records and pictures; None: the recipe's.
+
+    Raises:
+        OptionError: the recipe cannot work, or a port is taken. StoreError: the records cannot be written.
+    """
+    recipe = plan.read(path)
+    plan.find(path, recipe.number)  # none beside it has the same
+    folder = _made(records or recipe.store.folder)
+    with ExitStack() as opened:
+        stores = _open_stores(folder, recipe, name, opened)
+        cameras = Cameras()
+        opened.callback(cameras.close)
+        metrics = Metrics()
+        config = StationConfig(
+            name=name,
+            handshake=plan.handshake_of(recipe),
+            track=plan.way_of(recipe),
+            by_time=recipe.conveyor is not None and recipe.conveyor.counts_per_mm is None,
+            cycle_s=plan.CYCLE_S,
+        )
+        opening = partial(open_plc, _PLC, cast(PlcConfig, recipe.plc))
+        plc = ReconnectingPlc(_PLC, opening, seed=0)
+        station = Station(config, plc, _Loader(path, recipe, cameras).load, stores.spool, stores.images, metrics)
+        opened.callback(station.close)
+        pages = _open_pages(recipe.pages, _Shown(board=station.board, counted=metrics), opened)
+        survey = Survey(station, stores)
+        opened.callback(survey.close)
+        return Line(recipe, station, pages, opened.pop_all())
+
+
+def _made(folder: Path) -> Path:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StoreError(f"{folder}: cannot be made ({error.strerror}). Choose another folder.") from error
+    return folder
+
+
+def _open_stores(folder: Path, recipe: Recipe, name: str, opened: ExitStack) -> Stores:
+    spool = Spool(folder / RECORDS, station=name)
+    opened.callback(spool.close)
+    pictures = PictureFolder(folder / PICTURES)
+    opened.callback(pictures.close)
+    images = ImageWriter(pictures, recipe.store.images)
+    opened.callback(images.close)
+    outbox = None if recipe.plant is None else _open_outbox(folder, recipe.plant)
+    if outbox is not None:
+        opened.callback(outbox.close)
+    return Stores(folder=folder, spool=spool, images=images, outbox=outbox, record_days=recipe.store.record_days)
+
+
+def _open_outbox(folder: Path, plant: PlantServer) -> Outbox:
+    sink = HttpSink(plant.url, token_file=plant.token_file, ca_file=plant.ca_file)
+    return Outbox(folder / RECORDS, folder / OUTBOX, sink)
+
+
+def _open_pages(pages: Pages, shown: "_Shown", opened: ExitStack) -> tuple[StatusServer, ...]:
+    """The page and the metrics are at both ports, so that each may be opened to others or not."""
+    ports = dict.fromkeys(port for port in (pages.status_port, pages.metrics_port) if port is not None)
+    servers = []
+    for port in ports:
+        server = StatusServer(shown, pages.address, port)
+        opened.callback(server.close)
+        servers.append(server)
+    return tuple(servers)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Shown:
+    """What the pages can be asked for."""
+
+    board: Board
+    counted: Metrics
+
+    def status(self) -> Mapping[str, Any]:
+        return self.board.status()
+
+    def overlay(self, part: int) -> bytes | None:
+        return self.board.overlay(part)
+
+    def metrics(self) -> bytes:
+        return self.counted.page()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Loader:
+    """Puts recipes to work, by their number."""
+
+    path: Path  # of the recipe that the station began with
+    first: Recipe
+    cameras: Cameras
+
+    def load(self, number: int, tell: Callable[[Seen], None], former: Setup | None) -> Setup:
+        """As `station.Load`."""
+        if former is not None:
+            former.close()
+        recipe = self._recipe(number)
+        prepared = []
+        for view in recipe.views:
+            reference = plan.reference_of_view(view)
+            prepared.append((plan.view_plan(recipe, view, reference), FitnessCheck(view.fitness, reference)))
+        cameras = self.cameras.lend({view.name: cast(CameraConfig, view.camera) for view in recipe.views})
+        views = tuple(View(one, cameras[one.name], fitness, tell) for one, fitness in prepared)
+        _await(views)
+        return Setup(
+            product=recipe.product,
+            recipe=number,
+            views=views,
+            fuse=partial(_fused, {view.name: view.weight for view in recipe.views}, recipe.fusion),
+            window_s=plan.window_of(recipe),
+            audit_share=recipe.audit_share,
+            challenge_serials=frozenset(recipe.challenge.serials),
+            stop_on_missed_challenge=recipe.challenge.when_missed is Missed.STOP,
+        )
+
+    def _recipe(self, number: int) -> Recipe:
+        """Read anew, as it may have been corrected; the station itself is as at its start."""
+        path = plan.find(self.path, number)
+        recipe = plan.read(path)
+        for what in ("plc", "store", "plant", "pages", "review", "gate", "conveyor"):
+            if what in ("gate", "conveyor") and plan.way_of(recipe) == plan.way_of(self.first):
+                continue  # they only give the window, if the way is the same
+            if getattr(recipe, what) != getattr(self.first, what):
+                raise OptionError(f"{path}: its {what} is not that of {self.path.name}; restart the station with it.")
+        return recipe
+
+
+def _await(views: tuple[View, ...]) -> None:
+    """Until every model is loaded and warm; raises OptionError, and closes the views, where one cannot be."""
+    while any(view.judge.state in (JudgeState.LOADING, JudgeState.RESTARTING) for view in views):
+        time.sleep(_POLL_S)
+    held = [view for view in views if view.judge.state is JudgeState.HELD]
+    if not held:
+        return
+    for view in views:
+        view.close()
+    raise OptionError(f"view {held[0].name}: {held[0].judge.reason}")
+
+
+def _fused(weights: Mapping[str, float], rule: FusionRule, inspections: Mapping[str, Inspection]) -> Fused:
+    return fuse(weights, inspections, rule)

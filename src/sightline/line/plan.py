@@ -1,0 +1,171 @@
+"""What follows from a recipe: for the handshake, for the way to the gate, and for each view."""
+
+import math
+import os
+import tomllib
+from dataclasses import fields, is_dataclass, replace
+from pathlib import Path
+from typing import Any, TypeVar
+
+from sightline.devices.controllers import plc_config
+from sightline.devices.opening import camera_config
+from sightline.errors import FrameError, OptionError
+from sightline.imaging.decode import read_frame
+from sightline.line.fitness import Reference, reference_of
+from sightline.line.handshake import HandshakeConfig
+from sightline.line.judge import Patience as Judging
+from sightline.line.photographer import Patience
+from sightline.line.recipe import Doubt, Recipe, View, read_recipe, window_s
+from sightline.line.recipe import Track as TrackedBy
+from sightline.line.tracking import Track, track_of
+from sightline.line.view import ViewPlan
+from sightline.line.window import working_window_s
+from sightline.line.worker import Work
+
+CYCLE_S = 0.002  # of the station's loop, at rest
+WATCH_S = 0.05  # the PLC shuts the gate when the station's heartbeat stands still for longer, docs/handshake.md
+_LONGEST_CYCLE_S = 0.02  # of the station's loop on a busy machine, an exchange with the PLC included
+_HEARTBEAT_S = 0.5  # of the station, where the PLC moves the gate
+_CAPACITY = 8  # parts in flight where the recipe does not say how near they come
+Config = TypeVar("Config")
+
+
+def read(path: Path) -> Recipe:
+    """A recipe, checked whole, with its devices' settings and the times that follow; paths count from its folder.
+
+    Raises:
+        OptionError: all that is wrong with it, one line for each; or the gate and the window cannot work.
+    """
+    folder = path.parent
+    recipe = read_recipe(
+        path,
+        camera=lambda table, place: _rooted(camera_config(table, place), folder),
+        plc=lambda table, place: _rooted(plc_config(table, place), folder),
+        window=working_window_s,
+    )
+    try:
+        handshake_of(recipe)
+        way_of(recipe)
+    except OptionError as error:
+        raise OptionError(f"{path}: {error}") from error
+    return recipe
+
+
+def find(path: Path, number: int) -> Path:
+    """The recipe of this number among those in the folder of `path`.
+
+    Raises:
+        OptionError: there is none, or there are several.
+    """
+    found = [one for one in sorted({path, *path.parent.glob("*.toml")}) if _number(one) == number]
+    if len(found) != 1:
+        names = ", ".join(one.name for one in found) or "none"
+        raise OptionError(f"{path.parent}: recipe {number} must be in one file, found {names}.")
+    return found[0]
+
+
+def window_of(recipe: Recipe) -> float:
+    """From the trigger to the last moment for a result, in seconds."""
+    return window_s(recipe, working_window_s)
+
+
+def handshake_of(recipe: Recipe) -> HandshakeConfig:
+    window = window_of(recipe)
+    conveyor = recipe.conveyor
+    in_flight = _CAPACITY if conveyor is None else math.ceil(window * conveyor.speed_mm_s / conveyor.pitch_mm) + 1
+    tracks = recipe.gate.tracked_by is TrackedBy.STATION
+    return HandshakeConfig(
+        window_s=window,
+        capacity=in_flight,
+        heartbeat_s=0.0 if tracks else _HEARTBEAT_S,
+        review_passes=recipe.review is Doubt.PASS,
+    )
+
+
+def way_of(recipe: Recipe) -> Track | None:
+    """None where the PLC knows where its parts are.
+
+    Raises:
+        OptionError: parts could slip through the gate, or it is too near.
+    """
+    conveyor, gate = recipe.conveyor, recipe.gate
+    if gate.tracked_by is TrackedBy.PLC or conveyor is None:
+        return None
+    return track_of(
+        counts_per_mm=conveyor.counts_per_mm,
+        speed_mm_s=conveyor.speed_mm_s,
+        gate_mm=conveyor.gate_mm,
+        pitch_mm=conveyor.pitch_mm,
+        before_mm=gate.before_mm,
+        after_mm=gate.after_mm,
+        open_s=gate.open_ms / 1e3,
+        shut_s=gate.shut_ms / 1e3,
+        cycle_s=recipe.plc_cycle_ms / 1e3 + _LONGEST_CYCLE_S,
+        watch_s=WATCH_S,
+        reverse_mm=conveyor.reverse_mm,
+    )
+
+
+def view_plan(recipe: Recipe, view: View, reference: Reference | None) -> ViewPlan:
+    """How a view works; each has its share of the cores."""
+    window = window_of(recipe)
+    region = None if view.region is None else view.region.box
+    shape, bit_depth = None, 8
+    if reference is not None:
+        frame = reference.frame
+        height, width = (frame.height, frame.width) if region is None else (region.height, region.width)
+        shape, bit_depth = (height, width, frame.pixels.shape[2]), frame.bit_depth
+    work = Work(
+        model=view.model,
+        shadow=view.shadow,
+        threads=max(1, _cores() // len(recipe.views)),
+        shape=shape,
+        bit_depth=bit_depth,
+        product=view.product,
+        reject_at=view.reject_at,
+        review_at=view.review_at,
+    )
+    return ViewPlan(
+        name=view.name,
+        work=work,
+        patience=Patience(late_s=window),
+        judging=Judging(restarts=recipe.restarts.most, within_s=recipe.restarts.within_s),
+        region=region,
+        mm_per_px=view.mm_per_px,
+    )
+
+
+def reference_of_view(view: View) -> Reference | None:
+    """The view as it was set up; None where the recipe names no picture of that. Raises OptionError."""
+    if view.reference is None:
+        return None
+    target, patch = (None if region is None else region.box for region in (view.target, view.grey_patch))
+    try:
+        return reference_of(read_frame(view.reference), target=target, grey_patch=patch)
+    except FrameError as error:
+        raise OptionError(f"view {view.name}: {error}") from error
+
+
+def _cores() -> int:
+    """Those that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _number(path: Path) -> object:
+    """What the file says its number is; None where it cannot be read, which is told when it is asked for."""
+    try:
+        return tomllib.loads(path.read_text("utf-8")).get("number")
+    except (OSError, ValueError):
+        return None
+
+
+def _rooted(config: Config, folder: Path) -> Config:
+    """The same settings with their paths counted from this folder."""
+    changes: dict[str, Any] = {}
+    for field in fields(config):  # type: ignore[arg-type]
+        value = getattr(config, field.name)
+        if isinstance(value, Path):
+            changes[field.name] = folder / value
+        elif is_dataclass(value):
+            changes[field.name] = _rooted(value, folder)
+    return replace(config, **changes) if changes else config  # type: ignore[type-var]

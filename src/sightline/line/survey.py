@@ -1,0 +1,148 @@
+"""Once a second: how the devices are, for the page and for Prometheus; and what is too old is removed.
+
+It has a thread of its own, as disks and databases may keep one waiting.
+"""
+
+import logging
+import math
+import threading
+import time
+from collections import Counter
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from sightline.errors import StoreError
+from sightline.line.board import Device
+from sightline.line.images import ImageWriter, free_share_of
+from sightline.line.judge import JudgeState
+from sightline.line.outbox import Outbox
+from sightline.line.spool import PRUNED_AT_ONCE, Spool
+from sightline.line.station import Station
+from sightline.line.view import View
+
+LOG = logging.getLogger("sightline.line")
+_EVERY_S = 1.0
+_PRUNE_EVERY_S = 600.0
+_LONGEST_DAYS = 36_500.0  # kept; what a calendar can do
+_ALL = 2**62  # more records than a station writes
+_NO_ROOM = "The disk is nearly full"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Stores:
+    """What a station keeps, and where."""
+
+    folder: Path
+    spool: Spool
+    images: ImageWriter
+    outbox: Outbox | None  # None: records go to no plant server
+    record_days: float  # records older than this go, once the plant server has them where there is one
+
+
+@dataclass(slots=True, eq=False)
+class _Totals:
+    """Of counters that only grow, and begin anew with what they belong to."""
+
+    owners: dict[str, int] = field(default_factory=dict)
+    seen: Counter[str] = field(default_factory=Counter)
+
+    def grown(self, name: str, total: int, owner: object) -> int:
+        """By how much, since it was last asked for."""
+        if self.owners.get(name) != id(owner):
+            self.owners[name], self.seen[name] = id(owner), 0
+        more = total - self.seen[name]
+        self.seen[name] = total
+        return max(0, more)
+
+
+class Survey:
+    """Looks at a station and what it keeps, until it is closed."""
+
+    def __init__(self, station: Station, stores: Stores) -> None:
+        self._station, self._stores = station, stores
+        self._board, self._metrics = station.board, station.metrics
+        self._totals = _Totals()
+        self._pruned_s = -math.inf
+        self._closing = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="survey", daemon=True)
+        self._thread.start()
+
+    def close(self) -> None:
+        """May be called more than once."""
+        self._closing.set()
+        self._thread.join()
+
+    def look(self) -> None:
+        """Measure and publish everything once."""
+        devices = [row for view in self._station.views for row in self._of_view(view)]
+        backlog = 0
+        try:
+            devices.append(self._of_disk())
+            outbox = self._stores.outbox
+            if outbox is not None:
+                backlog = outbox.status.backlog
+                devices.append(Device(name="plant server", state=_delivery(outbox)))
+            self._prune()
+        except StoreError as error:
+            devices.append(Device(name="records", state=str(error)))
+            LOG.error("%s", error)
+        self._board.devices = devices
+        ready = bool(self._board.status()["ready"])
+        self._metrics.now(ready=ready, queues=self._station.queues(), backlog=backlog)
+
+    def _run(self) -> None:
+        while not self._closing.is_set():
+            self.look()
+            self._closing.wait(_EVERY_S)
+
+    def _of_view(self, view: View) -> tuple[Device, Device]:
+        name, camera, judge = view.name, view.photographer, view.judge
+        lost = self._totals.grown(f"lost {name}", camera.counts.lost, view)
+        self._metrics.lost_frames(name, lost)
+        self._metrics.lost_camera(name, self._totals.grown(f"gone {name}", camera.counts.disconnections, view))
+        self._metrics.restarted(name, self._totals.grown(f"restarts {name}", judge.counts.restarts, view))
+        if camera.temperature_c is not None:
+            self._metrics.temperature(name, camera.temperature_c)
+        return Device(name=f"camera {name}", state=_camera(view)), Device(name=f"model {name}", state=_model(view))
+
+    def _of_disk(self) -> Device:
+        share, images = free_share_of(self._stores.folder), self._stores.images
+        self._metrics.disk(share)
+        for why, count in images.dropped.items():
+            self._metrics.dropped_image(why, self._totals.grown(f"dropped {why}", count, images))
+        if images.alarm:
+            self._board.alarm(f"{_NO_ROOM}; pictures of parts that passed are given up. Free some space.")
+        else:
+            self._board.quiet(_NO_ROOM)
+        return Device(name="disk", state=f"{share:.0%} free, {images.written} pictures written")
+
+    def _prune(self) -> None:
+        if time.monotonic() - self._pruned_s < _PRUNE_EVERY_S:
+            return
+        outbox = self._stores.outbox
+        before = datetime.now(UTC) - timedelta(days=min(self._stores.record_days, _LONGEST_DAYS))
+        went = self._stores.spool.prune(through=_ALL if outbox is None else outbox.status.delivered, before=before)
+        if went < PRUNED_AT_ONCE:  # else there is more, for the next second
+            self._pruned_s = time.monotonic()
+
+
+def _camera(view: View) -> str:
+    camera = view.photographer
+    if camera.fault is not None:
+        return camera.fault
+    warmth = "" if camera.temperature_c is None else f", {camera.temperature_c:.0f} °C"
+    return f"connected{warmth}, {camera.counts.frames} pictures, {camera.counts.lost} lost"
+
+
+def _model(view: View) -> str:
+    judge = view.judge
+    reason = f": {judge.reason}" if judge.state is JudgeState.HELD else ""
+    return f"{judge.state}{reason}, {judge.counts.judged} judged, {judge.counts.restarts} restarts"
+
+
+def _delivery(outbox: Outbox) -> str:
+    status = outbox.status
+    told = "has all records" if not status.backlog else f"{status.backlog} records wait"
+    aside = f", {status.quarantined} set aside" if status.quarantined else ""
+    return told + aside + (f"; {status.error}" if status.error else "")

@@ -1,0 +1,209 @@
+"""From a recipe to a station at work: what it opens, what it says, and how it changes recipes."""
+
+import json
+import socket
+import threading
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from tests.line.deadline import until
+
+from sightline.devices.camera import Camera
+from sightline.devices.clock import MonotonicClock
+from sightline.devices.plc import Plc
+from sightline.devices.sim_belt import BeltConfig
+from sightline.devices.sim_camera import SimCamera, SimConfig, SimDevice
+from sightline.devices.sim_plc import SimPlc, SimPlcConfig
+from sightline.errors import DeviceLost, OptionError
+from sightline.line import plan
+from sightline.line.cameras import Cameras
+from sightline.line.history import History, verify
+from sightline.line.photographer import Patience, Photographer
+from sightline.records import Frame, Verdict
+
+pytest.importorskip("prometheus_client")
+
+from sightline.line.assembly import Line, open_station
+
+RECIPE = """
+product = "part {number}"
+number = {number}
+window_ms = 3000
+
+[plc]
+kind = "sim"
+{plc}
+
+[[views]]
+name = "top"
+model = "{model}"
+{view}
+
+[views.camera]
+kind = "sim"
+pictures = "pictures"
+
+[store]
+folder = "records"
+
+[pages]
+status_port = {port}
+"""
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """With three pictures whose brightest value is 90; the model rejects from 100 on."""
+    (tmp_path / "pictures").mkdir()
+    for seed in range(3):
+        pixels = np.random.default_rng(seed).integers(20, 91, (24, 32)).astype(np.uint8)
+        pixels[0, 0] = 90
+        assert cv2.imwrite(str(tmp_path / f"pictures/{seed}.png"), pixels)
+    return tmp_path
+
+
+@pytest.fixture
+def write(folder: Path, brightness: Path) -> Callable[..., Path]:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+
+    def write(number: int, *, view: str = "", plc: str = "", model: Path = brightness, name: str = "") -> Path:
+        path = folder / (name or f"{number}.toml")
+        path.write_text(RECIPE.format(number=number, model=model, view=view, plc=plc, port=port), "utf-8")
+        return path
+
+    return write
+
+
+@pytest.fixture
+def conveyor(monkeypatch: pytest.MonkeyPatch) -> SimPlc:
+    """The PLC that every recipe comes to; patient, as the machine may be busy."""
+    belt = BeltConfig(speed_mm_s=400.0, gate_mm=2000.0, pitch_mm=(250.0, 250.0))
+    sim = SimPlc(MonotonicClock(), SimPlcConfig(belt=belt, trigger_timeout_s=5.0))
+
+    def opening(name: str, config: object) -> Plc:
+        sim.start()
+        return sim
+
+    monkeypatch.setattr("sightline.line.assembly.open_plc", opening)
+    return sim
+
+
+@contextmanager
+def running(recipe: Path) -> Iterator[Line]:
+    with closing(open_station(recipe, name="test")) as line:
+        thread = threading.Thread(target=line.run, name="line")
+        thread.start()
+        try:
+            yield line
+        finally:
+            line.station.stop()
+            thread.join(60.0)
+            assert not thread.is_alive()
+
+
+def get(url: str) -> bytes:
+    with urllib.request.urlopen(url, timeout=30) as answer:
+        return bytes(answer.read())
+
+
+def verdicts(folder: Path) -> dict[str, set[Verdict]]:
+    """By product, those of judged parts."""
+    found: dict[str, set[Verdict]] = {}
+    with closing(History(folder / "records/records.db")) as history:
+        for record in history.newest(10_000):
+            if record.verdict is not Verdict.FAULT:
+                found.setdefault(json.loads(record.document)["product"], set()).add(record.verdict)
+    return found
+
+
+def test_a_recipe_runs_changes_and_leaves_nothing_behind(
+    folder: Path, write: Callable[..., Path], conveyor: SimPlc
+) -> None:
+    before = threading.active_count()
+    write(2, view="reject_at = 50")
+    write(3, plc="scan_s = 0.01")
+    with running(write(1)) as line:
+        until(lambda: verdicts(folder).get("part 1") == {Verdict.PASS}, 90.0)
+        url = line.urls[0]
+        until(lambda: len(json.loads(get(f"{url}status.json"))["devices"]) == 4, 30.0)
+        rows = {row["name"]: row["state"] for row in json.loads(get(f"{url}status.json"))["devices"]}
+        assert rows.keys() == {"PLC", "camera top", "model top", "disk"}
+        assert rows["camera top"].startswith("connected")
+        assert b"sightline_line_disk_free_ratio 0." in get(f"{url}metrics")
+        connected = line.station.views[0].photographer
+        conveyor.ask_recipe(2)
+        until(lambda: verdicts(folder).get("part 2") == {Verdict.REJECT}, 90.0)
+        assert line.station.views[0].photographer is not connected
+        conveyor.ask_recipe(3)
+        until(lambda: any("its plc is not that" in alarm for alarm in line.station.board.status()["alarms"]), 60.0)
+    assert verify(folder / "records/records.db") is None
+    until(lambda: threading.active_count() <= before)
+
+
+def test_a_model_that_cannot_be_loaded_is_told_and_everything_closed(
+    folder: Path, write: Callable[..., Path], conveyor: SimPlc
+) -> None:
+    before = threading.active_count()
+    broken = folder / "broken.sight"
+    broken.write_bytes(b"no model")
+    with closing(open_station(write(1, model=broken), name="test")) as line, pytest.raises(OptionError, match="top"):
+        line.run()
+    until(lambda: threading.active_count() <= before)
+
+
+def test_two_recipes_of_one_number_are_refused(write: Callable[..., Path]) -> None:
+    write(1, name="a.toml")
+    with pytest.raises(OptionError, match=r"recipe 1 must be in one file, found a\.toml, b\.toml"):
+        open_station(write(1, name="b.toml"), name="test")
+
+
+def test_paths_of_devices_count_from_the_recipes_folder(folder: Path, write: Callable[..., Path]) -> None:
+    camera = plan.read(write(1)).views[0].camera
+    assert isinstance(camera, SimConfig)
+    assert camera.pictures == folder / "pictures"
+
+
+def test_a_camera_whose_settings_stay_is_kept(folder: Path) -> None:
+    cameras = Cameras()
+    same, other = (SimConfig(pictures=folder / "pictures", seed=seed) for seed in (0, 1))
+    with closing(cameras):
+        first = cameras.lend({"top": same, "side": same})
+        until(lambda: _is_open(first["top"]) and _is_open(first["side"]))
+        again = cameras.lend({"top": same, "side": other})
+        assert _is_open(again["top"])  # at once
+        assert not _is_open(first["side"])
+
+
+def test_a_camera_that_comes_back_is_seen_before_the_next_part() -> None:
+    device = SimDevice(lambda _: Frame(pixels=np.zeros((4, 4, 1), np.uint8), source="top"))
+    camera = _Unplugged(SimCamera("top", device))
+    photographer = Photographer("top", camera, lambda *_: None, Patience())
+    with closing(photographer):
+        until(lambda: str(photographer.fault).endswith("unplugged."))
+        camera.gone = False
+        until(lambda: photographer.connected)
+
+
+class _Unplugged:
+    def __init__(self, camera: SimCamera) -> None:
+        self.gone, self.trigger, self.close, self._grab = True, camera.trigger, camera.close, camera.grab
+
+    def grab(self, timeout_s: float):  # type: ignore[no-untyped-def]
+        if self.gone:
+            raise DeviceLost("top", "unplugged.")
+        return self._grab(timeout_s)
+
+
+def _is_open(camera: Camera) -> bool:
+    try:
+        camera.trigger()
+    except DeviceLost:
+        return False
+    return True
