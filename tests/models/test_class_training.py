@@ -8,12 +8,13 @@ import numpy as np
 import pytest
 import torch
 
+from sightline.evaluation.metrics import macro_f1
 from sightline.models.album import Album
 from sightline.models.augmentation import PRESETS, Changes
 from sightline.models.backbone import Backbone
 from sightline.models.class_checkpoint import Checkpoint
 from sightline.models.class_config import LearningConfig
-from sightline.models.class_training import Learnt, Lesson, learn, macro_f1, recognised
+from sightline.models.class_training import Learnt, Lesson, learn, recognised
 from sightline.models.features import FeatureConfig
 from sightline.models.network import GraphNetwork
 from sightline.records import Frame
