@@ -97,7 +97,7 @@ def learnt(dataset: Dataset, backbone: Path | None, folder: Path) -> Pair:
 
 
 def declared() -> torch.library.Library:
-    """Two operators that torchvision looks for where it is of another build than torch, while this is held; none runs."""
+    """Two operators that torchvision looks for where it is of another build than torch, declared while this is held."""
     library = torch.library.Library("torchvision", "FRAGMENT")  # type: ignore[no-untyped-call]  # torch's
     for name in ("nms", "qnms"):
         if not hasattr(torch.ops.torchvision, name):
