@@ -29,6 +29,8 @@ NOTES = (
     "passed. IoU: of all defects' pixels as one class. mean IoU: of that and the IoU of the rest. picture IoU: "
     "mean over the pictures with a defect.",
     "found: single defects a quarter of whose pixels are outlined. The training ends after --minutes at the latest.",
+    "caught, good rejected: at even odds, so that outlines are judged wherever they are more probable than not; "
+    "`sightline train` sets the threshold for --max-overkill instead.",
 )
 
 

@@ -61,7 +61,8 @@ class SegmenterConfig:
     memory_mib: int = 2048
     backbone: Path | None = None  # None: the one that ships
     learning: SegmentConfig = field(default_factory=SegmentConfig)
-    max_overkill: float | None = None  # share of good parts that may be rejected; None: even odds decide
+    # share of good parts that may be rejected, where there are good ones held out; None: even odds decide
+    max_overkill: float | None = None
     min_recall: Mapping[str, float] = field(default_factory=dict)  # class, or "all" defects -> share not passed
     mm_per_px: float | None = None  # of the pictures; None: not known
     zones: tuple[Zone, ...] = ()  # where a defect is worse
@@ -270,7 +271,7 @@ def _limits(
         by_type = {str(label): scores[labels == label] for label in np.unique(labels) if label != GOOD}
         found = for_recall(good, by_type, config.min_recall)
         return limits_of(found), found.warnings
-    if config.max_overkill is not None:
+    if config.max_overkill is not None and good.size:
         found = for_overkill(good, config.max_overkill)
         return limits_of(found), found.warnings
     return even_odds(scores, labels), ()

@@ -38,7 +38,7 @@ def timm() -> Iterator[Any]:
     """The library; two operators are declared where torchvision is of another build than torch, and defined nowhere."""
     if find_spec("timm") is None:
         pytest.skip("timm is not installed here")
-    library = torch.library.Library("torchvision", "FRAGMENT")  # type: ignore[no-untyped-call]
+    library = torch.library.Library("torchvision", "FRAGMENT")  # type: ignore[no-untyped-call]  # torch's
     if not hasattr(torch.ops.torchvision, "nms"):
         for name in ("nms", "qnms"):
             library.define(f"{name}(Tensor boxes, Tensor scores, float threshold) -> Tensor")  # type: ignore[no-untyped-call]

@@ -148,7 +148,7 @@ def segmenter_config(config: TrainConfig) -> SegmenterConfig:
             material=given["material"],
             seed=config.seed,
         ),
-        max_overkill=config.max_overkill if asked else None,
+        max_overkill=config.max_overkill if asked or not given["min_recall"] else None,
         min_recall=by_type("--min-recall", given["min_recall"]),
         mm_per_px=given["mm_per_px"],
         zones=given["zones"],

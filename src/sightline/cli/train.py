@@ -183,8 +183,8 @@ def train_command(
     probabilities decide, and --min-recall crack=0.99 sets a class's own threshold.
 
     With --method segmenter the defects' pictures have masks or outlines, and it learns to draw them: per class, with
-    area and severity. A picture with a pixel that is more probably defect than not is rejected, unless --max-overkill
-    or --min-recall is given.
+    area and severity. --max-overkill or --min-recall sets the threshold; where no good picture is held out, a picture
+    with a pixel that is more probably defect than not is rejected.
 
     With --method detector DATA has boxes, outlines or masks of the defects, in any format of `sightline data convert`;
     pictures without any are examples of nothing, and with them --max-overkill sets the threshold.

@@ -45,13 +45,13 @@ def class_network(bundle: Bundle, cut: FixedSize) -> onnx.ModelProto:
     graph.node.extend(kept)
     parts, weights = [], []
     for (maps, of_mean, of_max), window in zip(heads, _windows(cut, [maps for maps, *_ in heads]), strict=True):
-        mean, most, flat = (f"{maps}_{kind}" for kind in ("mean", "max", "flat"))
-        graph.node.append(helper.make_node("ReduceMean", [maps, "pooled_axes"], [mean], keepdims=0))
-        # by a pooling, not by ReduceMax, which the quantiser for LiteRT leaves in float
-        graph.node.append(helper.make_node("MaxPool", [maps], [most], kernel_shape=window, strides=window))
-        graph.node.append(helper.make_node("Squeeze", [most, "pooled_axes"], [flat]))
-        parts += [mean, flat]
-        weights += [of_mean, of_max]
+        for op, weight in (("AveragePool", of_mean), ("MaxPool", of_max)):
+            pooled, flat = f"{maps}_{op}", f"{maps}_{op}_flat"
+            # by poolings: the quantiser for LiteRT leaves ReduceMax in float, and an Edge TPU has means with conditions
+            graph.node.append(helper.make_node(op, [maps], [pooled], kernel_shape=window, strides=window))
+            graph.node.append(helper.make_node("Squeeze", [pooled, "pooled_axes"], [flat]))
+            parts.append(flat)
+            weights.append(weight)
     cells = next(port for port in graph.output if port.name == "activations").type.tensor_type.shape.dim[1:]
     bias = stored[f"{HEAD}bias"].reshape(-1) * np.float32(math.prod(side.dim_value for side in cells))
     graph.node.append(helper.make_node("Concat", parts, ["pooled"], axis=1))

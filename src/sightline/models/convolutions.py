@@ -18,15 +18,28 @@ _WORTH = 0.1  # of all weights of convolutions; the shipped backbone keeps 2 % i
 
 
 def with_named_nodes(model: onnx.ModelProto) -> onnx.ModelProto:
-    """A copy whose nodes have names, after their outputs, and whose constants are initializers."""
+    """A copy whose nodes have names, after their outputs, and whose constants are initializers.
+
+    Each of its own: torch stores equal ones once and passes them on by Identity, and a bias that is not an initializer
+    keeps its convolution from computing in integers.
+    """
     copy = onnx.ModelProto()
     copy.CopyFrom(model)
-    constants = [node for node in copy.graph.node if node.op_type == "Constant" and node.attribute[0].name == "value"]
-    for node in constants:
-        tensor = numpy_helper.from_array(numpy_helper.to_array(node.attribute[0].t), node.output[0])
-        copy.graph.initializer.append(tensor)
-        copy.graph.node.remove(node)
-    for node in copy.graph.node:
+    graph = copy.graph
+    stored = {tensor.name: tensor for tensor in graph.initializer}
+    edge = {port.name for port in graph.output}
+    for node in list(graph.node):
+        if node.op_type == "Constant" and node.attribute[0].name == "value":
+            value = node.attribute[0].t
+        elif node.op_type == "Identity" and node.input[0] in stored and node.output[0] not in edge:
+            value = stored[node.input[0]]
+        else:
+            continue
+        tensor = numpy_helper.from_array(numpy_helper.to_array(value), node.output[0])
+        stored[tensor.name] = tensor
+        graph.initializer.append(tensor)
+        graph.node.remove(node)
+    for node in graph.node:
         node.name = node.output[0]
     return copy
 
