@@ -4,6 +4,7 @@ import dataclasses
 from pathlib import Path
 
 import pytest
+from tests.line.deadline import until
 
 from sightline.devices.controllers import PROTOCOLS, open_plc, plc_config
 from sightline.devices.credentials import Login
@@ -13,7 +14,6 @@ from sightline.devices.mqtt_plc import MqttConfig
 from sightline.devices.opcua_machine_vision import VisionServerConfig
 from sightline.devices.opcua_plc import Mode, OpcUaConfig
 from sightline.errors import OptionError
-from tests.line.deadline import until
 
 MODBUS = {"kind": "modbus", "host": "plc"}
 BROKER = {"host": "broker", "ca": "ca.crt", "login": {"user": "station", "password_env": "PLC_PASSWORD"}}
