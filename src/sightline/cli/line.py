@@ -69,8 +69,9 @@ def line_group() -> None:
 def run_command(recipe: Path, records: Path | None, name: str | None, json_log: bool) -> None:
     """Run the station that RECIPE describes.
 
-    Told to stop, by SIGTERM or Ctrl-C, it finishes the parts in hand. The log goes to standard error. The PLC may ask for the other recipes in
-    the same folder by their numbers. Under systemd it says when it is ready, and feeds the watchdog.
+    Told to stop, by SIGTERM or Ctrl-C, it finishes the parts in hand. The log goes to standard error. The PLC may
+    ask for the other recipes in the same folder by their numbers. Under systemd it says when it is ready, and feeds
+    the watchdog.
     """
     try:
         from sightline.line.assembly import open_station
@@ -210,8 +211,9 @@ def _rows(status: Mapping[str, Any]) -> list[str]:
 def calibrate_command(recipe: Path, pictures: int, write: bool) -> int:
     """Look through every camera of RECIPE.
 
-    Takes some pictures of each view and compares them with the set-up. The station must not run meanwhile. Cameras triggered by hardware need parts to come by. --write makes what they
-    see now the set-up: the picture the recipe names as `reference`, or VIEW.png beside the recipe.
+    Takes some pictures of each view and compares them with the set-up. The station must not run meanwhile. Cameras
+    triggered by hardware need parts to come by. --write makes what they see now the set-up: the picture the recipe
+    names as `reference`, or VIEW.png beside the recipe.
 
     Exit status: 0 all views are fit, 1 one is not.
     """
