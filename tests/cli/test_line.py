@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 from subprocess import CompletedProcess
+from typing import Any
 
 import pytest
 from tests.line.deadline import until
@@ -167,7 +168,7 @@ def _asked(sightline: Sightline, port: int) -> CompletedProcess[str]:
 def _process(recipe: Path, folder: Path) -> Iterator[subprocess.Popen[bytes]]:
     environment = os.environ | {"NOTIFY_SOCKET": str(folder / "notify")}
     with (folder / "log").open("wb") as log:
-        words = [COMMAND, "line", recipe, "--json-log", "--name", "test"]
+        words: list[str | Path] = [COMMAND, "line", recipe, "--json-log", "--name", "test"]
         with subprocess.Popen(words, stderr=log, env=environment) as process:
             try:
                 yield process
@@ -178,7 +179,7 @@ def _process(recipe: Path, folder: Path) -> Iterator[subprocess.Popen[bytes]]:
 class _Programme:
     """A PLC's programme: a heartbeat, and parts one after another."""
 
-    def __init__(self, server) -> None:  # type: ignore[no-untyped-def] - benchmarks are not imported where they lack
+    def __init__(self, server: Any) -> None:
         self._server = server
         self._request: dict[str, object] = {"enabled": True, "recipe": 4}
         self._lock = threading.Lock()

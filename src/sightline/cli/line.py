@@ -67,10 +67,11 @@ def line_group() -> None:
 @click.option("--name", metavar="TEXT", help="Of the station, in its records.  [default: this machine's name]")
 @click.option("--json-log", is_flag=True, help="Log one JSON object per line.")
 def run_command(recipe: Path, records: Path | None, name: str | None, json_log: bool) -> None:
-    """Run the station that RECIPE describes until it is told to stop (SIGTERM or Ctrl-C).
+    """Run the station that RECIPE describes.
 
-    It then finishes the parts in hand. The log goes to standard error. The PLC may ask for the other recipes in
-    the same folder by their numbers. Under systemd it says when it is ready, and feeds the watchdog.
+    Told to stop, by SIGTERM or Ctrl-C, it finishes the parts in hand. The log goes to standard error. The PLC may
+    ask for the other recipes in the same folder by their numbers. Under systemd it says when it is ready, and feeds
+    the watchdog.
     """
     try:
         from sightline.line.assembly import open_station
@@ -122,7 +123,10 @@ def _run(line: "Line", systemd: Notifier) -> None:
 @line_group.command("check")
 @recipe_argument
 def check_command(recipe: Path) -> None:
-    """See whether RECIPE can work, and show what follows from it; opens no camera and no PLC."""
+    """See whether RECIPE can work.
+
+    Shows what follows from it: window, way to the gate, views. Opens no camera and no PLC.
+    """
     found = plan.read(recipe)
     plan.find(recipe, found.number)
     for view in found.views:
@@ -157,7 +161,9 @@ def _kind(config: object) -> str:
 @click.argument("url", default=_URL)
 @json_option
 def status_command(url: str, as_json: bool) -> int:
-    """Ask the station whose status page is at URL (http://127.0.0.1:8080/) how it is.
+    """Ask a running station how it is.
+
+    URL is that of its status page, by default http://127.0.0.1:8080/.
 
     Exit status: 0 it takes parts, 1 it does not, or cannot be asked.
     """
@@ -203,10 +209,11 @@ def _rows(status: Mapping[str, Any]) -> list[str]:
 @click.option("--pictures", type=click.IntRange(1, 100), default=5, show_default=True, help="From each view.")
 @click.option("--write", is_flag=True, help="Write the sharpest one as the view's reference picture.")
 def calibrate_command(recipe: Path, pictures: int, write: bool) -> int:
-    """Take pictures through every camera of RECIPE, and compare them with its set-up.
+    """Look through every camera of RECIPE.
 
-    The station must not run meanwhile. Cameras triggered by hardware need parts to come by. --write makes what they
-    see now the set-up: the picture the recipe names as `reference`, or VIEW.png beside the recipe.
+    Takes some pictures of each view and compares them with the set-up. The station must not run meanwhile. Cameras
+    triggered by hardware need parts to come by. --write makes what they see now the set-up: the picture the recipe
+    names as `reference`, or VIEW.png beside the recipe.
 
     Exit status: 0 all views are fit, 1 one is not.
     """
@@ -239,7 +246,9 @@ def _write(recipe: Path, view: View, calibrated: Calibrated) -> None:
 @line_group.command("verify")
 @click.argument("records", type=PLACE)
 def verify_command(records: Path) -> int:
-    """Prove that in RECORDS, a station's folder or its records.db, nothing was changed, taken out or put in.
+    """Prove that no record was changed.
+
+    RECORDS is a station's folder or its records.db; what was taken out or put in is found, too.
 
     Exit status: 0 nothing was, 1 something was.
     """

@@ -24,10 +24,9 @@ class JsonLines(logging.Formatter):
 class Lines(logging.Formatter):
     """Time in UTC, level and message."""
 
-    converter = time.gmtime
-
     def __init__(self) -> None:
         super().__init__("%(asctime)s %(levelname)-7s %(message)s", "%Y-%m-%dT%H:%M:%SZ")
+        self.converter = time.gmtime
 
 
 def log_to_stderr(*, as_json: bool) -> logging.Handler:
