@@ -51,7 +51,7 @@ def _option(*names: str, **settings: Any) -> Callable[[Command], Command]:
 
 _OPTIONS = (
     _option("--epochs", type=click.IntRange(0, 10_000), metavar="NUMBER",
-            help="How long it learns at most; of a classifier from masks, or fine-tuned, 0: only its last layer learns.  "
+            help="How long it learns at most; 0, of a classifier: only its last layer learns.  "
             f"[default: classifier {_EPOCHS['classifier']}, segmenter {_EPOCHS['segmenter']}, "
             f"detector {_EPOCHS['detector']}]"),
     _option("--minutes", type=Number(min=0, min_open=True), metavar="NUMBER",
