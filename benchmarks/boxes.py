@@ -76,8 +76,8 @@ def main() -> None:
     parser.add_argument("--shared", type=Path)
     parser.add_argument("--out", type=Path, default=RESULTS)
     parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument("--epochs", type=int, default=20)
-    parser.add_argument("--minutes", type=float, default=4.5)
+    parser.add_argument("--epochs", type=int, default=BoxLearningConfig().epochs)
+    parser.add_argument("--minutes", type=float, default=25)
     options = parser.parse_args()
     found = open_boxed(shared_folder(options.shared) / "data" / "neu_det")
     rows: list[dict[str, Cell]] = []

@@ -14,7 +14,7 @@ from sightline.models.backbone import Backbone  # noqa: E402
 from sightline.models.box_confidence import Judged, best_f1, calibration, judged_boxes  # noqa: E402
 from sightline.models.box_config import BoxLearningConfig  # noqa: E402
 from sightline.models.box_detector import BoxDetector, BoxHead, check_strides, corners  # noqa: E402
-from sightline.models.box_graph import LEAST_CONFIDENCE, MOST_BOXES, Suppressor, whole_model  # noqa: E402
+from sightline.models.box_graph import MOST_BOXES, Suppressor, whole_model  # noqa: E402
 from sightline.models.box_loss import assigned, box_loss, generalised_overlap, overlap  # noqa: E402
 from sightline.models.box_views import Move, drawn_move, moved, moved_boxes  # noqa: E402
 from sightline.models.detector import GraphDetector  # noqa: E402
@@ -67,13 +67,12 @@ def test_boxes_are_bounded_sorted_single_and_in_the_picture(graph: bytes) -> Non
     assert found is not None
     assert 1 < len(found) <= MOST_BOXES
     assert (np.diff(found.confidences) <= 0).all()
-    assert (found.confidences >= LEAST_CONFIDENCE).all()
     assert (found.corners >= 0).all()
     assert (found.corners <= [SIZE[1], SIZE[0]] * 2).all()
     for place in range(3):
         own = found.only(np.flatnonzero(found.classes == place))
         shares = overlaps(own.corners, own.corners) - np.eye(len(own))
-        assert (shares <= 0.6 + 1e-6).all()
+        assert (shares <= 0.5 + 1e-6).all()
 
 
 def test_the_maps_maximum_is_the_score_and_the_surest_box_has_it(graph: bytes) -> None:

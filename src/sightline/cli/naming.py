@@ -29,6 +29,11 @@ from sightline.training import HYBRID, SUPERVISED, TrainConfig
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 _GIVEN = "sightline.naming"  # in the context: the options below, by name
+_EPOCHS = {
+    "classifier": LearningConfig().epochs,
+    SEGMENTER: SegmentConfig().epochs,
+    BOXES: BoxLearningConfig().epochs,
+}
 _OF_SEGMENTERS = {"mm_per_px", "zones"}
 _NOT_FOR_SEGMENTERS = {"imbalance", "unfreeze", "weights", "download", "review_confidence"}
 _NOT_FOR_BOXES = {"imbalance", "unfreeze", "network", "weights", "download", "review_confidence"}
@@ -45,10 +50,12 @@ def _option(*names: str, **settings: Any) -> Callable[[Command], Command]:
 
 
 _OPTIONS = (
-    _option("--epochs", type=click.IntRange(0, 10_000), metavar="NUMBER", default=60, show_default=True,
-            help="How long a classifier learns from masks, or is fine-tuned, at most; 0: only its last layer learns."),
+    _option("--epochs", type=click.IntRange(0, 10_000), metavar="NUMBER",
+            help="How long it learns at most; 0, of a classifier: only its last layer learns.  "
+            f"[default: classifier {_EPOCHS['classifier']}, segmenter {_EPOCHS['segmenter']}, "
+            f"detector {_EPOCHS['detector']}]"),
     _option("--minutes", type=Number(min=0, min_open=True), metavar="NUMBER",
-            help="Time a classifier may learn.  [default: as the epochs take]"),
+            help="Time it may learn.  [default: as the epochs take]"),
     _option("--imbalance", type=click.Choice(IMBALANCES),
             help="How rare classes are made to count.  [default: what is best on pictures held out]"),
     _option("--material", type=click.Choice(MATERIALS), default="none", show_default=True,
@@ -113,7 +120,7 @@ def classifier_config(config: TrainConfig) -> ClassifierConfig:
         weights=given["weights"],
         download=given["download"],
         learning=LearningConfig(
-            epochs=given["epochs"],
+            epochs=_epochs("classifier", given["epochs"]),
             minutes=given["minutes"],
             imbalance=given["imbalance"],
             material=given["material"],
@@ -124,6 +131,10 @@ def classifier_config(config: TrainConfig) -> ClassifierConfig:
         min_recall=by_type("--min-recall", given["min_recall"]),
         review_confidence=given["review_confidence"] or None,
     )
+
+
+def _epochs(method: str, asked: int | None) -> int:
+    return _EPOCHS[method] if asked is None else asked
 
 
 def segmenter_config(config: TrainConfig) -> SegmenterConfig:
@@ -143,7 +154,7 @@ def segmenter_config(config: TrainConfig) -> SegmenterConfig:
         backbone=config.backbone,
         learning=SegmentConfig(
             trunk=network,
-            epochs=given["epochs"],
+            epochs=_epochs(SEGMENTER, given["epochs"]),
             minutes=given["minutes"],
             material=given["material"],
             seed=config.seed,
@@ -166,7 +177,10 @@ def locating_config(config: TrainConfig) -> LocatingConfig:
         memory_mib=config.memory_mib,
         backbone=config.backbone,
         learning=BoxLearningConfig(
-            epochs=given["epochs"], minutes=given["minutes"], material=given["material"], seed=config.seed
+            epochs=_epochs(BOXES, given["epochs"]),
+            minutes=given["minutes"],
+            material=given["material"],
+            seed=config.seed,
         ),
         max_overkill=config.max_overkill,
         min_recall=by_type("--min-recall", given["min_recall"]),

@@ -11,7 +11,7 @@ from sightline.models.class_config import MATERIALS, Material
 class BoxLearningConfig:
     """How long to learn, and from what."""
 
-    epochs: int = 20  # at most, those of the head alone among them
+    epochs: int = 40  # at most, those of the head alone among them
     patience: int = 6  # epochs without a better one, after which it ends
     minutes: float | None = None  # None: as long as the epochs take
     material: Material = "none"
