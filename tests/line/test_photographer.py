@@ -8,8 +8,9 @@ from collections.abc import Callable, Iterator
 import numpy as np
 import pytest
 
-from sightline.devices.camera import Trigger
+from sightline.devices.camera import Shot, Trigger
 from sightline.devices.sim_camera import Fault, SimCamera, SimDevice
+from sightline.errors import DeviceTimeout
 from sightline.line.photographer import Patience, Photographer, Taken
 from sightline.records import Frame
 
@@ -75,6 +76,45 @@ def test_a_hardware_trigger_may_come_a_little_before_the_plcs_word(desk: Callabl
     one.device.fire()
     one.photographer.take(1, time.monotonic())
     assert one.report().shot is not None
+
+
+class SlowCamera:
+    """Delivers the picture of each trigger in order, when told to, and stamps it with the time of its arrival."""
+
+    def __init__(self) -> None:
+        self.triggers: queue.SimpleQueue[int] = queue.SimpleQueue()
+        self.pictures: queue.SimpleQueue[int] = queue.SimpleQueue()
+        self._triggered = 0
+
+    def trigger(self) -> None:
+        self.triggers.put(self._triggered)
+        self._triggered += 1
+
+    def grab(self, timeout_s: float) -> Shot:
+        try:
+            number = self.pictures.get(timeout=timeout_s)
+        except queue.Empty:
+            raise DeviceTimeout("slow", "nothing yet.") from None
+        now_s = time.monotonic()
+        return Shot(frame=frame(number), camera="slow", number=number, monotonic_s=now_s, unix_s=0.0)
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+
+def test_a_picture_that_comes_after_its_part_gave_up_is_not_the_next_parts() -> None:
+    camera, reports = SlowCamera(), queue.SimpleQueue[Taken]()
+    photographer = Photographer("slow", camera, lambda _, taken: reports.put(taken), Patience(late_s=1.0))
+    photographer.take(1, time.monotonic())
+    assert reports.get(timeout=GRACE_S).shot is None
+    photographer.take(2, time.monotonic())
+    for _ in range(2):
+        camera.triggers.get(timeout=GRACE_S)
+    camera.pictures.put(0)  # the first part's, late
+    camera.pictures.put(1)
+    shot = reports.get(timeout=GRACE_S).shot
+    photographer.close()
+    assert shot is None or (shot.number == 1 and photographer.counts.unclaimed == 1), "none where the machine is busy"
 
 
 @pytest.mark.parametrize("fault", [Fault.LOST, Fault.HALF])

@@ -3,6 +3,7 @@
 import queue
 import threading
 import time
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -11,6 +12,7 @@ from sightline.errors import DeviceError, DeviceTimeout, FrameError
 
 _END = None
 _GRAB_S = 0.1  # between two looks at whether the station ends
+_FORGOTTEN_S = 5.0  # a picture that has not come by then never will
 _PROBE_S = 0.2  # between two looks at whether a camera is back
 
 
@@ -49,7 +51,8 @@ class Photographer:
     """Takes one picture for each part asked for, in order, and reports it from its own thread; to be closed.
 
     A frame from before a part's time is not its picture: what an earlier, missed trigger left in the camera would be
-    taken for the next part, and every part after it would be judged by the one before.
+    taken for the next part, and every part after it would be judged by the one before. Neither is one that an earlier
+    part is still owed: what comes late is counted off against the triggers, and the part that waits gets its own.
     """
 
     def __init__(self, view: str, camera: Camera, report: Callable[[str, Taken], None], patience: Patience) -> None:
@@ -58,6 +61,8 @@ class Photographer:
         self.temperature_c: float | None = None
         self.fault: str | None = f"{view}: the camera is not open yet."  # None: it was there when last looked at
         self._camera, self._report, self._patience = camera, report, patience
+        self._owed: deque[float] = deque()  # when each picture was asked for that has not come
+        self._last: int | None = None  # number of the last shot of this connection
         self._asked: queue.SimpleQueue[tuple[int, float] | None] = queue.SimpleQueue()
         self._ending = threading.Event()
         self._thread = threading.Thread(target=self._run, name=f"photographer {view}", daemon=True)
@@ -98,7 +103,7 @@ class Photographer:
     def _probe(self) -> None:
         """Look whether the camera is there: while it is not, no part comes that would tell."""
         try:
-            self._camera.grab(0.0)
+            self._is_last(self._camera.grab(0.0))
             self.counts.unclaimed += 1
         except (DeviceTimeout, FrameError):
             pass  # it is there, and has nothing to show
@@ -108,6 +113,10 @@ class Photographer:
         self.fault = None
 
     def _taken(self, number: int, since_s: float) -> Taken:
+        now_s = time.monotonic()
+        while self._owed and now_s - self._owed[0] > _FORGOTTEN_S:
+            self._owed.popleft()
+        self._owed.append(now_s)
         try:
             self._camera.trigger()
             shot = self._shot(since_s)
@@ -118,12 +127,14 @@ class Photographer:
         except DeviceError as error:
             self.counts.disconnections += self.connected
             self.fault = str(error)
+            self._owed.clear()  # a new connection begins with nothing
+            self._last = None
             return Taken(number=number, shot=None, fault=str(error), lost=True)
         self.fault = None
         return Taken(number=number, shot=shot)
 
     def _shot(self, since_s: float) -> Shot:
-        """The first frame that is not older than the part."""
+        """The frame that is not older than the part, and that no part before it is owed."""
         until_s = since_s + self._patience.late_s
         while True:
             left_s = until_s - time.monotonic()
@@ -133,9 +144,22 @@ class Photographer:
                 shot = self._camera.grab(min(left_s, _GRAB_S))
             except DeviceTimeout:
                 continue
+            except FrameError:
+                self._owed.popleft()
+                if not self._owed:
+                    raise
+                continue  # that was an earlier part's
             self.counts.frames += 1
             self.counts.lost += shot.lost
             self.temperature_c = shot.temperature_c if shot.temperature_c is not None else self.temperature_c
-            if shot.monotonic_s >= since_s - self._patience.early_s:
+            if self._is_last(shot) and shot.monotonic_s >= since_s - self._patience.early_s:
                 return shot
             self.counts.unclaimed += 1
+
+    def _is_last(self, shot: Shot) -> bool:
+        """Count it off; whether no picture is owed after it."""
+        came = 1 if self._last is None else max(1, shot.number - self._last)  # the lost ones between are settled too
+        self._last = shot.number
+        for _ in range(min(came, len(self._owed))):
+            self._owed.popleft()
+        return not self._owed
