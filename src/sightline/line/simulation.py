@@ -27,7 +27,7 @@ from sightline.devices.sim_camera import SimCamera, SimDevice
 from sightline.devices.sim_camera import Fault as CameraFault
 from sightline.devices.sim_modbus import SimModbus
 from sightline.devices.sim_plc import Reason, SimPlc, SimPlcConfig
-from sightline.errors import DeviceTimeout
+from sightline.errors import DeviceTimeout, InspectionError
 from sightline.line.fitness import FitnessCheck, FitnessLimits
 from sightline.line.fusion import Fused, fuse
 from sightline.line.handshake import HandshakeConfig
@@ -162,7 +162,7 @@ class SimulatedLine:
         self.metrics = Metrics()
         self.views: tuple[View, ...] = ()
         self.station = self._station(folder)
-        self._failed: BaseException | None = None
+        self._failed: InspectionError | None = None
         self._thread = threading.Thread(target=self._run, name="station")
 
     def __enter__(self) -> Self:
@@ -209,9 +209,8 @@ class SimulatedLine:
     def _run(self) -> None:
         try:
             self.station.run(1)
-        except BaseException as error:
+        except InspectionError as error:
             self._failed = error
-            raise
 
     def _scene(self, view: str, stock: Stock) -> Callable[[int], Frame]:
         return lambda _number: stock.picture(view, self.plc.in_view(0.0, REACH_MM))
