@@ -162,7 +162,7 @@ def test_a_model_that_cannot_be_loaded_is_held_with_the_reason(opened: Open, tmp
 
 
 def test_the_recipes_threshold_takes_the_place_of_the_models(opened: Open, brightness: Path) -> None:
-    office = opened(Work(model=brightness, reject=10.0))
+    office = opened(Work(model=brightness, reject_at=10.0))
     office.ready()
     assert office.judge.submit(1, frame(10))
     inspection = office.answer().inspection
@@ -172,7 +172,7 @@ def test_the_recipes_threshold_takes_the_place_of_the_models(opened: Open, brigh
 
 
 def test_a_shadow_is_told_apart_from_the_verdict(opened: Open, brightness: Path) -> None:
-    office = opened(Work(model=brightness, reject=10.0, shadow=brightness))
+    office = opened(Work(model=brightness, reject_at=10.0, shadow=brightness))
     office.ready()
     assert office.judge.submit(1, frame(50))
     answer = office.answer()
@@ -189,7 +189,7 @@ def test_a_swap_loses_no_frame_and_what_cannot_be_loaded_changes_nothing(
     office.ready()
     with pytest.raises(OptionError, match=r"none\.sight"):
         office.judge.swap(replace(task, model=tmp_path / "none.sight"))
-    swapping = threading.Thread(target=office.judge.swap, args=(replace(task, reject=10.0),))
+    swapping = threading.Thread(target=office.judge.swap, args=(replace(task, reject_at=10.0),))
     swapping.start()
     number, verdicts = 0, list[Verdict | None]()
     while not verdicts or verdicts[-1] is Verdict.PASS:

@@ -15,19 +15,19 @@ from sightline.devices.clock import MonotonicClock
 from sightline.devices.sim_belt import BeltConfig, Bin, Truth
 from sightline.devices.sim_plc import GateRule, SimPlc, SimPlcConfig
 from sightline.errors import DeviceLost, DeviceTimeout, OptionError
+from sightline.line.fusion import Fused, fuse
 from sightline.line.handshake import HandshakeConfig
 from sightline.line.history import History
 from sightline.line.images import ImagePolicy, ImageWriter
 from sightline.line.judge import Patience as Judging
 from sightline.line.metrics import Metrics
-from sightline.line.outcome import ViewOutcome
 from sightline.line.photographer import Patience
 from sightline.line.pictures import PictureFolder
 from sightline.line.spool import Spool
-from sightline.line.station import Setup, Station, StationConfig, Verdicts
+from sightline.line.station import Setup, Station, StationConfig
 from sightline.line.view import Seen, View, ViewPlan
 from sightline.line.worker import Work
-from sightline.records import Frame, Verdict
+from sightline.records import Frame, Inspection
 
 pytest.importorskip("prometheus_client")
 GRACE_S = 90.0
@@ -64,9 +64,8 @@ class BeltCamera:
         self._closed.set()
 
 
-def worst(views: Mapping[str, ViewOutcome]) -> Verdicts:
-    view = max(views.values(), key=lambda view: (view.verdict is Verdict.FAULT, view.score or 0.0))
-    return Verdicts(verdict=view.verdict, score=view.score, cause=view.cause, reason=view.reason)
+def worst(views: Mapping[str, Inspection]) -> Fused:
+    return fuse({"top": 1.0}, views)
 
 
 class Plant:
@@ -93,7 +92,7 @@ class Plant:
             self.camera = BeltCamera(self.plc)
         plan = ViewPlan(
             name="top",
-            work=Work(model=self.model, shape=(24, 32, 1), reject=100.0 if recipe == 1 else 20.0),
+            work=Work(model=self.model, shape=(24, 32, 1), reject_at=100.0 if recipe == 1 else 20.0),
             patience=Patience(late_s=0.6),
             judging=Judging(restarts=100, judge_s=10.0),
         )

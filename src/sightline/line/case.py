@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from sightline.line.events import Part
 from sightline.line.faults import Fault
+from sightline.line.fusion import Fuse, Fused
 from sightline.line.outcome import Kind, ViewOutcome
 from sightline.line.view import Seen
 from sightline.records import Frame, Inspection, Verdict
@@ -47,3 +48,10 @@ class Case:
             self.outcomes[view] = ViewOutcome(view=view, verdict=Verdict.FAULT, cause=cause, reason=reason)
         self.waiting.clear()
         return self.outcomes
+
+    def fused(self, fuse: Fuse) -> Fused:
+        """What the part comes to, when it is complete; a view that could not be judged decides, and says why."""
+        for view, outcome in self.outcomes.items():
+            if outcome.cause is not None:
+                return Fused(verdict=Verdict.FAULT, view=view, score=None, cause=outcome.cause, reason=outcome.reason)
+        return fuse(self.inspections)

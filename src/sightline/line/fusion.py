@@ -1,7 +1,7 @@
 """One verdict from the views of a part."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -38,12 +38,15 @@ class Fused:
 
     verdict: Verdict
     view: str  # that decided: the worst, by verdict and then by score over threshold
-    score: float | None  # of that view; None only for a FAULT
+    score: float | None  # of that view; None for a FAULT, and for a part that was judged too late
     cause: str | None = None  # of a FAULT
     reason: str | None = None  # of a FAULT, for people
 
     def __post_init__(self) -> None:
         assert (self.verdict is Verdict.FAULT) == (self.cause is not None), "a FAULT, and only a FAULT, has a cause"
+
+
+Fuse = Callable[[Mapping[str, Inspection]], Fused]  # of the views of a part, all of which were judged
 
 
 def fuse(

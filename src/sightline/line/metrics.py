@@ -65,20 +65,20 @@ class Metrics:
         if kind == "challenge" and verdict is Verdict.PASS:
             self._escaped_challenges.inc()
 
-    def restarted(self, view: str) -> None:
-        self._restarts.labels(view).inc()
+    def restarted(self, view: str, workers: int = 1) -> None:
+        self._restarts.labels(view).inc(workers)
 
     def lost_frames(self, view: str, frames: int) -> None:
         self._frames_lost.labels(view).inc(frames)
 
-    def lost_camera(self, view: str) -> None:
-        self._camera_lost.labels(view).inc()
+    def lost_camera(self, view: str, times: int = 1) -> None:
+        self._camera_lost.labels(view).inc(times)
 
     def lost_plc(self) -> None:
         self._plc_lost.inc()
 
-    def dropped_image(self, why: str) -> None:
-        self._images_dropped.labels(why).inc()
+    def dropped_image(self, why: str, pictures: int = 1) -> None:
+        self._images_dropped.labels(why).inc(pictures)
 
     def now(self, *, ready: bool, queues: dict[str, int], backlog: int) -> None:
         """What is rather than what happened."""

@@ -11,6 +11,7 @@ from sightline.errors import DeviceError, DeviceTimeout, FrameError
 
 _END = None
 _GRAB_S = 0.1  # between two looks at whether the station ends
+_PROBE_S = 0.2  # between two looks at whether a camera is back
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -56,12 +57,16 @@ class Photographer:
         """Begin; `report` is called with the view, and must not block."""
         self.view, self.counts = view, Counts()
         self.temperature_c: float | None = None
-        self.connected = True
+        self.fault: str | None = f"{view}: the camera is not open yet."  # None: it was there when last looked at
         self._camera, self._report, self._patience = camera, report, patience
         self._asked: queue.SimpleQueue[tuple[int, float] | None] = queue.SimpleQueue()
         self._ending = threading.Event()
         self._thread = threading.Thread(target=self._run, name=f"photographer {view}", daemon=True)
         self._thread.start()
+
+    @property
+    def connected(self) -> bool:
+        return self.fault is None
 
     def take(self, number: int, since_s: float) -> None:
         """Take the picture of this part; never waits. The station asks for no more parts than it has in flight.
@@ -79,9 +84,29 @@ class Photographer:
         self._thread.join()
 
     def _run(self) -> None:
-        while (asked := self._asked.get()) is not _END:
+        while True:
+            if not self.connected and not self._ending.is_set():
+                self._probe()
+            try:
+                asked = self._asked.get(timeout=None if self.connected else _PROBE_S)
+            except queue.Empty:
+                continue
+            if asked is _END:
+                return
             number, since_s = asked
             self._report(self.view, self._taken(number, since_s))
+
+    def _probe(self) -> None:
+        """Look whether the camera is there: while it is not, no part comes that would tell."""
+        try:
+            self._camera.grab(0.0)
+            self.counts.unclaimed += 1
+        except (DeviceTimeout, FrameError):
+            pass  # it is there, and has nothing to show
+        except DeviceError as error:
+            self.fault = str(error)
+            return
+        self.fault = None
 
     def _taken(self, number: int, since_s: float) -> Taken:
         try:
@@ -93,9 +118,9 @@ class Photographer:
             return Taken(number=number, shot=None, fault=f"{self.view}: no picture within {self._patience.late_s:g} s.")
         except DeviceError as error:
             self.counts.disconnections += self.connected
-            self.connected = False
+            self.fault = str(error)
             return Taken(number=number, shot=None, fault=str(error), lost=True)
-        self.connected = True
+        self.fault = None
         return Taken(number=number, shot=shot)
 
     def _trigger(self, since_s: float) -> None:

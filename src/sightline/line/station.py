@@ -10,7 +10,7 @@ import queue
 import random
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from sightline.devices.clock import MonotonicClock
@@ -20,10 +20,11 @@ from sightline.line.board import Board
 from sightline.line.case import Case
 from sightline.line.events import Event, Part, What
 from sightline.line.faults import Fault
+from sightline.line.fusion import Fuse, Fused
 from sightline.line.handshake import Handshake, HandshakeConfig
 from sightline.line.images import ImageWriter, Picture
 from sightline.line.metrics import Metrics
-from sightline.line.outcome import Kind, Outcome, ViewOutcome
+from sightline.line.outcome import Kind, Outcome
 from sightline.line.pictures import Worth
 from sightline.line.recorder import Recorder
 from sightline.line.spool import Spool
@@ -35,19 +36,6 @@ LOG = logging.getLogger("sightline.line")
 _RETRY_S = 1.0  # between two tries to record what the disk refused
 _MOST_UNRECORDED = 1_000  # outcomes kept for that
 _FAULTS = {int(fault): fault for fault in Fault}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Verdicts:
-    """What the views of a part come to."""
-
-    verdict: Verdict
-    score: float | None = None
-    cause: str | None = None
-    reason: str | None = None
-
-
-Fuse = Callable[[Mapping[str, ViewOutcome]], Verdicts]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -134,6 +122,16 @@ class Station:
         """Take no more parts, finish those in hand, and end `run`."""
         self._stopping.set()
         self._woken.set()
+
+    @property
+    def views(self) -> tuple[View, ...]:
+        """Of the recipe at work; none while one is being loaded."""
+        setup = self._setup
+        return () if setup is None else setup.views
+
+    def queues(self) -> dict[str, int]:
+        """What waits, by queue."""
+        return {"parts": len(self._cases), "records": self._recorder.waiting, "images": self._images.waiting}
 
     def run(self, recipe: int, *, drain_s: float = 5.0, alive: Callable[[], None] | None = None) -> None:
         """Work until `stop`; then for as long as parts are in hand, but no longer than `drain_s`.
@@ -240,12 +238,12 @@ class Station:
             del self._cases[sequence]
             late = any(view in case.frames for view in case.waiting)
             assert self._setup is not None, "a part was taken"
-            views = case.complete()
-            fused = Verdicts(verdict=Verdict.REJECT) if late else self._setup.fuse(views)
+            case.complete()
+            fused = Fused(verdict=Verdict.REJECT, view="", score=None) if late else case.fused(self._setup.fuse)
             self._record(self._outcome(case, fused, now_s, late=late), case)
         self._settle_unrecorded()
 
-    def _outcome(self, case: Case, fused: Verdicts, now_s: float, *, late: bool) -> Outcome:
+    def _outcome(self, case: Case, fused: Fused, now_s: float, *, late: bool) -> Outcome:
         part = case.part
         kind = case.kind
         if kind is Kind.PRODUCTION and fused.verdict is Verdict.PASS and self._setup is not None:
@@ -303,6 +301,8 @@ class Station:
         self._handshake.offer(case.part.sequence, outcome.verdict, fault)
         self._woken.set()
         latency_s = now_s - case.part.since_s
+        if outcome.cause is not None:
+            LOG.warning("part %d cannot be judged, %s: %s", outcome.part_id, outcome.cause, outcome.reason)
         self.metrics.decided(
             outcome.verdict, kind=outcome.kind, latency_s=latency_s, cause=outcome.cause, late=outcome.late
         )
@@ -424,7 +424,7 @@ class Station:
 
     def _reset(self) -> None:
         self.board.quiet()
-        for view in self._setup.views if self._setup is not None else ():
+        for view in self.views:
             view.judge.release()
 
     # --- recipes
@@ -472,18 +472,12 @@ class Station:
             return Fault.STORE_FAILED
         if self._tracker is not None and not self.config.by_time and request is not None and request.encoder is None:
             return Fault.ENCODER_LOST
-        faults = [view.fault() for view in self._setup.views] if self._setup is not None else []
-        return max(faults, default=Fault.NONE)
+        return max((view.fault() for view in self.views), default=Fault.NONE)
 
     def _tell(self, answer: Answer, trouble: Fault) -> None:
         setup = self._setup
         said = _FAULTS[answer.error]
         self.board.now(answer, said if said.of_the_station else trouble, setup.product if setup else "", answer.recipe)
-        self.metrics.now(
-            ready=answer.ready,
-            queues={"parts": len(self._cases), "records": self._recorder.waiting, "images": self._images.waiting},
-            backlog=0,
-        )
 
 
 def _fault_of(outcome: Outcome) -> Fault:

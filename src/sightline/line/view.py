@@ -2,31 +2,17 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Protocol
 
-from sightline.devices.camera import Camera, Shot
+from sightline.devices.camera import Camera
 from sightline.line.faults import Fault
+from sightline.line.fitness import FitnessCheck
 from sightline.line.judge import Judge, JudgeState
 from sightline.line.judge import Patience as JudgePatience
 from sightline.line.messages import Judged
 from sightline.line.outcome import ViewOutcome
 from sightline.line.photographer import Patience, Photographer, Taken
 from sightline.line.worker import Work
-from sightline.records import Box, Frame, Inspection, Verdict
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Unfit:
-    """Why a picture cannot be judged."""
-
-    cause: str  # one word for counters
-    reason: str  # for people
-
-
-class Fitness(Protocol):
-    """Looks whether a picture is fit to be judged; used by one thread, and may remember the pictures before."""
-
-    def check(self, shot: Shot) -> Unfit | None: ...
+from sightline.records import Box, Defect, Frame, Inspection, Verdict
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -50,12 +36,16 @@ class ViewPlan:
     patience: Patience
     judging: JudgePatience
     region: Box | None = None  # of the camera's picture, px; None: all of it
+    mm_per_px: float | None = None  # None: areas are told in pixels alone
 
 
 class View:
     """A camera and a model; `tell` hears of every part asked for, from other threads, and must not block."""
 
-    def __init__(self, plan: ViewPlan, camera: Camera, fitness: Fitness | None, tell: Callable[[Seen], None]) -> None:
+    def __init__(
+        self, plan: ViewPlan, camera: Camera, fitness: FitnessCheck | None, tell: Callable[[Seen], None]
+    ) -> None:
+        """`fitness` looks at whole pictures, and is the view's from now on; None: every picture is fit."""
         self.plan, self.name = plan, plan.name
         self._fitness, self._tell = fitness, tell
         self.judge = Judge(plan.name, plan.work, self._judged, plan.judging)
@@ -91,9 +81,10 @@ class View:
             )
             return
         self._tell(Seen(view=self.name, number=taken.number, frame=frame))
-        unfit = None if self._fitness is None else self._fitness.check(replace(taken.shot, frame=frame))
-        if unfit is not None:
-            self._fail(taken.number, unfit.cause, unfit.reason)
+        unfit = () if self._fitness is None else self._fitness.check(taken.shot.frame).unfit
+        if unfit:
+            reasons = "; ".join(one.reason for one in unfit)
+            self._fail(taken.number, unfit[0].cause, f"{self.name}: {reasons}.")
         elif not self.judge.submit(taken.number, frame):
             self._fail(taken.number, Fault.WORKER_DIED.name.lower(), f"{self.name}: no worker is ready.")
 
@@ -109,12 +100,18 @@ class View:
             score=inspection.score,
             threshold=inspection.threshold,
             model_id=inspection.model_id,
-            defects=inspection.defects,
+            defects=self._sized(inspection.defects),
             cause=Fault.MODEL_FAILED.name.lower() if faulty else None,
             reason=inspection.fault,
         )
         seen = Seen(view=self.name, number=judged.number, outcome=outcome, inspection=inspection, shadow=judged.shadow)
         self._tell(seen)
+
+    def _sized(self, defects: tuple[Defect, ...]) -> tuple[Defect, ...]:
+        scale = self.plan.mm_per_px
+        if scale is None:
+            return defects
+        return tuple(replace(defect, area_mm2=defect.area_px * scale * scale) for defect in defects)
 
     def _fail(self, number: int, cause: str, reason: str) -> None:
         outcome = ViewOutcome(view=self.name, verdict=Verdict.FAULT, cause=cause, reason=reason)

@@ -1,16 +1,16 @@
 """The process in which the model of one view judges. It may crash, hang or be killed, and takes one part with it."""
 
 import signal
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from pathlib import Path
 
 import numpy as np
 
-from sightline.bundle import load as load_bundle
 from sightline.errors import InspectionError, OptionError
 from sightline.inspector import Inspector, load
 from sightline.line.messages import Job, Judged, receive_job, send_judged
+from sightline.line.thresholds import judged_by
 from sightline.records import Frame, Inspection
 
 READY = b"ready"
@@ -27,7 +27,8 @@ class Work:
     shape: tuple[int, int, int] | None = None  # of the frames to come, by which it warms up; None: not known
     bit_depth: int = 8
     product: str | None = None
-    reject: float | None = None  # the recipe's threshold in place of the model's; None: the model's
+    reject_at: float | None = None  # the recipe's threshold in place of the model's; None: the model's
+    review_at: float | None = None  # likewise; only beside `reject_at`
 
 
 def work(connection: Connection, task: Work) -> None:
@@ -54,15 +55,12 @@ def work(connection: Connection, task: Work) -> None:
 
 
 def _model(task: Work) -> Inspector:
-    """The model with the recipe's threshold: everything that follows from one follows from it."""
-    bundle = load_bundle(task.model)
-    if task.reject is None:
-        return Inspector(bundle, threads=task.threads)
-    if bundle.manifest.separate:
-        raise OptionError(f"{task.model}: has a threshold for each product; leave the recipe's out.")
-    thresholds = replace(bundle.manifest.thresholds, reject=task.reject, review=None)
-    manifest = replace(bundle.manifest, thresholds=thresholds)
-    return Inspector(replace(bundle, manifest=manifest), threads=task.threads)
+    model = load(task.model, threads=task.threads)
+    manifest = model.manifest
+    by_score_alone = not (model.names or manifest.segments is not None or manifest.locating is not None)
+    if task.reject_at is not None and not by_score_alone:
+        raise OptionError(f"{task.model}: names or outlines what it finds; take reject_at out of the recipe.")
+    return model
 
 
 def _warm_up(models: list[Inspector], task: Work) -> None:
@@ -81,6 +79,8 @@ def _judged(job: Job, model: Inspector, shadow: Inspector | None, task: Work) ->
         inspection = model.inspect(job.frame, product=task.product)
     except InspectionError as error:
         return Judged(number=job.number, inspection=None, fault=str(error))
+    if task.reject_at is not None:
+        inspection = judged_by(inspection, task.reject_at, task.review_at)
     return Judged(number=job.number, inspection=inspection, shadow=_beside(job.frame, shadow, task.product))
 
 
