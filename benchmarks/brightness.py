@@ -1,4 +1,4 @@
-"""A model whose verdicts can be told by hand, for what is not about models: from 100 on, the brightest value rejects."""
+"""A model for what is not about models: the score is the brightest value, and from 100 on it is a reject."""
 
 import hashlib
 from pathlib import Path

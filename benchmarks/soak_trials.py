@@ -103,15 +103,19 @@ def link_cuts(folder: Path, times: int, *, seed: int = 0) -> Trial:
 def clock_steps(folder: Path, parts: int) -> Trial:
     """Promise 10: the wall clock is set an hour on and back all the time; order and durations do not notice."""
     true_time, step_s = time.time, [0.0]
-    with mock.patch("time.time", lambda: true_time() + step_s[0]):
-        with _line(folder, LineConfig(parts=parts, rate_hz=RATE_HZ, bad_share=0.3)) as line:
-            line.plc.start()
 
-            def stepped() -> bool:
-                step_s[0] = (0.0, 3600.0, -3600.0)[len(line.plc.fallen) % 3]
-                return line.plc.is_empty()
+    def stepped_time() -> float:
+        return true_time() + step_s[0]
 
-            line.until(stepped, PATIENCE_S + 3 * parts / RATE_HZ)
+    line = _line(folder, LineConfig(parts=parts, rate_hz=RATE_HZ, bad_share=0.3))
+    with mock.patch("time.time", stepped_time), line:
+        line.plc.start()
+
+        def stepped() -> bool:
+            step_s[0] = (0.0, 3600.0, -3600.0)[len(line.plc.fallen) % 3]
+            return line.plc.is_empty()
+
+        line.until(stepped, PATIENCE_S + 3 * parts / RATE_HZ)
     history = History(line.records)
     records = history.after(0, 10**9)
     history.close()

@@ -1,8 +1,9 @@
-"""A model whose verdicts can be told by hand: the score is the brightest value, from 100 on it is a reject."""
+"""A model whose verdicts can be told by hand."""
 
 from pathlib import Path
 
 import pytest
+
 from brightness import write_brightness
 
 

@@ -130,9 +130,7 @@ def demo_command(out: Path, parts: int, line_parts: int, seed: int, quiet: bool,
     say("", *_what_next(places, seconds))
 
 
-def _line(
-    places: _Places, parts: int, seed: int, bars: Bars, say: Callable[..., None]
-) -> "LineResult | None":
+def _line(places: _Places, parts: int, seed: int, bars: Bars, say: Callable[..., None]) -> "LineResult | None":
     """None where it is left out."""
     if parts == 0:
         return None

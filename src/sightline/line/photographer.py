@@ -33,7 +33,9 @@ class Patience:
 
     early_s: float = 0.0  # a hardware trigger may come before the PLC's word of it
     late_s: float = 1.0  # after which the part has no picture
-    delay_s: float | None = 0.1  # a software trigger that comes later may show the next part; None: the hardware triggers
+    delay_s: float | None = (
+        0.1  # a software trigger that comes later may show the next part; None: the hardware triggers
+    )
 
 
 @dataclass(slots=True, kw_only=True)
@@ -128,7 +130,9 @@ class Photographer:
         self._camera.trigger()
         delay_s = time.monotonic() - since_s
         if self._patience.delay_s is not None and delay_s > self._patience.delay_s:
-            raise FrameError(f"{self.view}: triggered {delay_s:.3f} s after the part came, which may have gone by then.")
+            raise FrameError(
+                f"{self.view}: triggered {delay_s:.3f} s after the part came, which may have gone by then."
+            )
 
     def _shot(self, since_s: float) -> Shot:
         """The first frame that is not older than the part."""

@@ -10,7 +10,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
 from typing import Protocol, Self
@@ -23,8 +23,8 @@ from sightline.devices.plc import Answer, Plc, Request
 from sightline.devices.reconnecting_camera import ReconnectingCamera
 from sightline.devices.reconnection import ReconnectingPlc
 from sightline.devices.sim_belt import BeltConfig, Bin, Truth
-from sightline.devices.sim_camera import SimCamera, SimDevice
 from sightline.devices.sim_camera import Fault as CameraFault
+from sightline.devices.sim_camera import SimCamera, SimDevice
 from sightline.devices.sim_modbus import SimModbus
 from sightline.devices.sim_plc import Reason, SimPlc, SimPlcConfig
 from sightline.errors import DeviceTimeout, InspectionError
@@ -61,7 +61,7 @@ class LineConfig:
     bad_share: float = 0.15
     reject_at: float | None = None  # threshold of the views; None: the model's
     restarts: int = 5  # of a view's worker within a minute
-    policy: ImagePolicy = ImagePolicy()
+    policy: ImagePolicy = field(default_factory=ImagePolicy)
     seed: int = 0
 
     @property
