@@ -108,7 +108,16 @@ def opcua_latency(folder: Path, share: float, *, model: Path | None) -> Trial:
 def trained(folder: Path) -> Path:
     """The demo's model."""
     out = folder / "demo"
-    words = ["-m", "sightline.cli.main", "demo", "--out", str(out), "--line-parts", "0", "--quiet"]
+    words = [
+        "-c",
+        "from sightline.cli.main import main; main()",
+        "demo",
+        "--out",
+        str(out),
+        "--line-parts",
+        "0",
+        "--quiet",
+    ]
     subprocess.run([sys.executable, *words], check=True, stdout=subprocess.DEVNULL)
     return out / "part.sight"
 

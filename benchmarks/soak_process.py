@@ -21,7 +21,7 @@ from sightline.records import Verdict
 from soak_station import Scene
 from soak_trials import PATIENCE_S, Trial
 
-PROGRAM = Path(__file__).with_name("soak_station.py")
+PROGRAM = "from soak_station import main; main()"  # no file: a worker would import that of its station's program first
 READY_S = 15.0
 SILENCE_S = 2.0  # after which a PLC knows by its watch that the station is dead
 
@@ -87,8 +87,10 @@ class Plant:
     def start(self) -> None:
         """As systemd does after a crash; returns when the station can take parts."""
         self.witness.born()
-        command = [sys.executable, str(PROGRAM), str(self._wire.port), str(self._scene.port)]
-        self.station = subprocess.Popen([*command, str(self.folder), str(self.model)], stderr=self._log)
+        command = [sys.executable, "-c", PROGRAM, str(self._wire.port), str(self._scene.port)]
+        surroundings = {**os.environ, "PYTHONPATH": os.pathsep.join([str(Path(__file__).parent), *sys.path])}
+        words = [*command, str(self.folder), str(self.model)]
+        self.station = subprocess.Popen(words, stderr=self._log, env=surroundings)
         started_s = time.monotonic()
         self.until(lambda: self._is_ready(started_s))
 

@@ -1,7 +1,4 @@
-"""A station in a process of its own, to be killed; PLC, conveyor and what its cameras see stay with its parent.
-
-python benchmarks/soak_station.py MODBUS_PORT SCENE_PORT FOLDER MODEL
-"""
+"""A station in a process of its own, to be killed; PLC, conveyor and what its cameras see stay with its parent."""
 
 import sys
 from collections.abc import Callable, Mapping
@@ -82,6 +79,7 @@ class Onlooker:
 
 
 def main() -> None:
+    """The process; its arguments are the ports of Modbus and of the scene, a folder, and the model."""
     modbus_port, scene_port = int(sys.argv[1]), int(sys.argv[2])
     folder, model = Path(sys.argv[3]), Path(sys.argv[4])
     onlooker = Onlooker(scene_port)
@@ -113,7 +111,3 @@ def main() -> None:
         Metrics(),
     )
     station.run(1)
-
-
-if __name__ == "__main__":
-    main()
