@@ -168,7 +168,7 @@ class SimulatedLine:
     def __enter__(self) -> Self:
         self._thread.start()
         try:
-            self.until(lambda: self.stopwatch.answer.recipe == 1 or not self._thread.is_alive(), _START_S)
+            self.until(lambda: self._is_able() or not self._thread.is_alive(), _START_S)
             if self._failed is not None:
                 raise self._failed
         except BaseException:
@@ -200,6 +200,11 @@ class SimulatedLine:
     def result(self) -> LineResult:
         """Of the parts that have fallen; to be asked when the station has ended, or nothing is on the way."""
         return account(self.plc, self.records, self.stopwatch.latencies_s)
+
+    def _is_able(self) -> bool:
+        """Whether the station would take parts if the conveyor ran."""
+        answer = self.stopwatch.answer
+        return answer.recipe == 1 and answer.error == 0
 
     def _end(self) -> None:
         self.station.stop()
