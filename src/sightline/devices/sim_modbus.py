@@ -74,7 +74,13 @@ class SimModbus:
         return server
 
     async def _exchange(
-        self, code: int, _first: int, address: int, _count: int, registers: list[int], values: list[int] | None
+        self,
+        code: int,
+        _first: int,
+        address: int,
+        _count: int,
+        registers: list[int],
+        values: list[int] | list[bool] | None,
     ) -> "ExcCodes | None":
         """Before pymodbus answers: bring the registers up to date, or pass on what is written."""
         from pymodbus.constants import ExcCodes
