@@ -4,6 +4,7 @@ The registers are docs/signals.md's: the request from 0, the answer from 100, de
 behind: what is read is of that moment, and what is written is there when the server confirms it.
 """
 
+import asyncio
 import socket
 import struct
 from typing import TYPE_CHECKING
@@ -12,7 +13,7 @@ from sightline.devices import signals
 from sightline.devices.event_loop import EventLoop
 from sightline.devices.modbus_plc import ModbusConfig
 from sightline.devices.plc import Plc
-from sightline.errors import DeviceError, OptionError
+from sightline.errors import DeviceError, DeviceLost, OptionError
 
 if TYPE_CHECKING:
     from pymodbus.constants import ExcCodes
@@ -22,6 +23,7 @@ _HOST = "127.0.0.1"
 _ANSWER = 100  # first register of the answer
 _WRITE = 16  # function code
 _PATIENCE_S = 30.0
+_TRIES, _PAUSE_S = 100, 0.1  # to listen again
 
 
 class SimModbus:
@@ -69,9 +71,16 @@ class SimModbus:
         except ImportError as error:
             raise OptionError("Modbus needs pymodbus. Install it with: pip install 'sightline[station]'") from error
         words = SimData(0, count=_ANSWER + signals.ANSWER_WORDS, values=0, datatype=DataType.REGISTERS)
-        server = ModbusTcpServer(SimDevice(id=1, simdata=[words], action=self._exchange), address=(_HOST, self.port))
-        await server.serve_forever(background=True)
-        return server
+        device = SimDevice(id=1, simdata=[words], action=self._exchange)
+        for _ in range(_TRIES):
+            server = ModbusTcpServer(device, address=(_HOST, self.port))
+            try:
+                await server.serve_forever(background=True)
+            except RuntimeError:  # a connection that was cut holds the port until its other end has noticed
+                await asyncio.sleep(_PAUSE_S)
+            else:
+                return server
+        raise DeviceLost("simulated Modbus PLC", f"port {self.port} cannot be listened at.")
 
     async def _exchange(
         self,
