@@ -1,7 +1,7 @@
 # Each target does its own set-up: scripts/setup fills .venv once, and again when the pinned versions change.
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo test check bench bench-accuracy wheel clean
+.PHONY: help demo test check bench bench-accuracy soak wheel clean
 
 PYTHON := .venv/bin/python
 RESULTS := benchmarks/results
@@ -10,7 +10,7 @@ OUT := demo
 help: ## print this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | awk -F'\t' '{ printf "  make %-16s %s\n", $$1, $$2 }'
 
-demo: ## render parts, train, evaluate and inspect; writes to demo/ (OUT=folder for another)
+demo: ## render parts, train, evaluate, inspect, run a simulated line; writes to demo/ (OUT=folder for another)
 	@scripts/setup light
 	@.venv/bin/sightline demo --out "$(OUT)"
 
@@ -33,6 +33,10 @@ bench: ## speed, coreset and backbone tables into benchmarks/results, plots into
 bench-accuracy: ## accuracy on every data set in DATA=folder (../shared/data), for hours; ARGS=--resume goes on
 	@scripts/setup dev
 	$(PYTHON) benchmarks/accuracy.py $(if $(DATA),--data "$(DATA)") --out $(RESULTS) $(ARGS)
+
+soak: ## the line's promises at full size, for about six hours; ARGS="--share 0.01" for a hundredth
+	@scripts/setup dev
+	$(PYTHON) benchmarks/soak.py --output $(RESULTS) $(ARGS)
 
 wheel: ## build the wheel into dist/
 	@scripts/setup dev

@@ -44,6 +44,7 @@ EXTRAS |= {f"sightline.devices.{name}": {"asyncua"} for name in ("opcua_machine_
 EXTRAS |= {
     "sightline.devices.modbus_plc": {"pymodbus"},
     "sightline.devices.mqtt_broker": {"paho"},
+    "sightline.devices.sim_modbus": {"pymodbus"},
     "sightline.devices.s7_plc": {"snap7"},
 }
 EXTRAS |= {f"sightline.search.{name}": {"optuna"} for name in ("leaderboard", "space", "study", "trial")}

@@ -12,9 +12,13 @@ import pytest
 
 from sightline.bundle import load
 
+pytest.importorskip("pymodbus")
+pytest.importorskip("prometheus_client")
+
 Sightline = Callable[..., CompletedProcess[str]]
 Refused = Callable[..., str]
 KINDS = ["good", "crack", "dent", "discoloration", "misalignment", "missing_component", "other", "scratch"]
+FIGURES = ["parts", "rejected", "escapes", "overkill", "faults", "misplaced", "latency_ms_p50", "latency_ms_p99"]
 COMMAND = Path(sys.executable).with_name("sightline")
 
 
@@ -30,14 +34,14 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def done(folder: Path) -> CompletedProcess[str]:
-    words = [str(COMMAND), "demo", "--out", str(folder), "--parts", "20", "--seed", "3"]
+    words = [str(COMMAND), "demo", "--out", str(folder), "--parts", "20", "--line-parts", "12", "--seed", "3"]
     return subprocess.run(words, capture_output=True, text=True, check=False)
 
 
-def test_it_tells_in_four_steps_what_it_does_and_where_to_look(done: CompletedProcess[str], folder: Path) -> None:
+def test_it_tells_in_five_steps_what_it_does_and_where_to_look(done: CompletedProcess[str], folder: Path) -> None:
     assert (done.returncode, done.stderr) == (0, "")
     lines = done.stdout.splitlines()
-    assert [line[:2] for line in lines if line[:1].isdigit()] == ["1.", "2.", "3.", "4."]
+    assert [line[:2] for line in lines if line[:1].isdigit()] == ["1.", "2.", "3.", "4.", "5."]
     assert all(line == line.rstrip() for line in lines)
     assert "   defects caught       " in done.stdout
     closely = done.stdout.partition("4. ")[2].splitlines()[1:9]
@@ -58,15 +62,17 @@ def test_it_replaces_what_an_older_demo_made_and_nothing_else(done: CompletedPro
     assert not (folder / "parts/train/good/old.png").exists()
     assert (folder / "notes.txt").read_bytes() == b"old"
     assert sorted(path.name for path in folder.iterdir()) == [
-        *(".sightline-demo", "notes.txt", "overlays", "part.sight", "parts", "report.html"),
+        *(".sightline-demo", "line", "notes.txt", "overlays", "part.sight", "parts", "report.html"),
     ]
 
 
 def test_as_json_it_prints_one_document(sightline: Sightline, tmp_path: Path) -> None:
-    done = sightline("demo", "--out", tmp_path / "demo", "--parts", 20, "--json", "--quiet")
+    done = sightline("demo", "--out", tmp_path / "demo", "--parts", 20, "--line-parts", 12, "--json", "--quiet")
     assert (done.returncode, done.stderr) == (0, "")
     found = json.loads(done.stdout, parse_constant=pytest.fail)
-    assert list(found) == ["seconds", "model", "report", "overlays", "evaluation", "inspections"]
+    assert list(found) == ["seconds", "model", "report", "overlays", "evaluation", "inspections", "line"]
+    assert list(found["line"])[: len(FIGURES)] == FIGURES
+    assert (found["line"]["parts"], found["line"]["misplaced"]) == (12, 0)
     assert len(found["inspections"]) == len(KINDS)
     assert len(found["evaluation"]["judged"]) == 13
     assert Path(found["model"]).is_file()
@@ -92,3 +98,9 @@ def test_a_place_that_cannot_be_a_folder_is_refused(refused: Refused, tmp_path: 
 def test_a_value_that_cannot_be_meant_is_wrong_usage(sightline: Sightline, tmp_path: Path, words: list[str]) -> None:
     assert sightline("demo", "--out", tmp_path / "demo", *words).returncode == 2
     assert list(tmp_path.iterdir()) == []
+
+
+def test_without_a_line_it_says_nothing_of_one(sightline: Sightline, tmp_path: Path) -> None:
+    done = sightline("demo", "--out", tmp_path / "demo", "--parts", 20, "--line-parts", 0, "--json")
+    assert json.loads(done.stdout)["line"] is None
+    assert not (tmp_path / "demo/line").exists()

@@ -1,59 +1,12 @@
-"""A model whose verdicts can be told by hand: the score is the brightest value, from 100 on it is a reject."""
+"""A model whose verdicts can be told by hand."""
 
-import hashlib
 from pathlib import Path
 
-import onnx
 import pytest
-from onnx import TensorProto, helper
 
-from sightline import bundle
-from sightline.manifest import Calibration, InputSpec, Manifest, Provenance, Thresholds
+from brightness import write_brightness
 
 
 @pytest.fixture(scope="session")
 def brightness(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    graph = _graph()
-    manifest = Manifest(
-        sightline_version="0.1.0",
-        method="patchcore",
-        graph_sha256=hashlib.sha256(graph).hexdigest(),
-        input=InputSpec(dtype="uint8", bit_depth=8),
-        working_size=(64, 96),
-        tile=None,
-        labels=("good", "anomaly"),
-        thresholds=Thresholds(reject=100.0, review=None, rule="by hand", promise="none", max_overkill=None),
-        calibration=Calibration(good_scores=(1.0, 2.0, 3.0, 4.0), source="by hand"),
-        provenance=Provenance(
-            dataset="none",
-            images=4,
-            dataset_sha256="0" * 64,
-            seed=0,
-            config={},
-            backbone="none",
-            backbone_sha256="0" * 64,
-        ),
-    )
-    path = tmp_path_factory.mktemp("model") / "brightness.sight"
-    bundle.save(path, graph, manifest)
-    return path
-
-
-def _graph() -> bytes:
-    nodes = [
-        helper.make_node("Cast", ["image"], ["pixels"], to=TensorProto.FLOAT),
-        helper.make_node("ReduceMax", ["pixels"], ["map"], axes=[2], keepdims=0),
-        helper.make_node("ReduceMax", ["map"], ["score"], keepdims=0),
-    ]
-    graph = helper.make_graph(
-        nodes,
-        "brightness",
-        [helper.make_tensor_value_info("image", TensorProto.UINT8, ["h", "w", "c"])],
-        [
-            helper.make_tensor_value_info("score", TensorProto.FLOAT, []),
-            helper.make_tensor_value_info("map", TensorProto.FLOAT, ["h", "w"]),
-        ],
-    )
-    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
-    onnx.checker.check_model(model)
-    return bytes(model.SerializeToString())
+    return write_brightness(tmp_path_factory.mktemp("model") / "brightness.sight")

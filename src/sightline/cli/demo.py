@@ -1,10 +1,12 @@
-"""`sightline demo`: the whole way on rendered parts, from good pictures to verdicts and a report."""
+"""`sightline demo`: the whole way on rendered parts, from good pictures to a report and a line at work."""
 
 import json
 import shutil
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -13,6 +15,7 @@ from sightline.bundle import save
 from sightline.cli.calibrate import with_review
 from sightline.cli.evaluate import evaluate_model, exhibits, indented, outcome
 from sightline.cli.inspect import asdict_without_map, write_overlay
+from sightline.cli.line_demo import MISSING, about, can_run, document, run_demo_line
 from sightline.cli.options import PLACE, json_option, quiet_option, seed_option
 from sightline.cli.progress import Bars
 from sightline.datasets.dataset import Dataset, Sample
@@ -29,6 +32,9 @@ from sightline.synthesis.collection import Counts, write_dataset
 from sightline.synthesis.defects import DefectType
 from sightline.synthesis.parts import PartConfig
 from sightline.training import TrainConfig, Trained, train
+
+if TYPE_CHECKING:
+    from sightline.line.simulation import LineResult
 
 _MARK = ".sightline-demo"  # in a folder that an earlier demo made and a new one may fill again
 _MAX_OVERKILL, _MAX_REVIEW = 0.01, 0.03
@@ -57,6 +63,10 @@ class _Places:
     def overlays(self) -> Path:
         return self.out / "overlays"
 
+    @property
+    def line(self) -> Path:
+        return self.out / "line"
+
 
 @click.command("demo")
 @click.option("--out", type=PLACE, default=Path("demo"), show_default=True, help="Folder for what it makes.")
@@ -68,11 +78,21 @@ class _Places:
     show_default=True,
     help="Good parts to learn from, at least 20; the parts to test with grow with them.",
 )
+@click.option(
+    "--line-parts",
+    type=click.IntRange(0, 10_000),
+    metavar="NUMBER",
+    default=200,
+    show_default=True,
+    help="Parts that come down the simulated line, 5 a second; 0 leaves the line out.",
+)
 @seed_option("Another number gives other parts.")
 @quiet_option
 @json_option
-def demo_command(out: Path, parts: int, seed: int, quiet: bool, as_json: bool) -> None:
+def demo_command(out: Path, parts: int, line_parts: int, seed: int, quiet: bool, as_json: bool) -> None:
     """Show everything on rendered parts: learn from good ones, judge others, write a report and pictures.
+
+    Then the model judges parts on a simulated line: a conveyor, two cameras, and a PLC by Modbus, with faults injected.
 
     Nothing is downloaded and no data is needed. A second run fills the same folder again.
     """
@@ -103,10 +123,28 @@ def demo_command(out: Path, parts: int, seed: int, quiet: bool, as_json: bool) -
         say("", "4. Looking closely at one part of each kind, with a picture of where it deviates.")
         shown = [(sample, _show(inspector, sample, places.overlays)) for sample in _one_of_each(dataset)]
         say(*indented({sample.label: _verdict(inspection) for sample, inspection in shown}, 3))
+        line = _line(places, line_parts, seed, bars, say)
     seconds = time.monotonic() - started
     if as_json:
-        click.echo(json.dumps(_document(places, seconds, found, shown), indent=2))
+        click.echo(json.dumps(_document(places, seconds, found, shown, line), indent=2))
     say("", *_what_next(places, seconds))
+
+
+def _line(places: _Places, parts: int, seed: int, bars: Bars, say: Callable[..., None]) -> "LineResult | None":
+    """None where it is left out."""
+    if parts == 0:
+        return None
+    if not can_run():
+        say("", f"5. {MISSING}")
+        return None
+    say(
+        "",
+        "5. At work: a simulated conveyor with two cameras, and a PLC by Modbus TCP. On the way a worker is killed, a",
+        "   camera and the PLC's link are unplugged, and pictures are black, lost or late.",
+    )
+    result = run_demo_line(places.line, places.model, parts, seed, bars)
+    say(*indented(about(result), 3))
+    return result
 
 
 def _prepare(places: _Places) -> None:
@@ -115,7 +153,7 @@ def _prepare(places: _Places) -> None:
     try:
         if out.exists() and not (out.is_dir() and ((out / _MARK).exists() or not any(out.iterdir()))):
             raise OptionError(f"{out}: exists and was not made by a demo. Give another place with --out.")
-        for folder in (places.parts, places.overlays):
+        for folder in (places.parts, places.overlays, places.line):
             if folder.exists():
                 shutil.rmtree(folder)
         for file in (places.model, places.report):
@@ -183,6 +221,7 @@ def _what_next(places: _Places, seconds: float) -> list[str]:
     rows = {
         str(places.report): "how good the model is, and its worst mistakes; open it in a browser",
         str(places.overlays): "where each part of step 4 deviates, and how much",
+        **({str(places.line): "the station's records, log and pictures of step 5"} if places.line.exists() else {}),
         str(places.model): "the model; judge with it: " + f"sightline inspect {places.model} PICTURES",
     }
     return [
@@ -194,7 +233,11 @@ def _what_next(places: _Places, seconds: float) -> list[str]:
 
 
 def _document(
-    places: _Places, seconds: float, found: Evaluation, shown: list[tuple[Sample, Inspection]]
+    places: _Places,
+    seconds: float,
+    found: Evaluation,
+    shown: list[tuple[Sample, Inspection]],
+    line: "LineResult | None",
 ) -> dict[str, object]:
     return {
         "seconds": round(seconds, 1),
@@ -203,4 +246,5 @@ def _document(
         "overlays": str(places.overlays),
         "evaluation": to_json(found),
         "inspections": [asdict_without_map(inspection) for _, inspection in shown],
+        "line": document(line),
     }

@@ -35,6 +35,9 @@ class Patience:
 
     early_s: float = 0.0  # a hardware trigger may come before the PLC's word of it
     late_s: float = 1.0  # after which the part has no picture
+    delay_s: float | None = (
+        0.1  # a software trigger that comes later may show the next part; None: the hardware triggers
+    )
 
 
 @dataclass(slots=True, kw_only=True)
@@ -118,7 +121,7 @@ class Photographer:
             self._owed.popleft()
         self._owed.append(now_s)
         try:
-            self._camera.trigger()
+            self._trigger(since_s)
             shot = self._shot(since_s)
         except FrameError as error:
             return Taken(number=number, shot=None, fault=str(error))
@@ -132,6 +135,15 @@ class Photographer:
             return Taken(number=number, shot=None, fault=str(error), lost=True)
         self.fault = None
         return Taken(number=number, shot=shot)
+
+    def _trigger(self, since_s: float) -> None:
+        """Raises FrameError where it was done so late that another part may be in view; its picture is no part's."""
+        self._camera.trigger()
+        delay_s = time.monotonic() - since_s
+        if self._patience.delay_s is not None and delay_s > self._patience.delay_s:
+            raise FrameError(
+                f"{self.view}: triggered {delay_s:.3f} s after the part came, which may have gone by then."
+            )
 
     def _shot(self, since_s: float) -> Shot:
         """The frame that is not older than the part, and that no part before it is owed."""

@@ -1,0 +1,205 @@
+"""The line's promises at full size, or at another: prints what came of each, and writes a table of all that ran.
+
+    python benchmarks/soak.py [--only TRIAL ...] [--share 1.0] [--model MODEL] [--output FOLDER]
+
+TRIAL is one of the names of `--list`. Everything at full size takes about six hours, of which each latency and the
+endurance take one. Ends with status 1 where a promise did not hold. Linux; what cannot be tried here is named.
+"""
+
+import argparse
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+import soak_process as process
+import soak_trials as trials
+from sightline.line.stock import render_stock
+from soak_opcua import SimOpcUa
+from soak_trials import Trial
+from tables import RESULTS, Cell, write_table
+
+ROOT = Path(__file__).resolve().parent.parent
+FAULTS = ROOT / "tests" / "faults"
+HOUR_S = 3600
+OUTAGE_PARTS = 288_000  # 8 hours at 10 parts a second
+Run = Callable[[Path, float], Trial]  # in this folder, at this share of the full size
+
+
+def sized(full: int, share: float) -> int:
+    return max(2, round(full * share))
+
+
+def handshakes(folder: Path, share: float) -> Trial:
+    """Promises 1, 4, 5, 6 and 7: the simulated clock lets a hundred thousand triggers pass in minutes."""
+    parts, many = sized(100_000, share), sized(100_000, share)
+    environment = {"SIGHTLINE_SOAK_PARTS": str(parts), "SIGHTLINE_SOAK_HANDSHAKES": str(many)}
+    tests = ["tests/line/test_simulated_line.py", "tests/line/test_random_handshakes.py"]
+    command = [sys.executable, "-m", "pytest", "-q", "--basetemp", str(folder / "pytest"), *tests]
+    surroundings = {**os.environ, **environment}
+    done = subprocess.run(command, cwd=ROOT, env=surroundings, capture_output=True, text=True, check=False)
+    return Trial(
+        promise="1, 4 to 7",
+        what="triggers and random handshakes on a simulated clock",
+        size=f"{parts} triggers, {many} handshakes",
+        figures={},
+        broken=() if done.returncode == 0 else tuple(done.stdout.strip().splitlines()[-1:]),
+    )
+
+
+def failing_calls(folder: Path, share: float) -> Trial:
+    """Promise 15; the shim needs a C compiler."""
+    compiler = shutil.which("cc") or shutil.which("gcc")
+    if compiler is None:
+        return not_tried("15", "n-th system call fails", "needs a C compiler")
+    shim, files = folder / "failing_calls.so", folder / "files"
+    files.mkdir()
+    build = [compiler, "-shared", "-fPIC", "-O1", "-o", str(shim), str(FAULTS / "failing_calls.c"), "-ldl"]
+    subprocess.run(build, check=True)
+    step = max(1, round(1 / share))
+    report = program(["spool_faults.py", "calls", str(files), str(shim), str(step)], preload=str(shim))
+    return from_report("15", "n-th system call of the records fails", f"every {step}. n", report, bad=("bad",))
+
+
+def record_kills(folder: Path, share: float) -> Trial:
+    """Promise 16."""
+    times = sized(500, share)
+    report = program(["spool_faults.py", "kills", str(folder), str(times)])
+    return from_report("16", "writer of records killed", f"{times} kills", report, bad=("lost", "damage"))
+
+
+def outage(folder: Path, share: float) -> Trial:
+    """Promise 17."""
+    parts = sized(OUTAGE_PARTS, share)
+    report = program(["-m", "tests.faults.outbox_outage", str(folder), str(parts)])
+    report["out of order"] = not report.pop("once_and_in_order")
+    return from_report("17", "plant server away", f"{parts} parts", report, bad=("damage", "out of order"))
+
+
+def full_disk(folder: Path, _share: float) -> Trial:
+    """Promise 18, of records; needs the right to mount a small disk in a namespace of its own."""
+    mount = f"mount -t tmpfs -o size=1m none {folder}"
+    tried = ["unshare", "-rm", "sh", "-c", mount]
+    if not shutil.which("unshare") or subprocess.run(tried, capture_output=True, check=False).returncode:
+        return not_tried("18", "disk full", "needs the right to mount a disk: unshare -rm")
+    inner = f"{mount} && exec {sys.executable} {FAULTS / 'spool_faults.py'} full {folder}"
+    report = program(["unshare", "-rm", "sh", "-c", inner])
+    return from_report("18", "disk full", "1 MB", report, bad=("lost", "damage"))
+
+
+def modbus_latency(folder: Path, share: float, *, model: Path | None) -> Trial:
+    """Promise 11."""
+    parts = sized(10 * HOUR_S, share)
+    return trials.latency(folder, parts, model=model or trained(folder), stock=render_stock())
+
+
+def opcua_latency(folder: Path, share: float, *, model: Path | None) -> Trial:
+    """Promise 11."""
+    parts, stock = sized(10 * HOUR_S, share), render_stock()
+    used = model or trained(folder)
+    return trials.latency(folder, parts, model=used, stock=stock, wiring=SimOpcUa, protocol="OPC UA")
+
+
+def trained(folder: Path) -> Path:
+    """The demo's model."""
+    out = folder / "demo"
+    words = [
+        "-c",
+        "from sightline.cli.main import main; main()",
+        "demo",
+        "--out",
+        str(out),
+        "--line-parts",
+        "0",
+        "--quiet",
+    ]
+    subprocess.run([sys.executable, *words], check=True, stdout=subprocess.DEVNULL)
+    return out / "part.sight"
+
+
+def program(words: list[str], preload: str = "") -> dict[str, object]:
+    """Run one of the programs of tests/faults, or a command; the JSON document that it prints."""
+    if words[0].endswith(".py"):
+        words = [sys.executable, str(FAULTS / words[0]), *words[1:]]
+    elif words[0] == "-m":
+        words = [sys.executable, *words]
+    environment = {**os.environ, "LD_PRELOAD": preload, "PYTHONPATH": os.pathsep.join([str(ROOT), *sys.path])}
+    done = subprocess.run(words, capture_output=True, text=True, cwd=ROOT, env=environment, check=False)
+    if done.returncode:
+        return {"bad": (done.stderr.strip().splitlines() or ["ended without a word"])[-1]}
+    report: dict[str, object] = json.loads(done.stdout)
+    return report
+
+
+def from_report(promise: str, what: str, size: str, report: dict[str, object], bad: tuple[str, ...]) -> Trial:
+    figures = {name: float(value) for name, value in report.items() if isinstance(value, int | float)}
+    broken = tuple(f"{name}: {report[name]}" for name in {"bad", *bad} if report.get(name))
+    return Trial(promise=promise, what=what, size=size, figures=figures, broken=broken)
+
+
+def not_tried(promise: str, what: str, why: str) -> Trial:
+    return Trial(promise=promise, what=what, size="not tried", figures={}, broken=(why,))
+
+
+def runs(model: Path | None) -> dict[str, Run]:
+    return {
+        "handshakes": handshakes,
+        "faults": lambda folder, share: trials.injected_faults(folder, sized(2_000, share)),
+        "worker-kills": lambda folder, share: trials.worker_kills(folder, sized(200, share)),
+        "station-kills": lambda folder, share: process.station_kills(folder, sized(50, share)),
+        "camera-unplugs": lambda folder, share: trials.camera_unplugs(folder, sized(100, share)),
+        "link-cuts": lambda folder, share: trials.link_cuts(folder, sized(100, share)),
+        "clock-steps": lambda folder, share: trials.clock_steps(folder, sized(2_000, share)),
+        "restart-budget": lambda folder, _share: trials.restart_budget(folder),
+        "failing-calls": failing_calls,
+        "record-kills": record_kills,
+        "outage": outage,
+        "full-disk": full_disk,
+        "modbus-latency": partial(modbus_latency, model=model),
+        "opcua-latency": partial(opcua_latency, model=model),
+        "endurance": lambda folder, share: process.endurance(folder, max(20.0, HOUR_S * share)),
+    }
+
+
+def row(trial: Trial) -> dict[str, Cell]:
+    figures = ", ".join(f"{name} {value:.4g}" for name, value in trial.figures.items())
+    return {
+        "promise": trial.promise,
+        "what": trial.what,
+        "size": trial.size,
+        "found": figures or "-",
+        "held": "; ".join(trial.broken) or "yes",
+    }
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--only", nargs="+", choices=list(runs(None)), metavar="TRIAL")
+    parser.add_argument("--share", type=float, default=1.0, help="of the full size, above 0")
+    parser.add_argument("--model", type=Path, help="for the latencies; else the demo's is trained")
+    parser.add_argument("--list", action="store_true", help="print the names of the trials")
+    parser.add_argument("--output", type=Path, default=RESULTS)
+    options = parser.parse_args()
+    every = runs(options.model)
+    if options.list:
+        print("\n".join(every))
+        return 0
+    rows = []
+    for name in options.only or every:
+        with tempfile.TemporaryDirectory(prefix="soak-") as folder:
+            found = every[name](Path(folder), options.share)
+        rows.append(row(found))
+        print(rows[-1], flush=True)
+        command = f"python benchmarks/soak.py --share {options.share:g}"
+        command += f" --only {' '.join(options.only)}" if options.only else ""
+        write_table(options.output, "soak", rows, title="The line's promises at work", command=command)
+    return int(any(line["held"] != "yes" for line in rows))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

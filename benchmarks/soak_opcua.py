@@ -1,0 +1,47 @@
+"""A simulated PLC behind a real OPC UA server, for the latency of that protocol."""
+
+import time
+from contextlib import suppress
+from threading import Event, Thread
+
+from plc_servers import OpcUaServer
+from sightline.devices.controllers import PlcConfig
+from sightline.devices.plc import Plc, Request
+from sightline.errors import DeviceError
+
+SCAN_S = 0.005  # a PLC's cycle, in which the server's nodes are brought up to date
+
+
+class SimOpcUa:
+    """The server, and the thread that carries between it and the PLC; to be closed."""
+
+    def __init__(self, plc: Plc) -> None:
+        self._plc, self._server, self._ending = plc, OpcUaServer(), Event()
+        self._thread = Thread(target=self._carry, name="simulated OPC UA PLC")
+        self._thread.start()
+
+    @property
+    def config(self) -> PlcConfig:
+        return self._server.config(self._server.port)
+
+    def plug_in(self) -> None: ...
+
+    def unplug(self) -> None:
+        raise NotImplementedError("the link of this one is not cut; Modbus' is")
+
+    def close(self) -> None:
+        self._ending.set()
+        self._thread.join()
+        self._server.close()
+
+    def _carry(self) -> None:
+        said: Request | None = None
+        while not self._ending.is_set():
+            due_s = time.monotonic() + SCAN_S
+            request = self._plc.read()
+            if request != said:
+                self._server.say(request)
+                said = request
+            with suppress(DeviceError):  # the station is between two steps of an answer: the one before still holds
+                self._plc.write(self._server.heard())
+            self._ending.wait(max(0.0, due_s - time.monotonic()))

@@ -1,0 +1,250 @@
+"""The line's promises put to the test, each as a function of its size; what is broken is told, never hidden.
+
+benchmarks/soak.py runs them for hours, tests/line/test_promises.py for seconds.
+"""
+
+import os
+import random
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from unittest import mock
+
+import numpy as np
+
+from brightness import brightness_stock, write_brightness
+from sightline.devices.plc import Plc
+from sightline.devices.sim_modbus import SimModbus
+from sightline.line.faults import Fault
+from sightline.line.history import History, verify
+from sightline.line.images import ImagePolicy, Policy
+from sightline.line.judge import JudgeState
+from sightline.line.simulation import LineConfig, LineResult, SimulatedLine, Wire, run_line
+from sightline.line.stock import Stock
+
+PATIENCE_S = 120.0  # for what takes seconds on a machine that is not busy
+RATE_HZ = 5.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trial:
+    """What came of a promise."""
+
+    promise: str  # its number
+    what: str
+    size: str
+    figures: Mapping[str, float]
+    broken: tuple[str, ...] = ()  # what was promised and did not hold
+
+
+def worker_kills(folder: Path, times: int, *, seed: int = 0) -> Trial:
+    """Promise 2: kill -9 of a worker at random moments; nothing bad passes, and another one works soon."""
+    rng = random.Random(seed)
+    recoveries_s = []
+    with _line(folder, LineConfig(parts=None, rate_hz=RATE_HZ, bad_share=0.3, restarts=10 * times)) as line:
+        line.plc.start()
+        for _ in range(times):
+            _pause(line, rng.uniform(0.2, 1.5))
+            view = rng.randrange(2)
+            pid = line.kill_worker(view)
+            assert pid is not None, "it was there, as all recovered before"
+            killed_s = time.monotonic()
+            line.until(lambda view=view, pid=pid: line.views[view].judge.pid not in (None, pid), PATIENCE_S)  # type: ignore[misc]
+            recoveries_s.append(time.monotonic() - killed_s)
+        _wind_down(line)
+    return _told("2", "worker killed", f"{times} kills", line, {"longest recovery s": max(recoveries_s)})
+
+
+def camera_unplugs(folder: Path, times: int, *, seed: int = 0) -> Trial:
+    """Promise 9: a camera is unplugged at random moments and plugged in again; threads and files stay as they were."""
+    rng = random.Random(seed)
+    recoveries_s = []
+    before = after = (0, 0)
+    with _line(folder, LineConfig(parts=None, rate_hz=RATE_HZ, bad_share=0.3)) as line:
+        line.plc.start()
+        for cycle in range(times):
+            _pause(line, rng.uniform(0.2, 1.0))
+            name, device = list(line.cameras.items())[rng.randrange(2)]
+            device.unplug()
+            _pause(line, rng.uniform(0.3, 1.0))
+            device.plug_in()
+            plugged_s, judged = time.monotonic(), _judged(line, name)
+            line.until(lambda name=name, judged=judged: _judged(line, name) > judged, PATIENCE_S)  # type: ignore[misc]
+            recoveries_s.append(time.monotonic() - plugged_s)
+            after = _held()
+            before = before if cycle else after
+        _wind_down(line)
+    more = {"more threads": after[0] - before[0], "more files": after[1] - before[1]}
+    broken = [f"{count} {what} at the end" for what, count in more.items() if count > 2]
+    figures = {"longest recovery s": max(recoveries_s), **more}
+    return _told("9", "camera unplugged", f"{times} times", line, figures, broken)
+
+
+def link_cuts(folder: Path, times: int, *, seed: int = 0) -> Trial:
+    """The PLC's cable is pulled at random moments; nothing bad passes, and the station comes back by itself."""
+    rng = random.Random(seed)
+    recoveries_s = []
+    with _line(folder, LineConfig(parts=None, rate_hz=RATE_HZ, bad_share=0.3)) as line:
+        line.plc.start()
+        for _ in range(times):
+            _pause(line, rng.uniform(0.3, 1.5))
+            line.wire.unplug()
+            _pause(line, rng.choice((0.05, 0.3, 1.0, 2.5)))
+            line.wire.plug_in()
+            plugged_s, told = time.monotonic(), len(line.stopwatch.latencies_s)
+            line.until(lambda told=told: len(line.stopwatch.latencies_s) > told, PATIENCE_S)  # type: ignore[misc]
+            recoveries_s.append(time.monotonic() - plugged_s)
+        _wind_down(line)
+    return _told("3", "link to the PLC cut", f"{times} times", line, {"longest recovery s": max(recoveries_s)})
+
+
+def clock_steps(folder: Path, parts: int) -> Trial:
+    """Promise 10: the wall clock is set an hour on and back all the time; order and durations do not notice."""
+    true_time, step_s = time.time, [0.0]
+
+    def stepped_time() -> float:
+        return true_time() + step_s[0]
+
+    line = _line(folder, LineConfig(parts=parts, rate_hz=RATE_HZ, bad_share=0.3))
+    with mock.patch("time.time", stepped_time), line:
+        line.plc.start()
+
+        def stepped() -> bool:
+            step_s[0] = (0.0, 3600.0, -3600.0)[len(line.plc.fallen) % 3]
+            return line.plc.is_empty()
+
+        line.until(stepped, PATIENCE_S + 3 * parts / RATE_HZ)
+    history = History(line.records)
+    records = history.after(0, 10**9)
+    history.close()
+    broken = []
+    if [one.part_id for one in records] != sorted(one.part_id for one in records):
+        broken.append("records are not in the order of the parts")
+    if [one.id for one in records] != sorted(one.id for one in records):
+        broken.append("ids do not ascend")
+    longest_ms = 1e3 * max(line.stopwatch.latencies_s, default=0.0)
+    if not 0 < longest_ms < 60_000:
+        broken.append(f"a part took {longest_ms:g} ms")
+    return _told("10", "wall clock stepped by an hour", f"{parts} parts", line, {"longest ms": longest_ms}, broken)
+
+
+def restart_budget(folder: Path) -> Trial:
+    """Promise 14: the worker dies again and again; the station holds in a fault until it is reset, then works."""
+    broken = []
+    with _line(folder, LineConfig(parts=None, rate_hz=RATE_HZ, bad_share=0.3, restarts=2)) as line:
+        line.plc.start()
+        judge = line.views[0].judge
+        for kill in range(3):
+            line.until(lambda: judge.pid is not None, PATIENCE_S)
+            pid = line.kill_worker()
+            last = kill == 2
+            line.until(
+                lambda pid=pid, last=last: judge.state is JudgeState.HELD if last else judge.pid not in (None, pid),  # type: ignore[misc]
+                PATIENCE_S,
+            )
+        line.until(lambda: line.stopwatch.answer.error == Fault.RESTARTS_EXCEEDED, PATIENCE_S)
+        if line.stopwatch.answer.ready:
+            broken.append("ready without a worker")
+        line.plc.reset()
+        line.until(lambda: judge.state is JudgeState.READY, PATIENCE_S)
+        _wind_down(line)
+    return _told("14", "restart budget spent", "3 kills, 2 restarts", line, {}, broken)
+
+
+def latency(
+    folder: Path,
+    parts: int,
+    *,
+    rate_hz: float = 10.0,
+    window_ms: float = 200.0,
+    model: Path | None = None,
+    stock: Stock | None = None,
+    wiring: Callable[[Plc], Wire] = SimModbus,
+    protocol: str = "Modbus TCP",
+) -> Trial:
+    """Promise 11: from the trigger to the result at the PLC, every picture stored, metrics on."""
+    config = LineConfig(parts=parts, rate_hz=rate_hz, gate_s=0.6, policy=ImagePolicy(policy=Policy.ALL))
+    with _line(folder, config, model=model, stock=stock, wiring=wiring) as line:
+        run_line(line, faults=False)
+    found = 1e3 * np.array(line.stopwatch.latencies_s or [0.0])
+    named = {f"p{share:g} ms": float(np.percentile(found, share)) for share in (50, 95, 99, 99.9)}
+    missed = int((found > window_ms).sum()) + parts - len(line.stopwatch.latencies_s)
+    figures = {**named, "max ms": float(found.max()), f"misses of {window_ms:g} ms per million": 1e6 * missed / parts}
+    what = f"latency over {protocol}, {rate_hz:g} parts per second"
+    return _told("11", what, f"{parts} parts", line, figures)
+
+
+def injected_faults(folder: Path, parts: int) -> Trial:
+    """Promises 1 to 9 at once, as the demo has them."""
+    with _line(folder, LineConfig(parts=parts, rate_hz=RATE_HZ, bad_share=0.3)) as line:
+        run_line(line)
+    return _told("1 to 9", "faults of all kinds", f"{parts} parts", line, {})
+
+
+def _line(
+    folder: Path,
+    config: LineConfig,
+    *,
+    model: Path | None = None,
+    stock: Stock | None = None,
+    wiring: Callable[[Plc], Wire] = SimModbus,
+) -> SimulatedLine:
+    folder.mkdir(parents=True, exist_ok=True)
+    used = model or write_brightness(folder / "brightness.sight")
+    return SimulatedLine(folder / "line", used, stock or brightness_stock(), config, wiring=wiring)
+
+
+def _pause(line: SimulatedLine, duration_s: float) -> None:
+    end_s = time.monotonic() + duration_s
+    line.until(lambda: time.monotonic() >= end_s, PATIENCE_S)
+
+
+def _wind_down(line: SimulatedLine) -> None:
+    """Let some parts pass undisturbed, then stop the conveyor and let the station finish."""
+    told = len(line.stopwatch.latencies_s)
+    line.until(lambda: len(line.stopwatch.latencies_s) >= told + 3, PATIENCE_S)
+    line.plc.stop()
+    _pause(line, 1.5)
+
+
+def _judged(line: SimulatedLine, view: str) -> int:
+    return sum(one.judge.counts.judged for one in line.views if one.name == view)
+
+
+def _held() -> tuple[int, int]:
+    """(threads, open files) of this process."""
+    return threading.active_count(), len(list(Path(f"/proc/{os.getpid()}/fd").iterdir()))
+
+
+def _told(
+    promise: str,
+    what: str,
+    size: str,
+    line: SimulatedLine,
+    figures: Mapping[str, float],
+    broken: list[str] | None = None,
+) -> Trial:
+    found = line.result()
+    return Trial(
+        promise=promise,
+        what=what,
+        size=size,
+        figures={"parts": found.parts, "escapes": found.escapes, "misplaced": found.misplaced, **figures},
+        broken=(*(broken or ()), *_unsafe(found), *_unrecorded(line.records)),
+    )
+
+
+def _unsafe(found: LineResult) -> list[str]:
+    counts = {"bad parts passed": found.escapes, "parts fell elsewhere than is recorded": found.misplaced}
+    return [f"{count} {what}" for what, count in counts.items() if count]
+
+
+def _unrecorded(records: Path) -> list[str]:
+    history = History(records)
+    ids = [one.part_id for one in history.after(0, 10**9)]
+    history.close()
+    damage = verify(records)
+    broken = [] if damage is None else [f"record {damage.sequence}: {damage.what}"]
+    return broken if len(ids) == len(set(ids)) else [*broken, "a part has two records"]
