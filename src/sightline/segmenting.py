@@ -215,11 +215,32 @@ def _learned(
     model = whole_model(learnt.head, trunk, views.features, len(truths.names), multiple)
     graph = model.SerializeToString(deterministic=True)
     detector = GraphDetector(graph, views.features.bit_depth)
-    first = len(parts.learn)
-    scores = np.array([detector.score(views.frames[at]).score for at in range(first, len(views.samples))], np.float32)
+    held_out = range(len(parts.learn), len(views.samples))
+    scores = np.array([detector.score(views.frames[at]).score for at in held_out], np.float32)
     labels = np.array([sample.label for sample in parts.held_out])
     thresholds, warnings = _limits(scores, labels, config)
     good = np.sort(scores[labels == GOOD])
+    return Learned(
+        graph=graph,
+        manifest=_manifest(truths, parts, trunk, config, learnt, graph, thresholds, good),
+        paths=tuple(sample.path for sample in parts.learn),
+        good_scores=good,
+        unusual=(),
+        warnings=(*_about_undrawn(truths.found), *parts.warnings, *warnings),
+    )
+
+
+def _manifest(
+    truths: _Truths,
+    parts: Parts,
+    trunk: Backbone | None,
+    config: SegmenterConfig,
+    learnt: "LearntSegments",
+    graph: bytes,
+    thresholds: Thresholds,
+    good: FloatArray,
+) -> Manifest:
+    views, first = truths.views, len(parts.learn)
     settings: dict[str, JsonScalar] = {
         "network": config.learning.trunk,
         "scale": views.features.scale,
@@ -227,38 +248,31 @@ def _learned(
         "material": config.learning.material,
         "pooled_iou": round(learnt.iou, 4),
     }
-    return Learned(
-        graph=graph,
-        manifest=Manifest(
-            sightline_version=version("sightline"),
-            method=METHOD,
-            graph_sha256=hashlib.sha256(graph).hexdigest(),
-            input=InputSpec(
-                dtype="uint8" if views.features.bit_depth == 8 else "uint16", bit_depth=views.features.bit_depth
-            ),
-            working_size=(views.features.height, views.features.width),
-            tile=None,
-            labels=(GOOD, *truths.names),
-            thresholds=thresholds,
-            calibration=Calibration(
-                good_scores=tuple(float(score) for score in good),
-                source=f"{len(labels)} pictures held out of {len(views.samples)}",
-            ),
-            provenance=Provenance(
-                dataset=printable(truths.found.dataset.name),
-                images=first,
-                dataset_sha256=truths.sha256,
-                seed=config.learning.seed,
-                config=settings,
-                backbone=printable(trunk.name) if trunk else config.learning.trunk,
-                backbone_sha256=trunk.sha256 if trunk else hashlib.sha256().hexdigest(),
-            ),
-            segments=_rule(truths, first, config),
+    return Manifest(
+        sightline_version=version("sightline"),
+        method=METHOD,
+        graph_sha256=hashlib.sha256(graph).hexdigest(),
+        input=InputSpec(
+            dtype="uint8" if views.features.bit_depth == 8 else "uint16", bit_depth=views.features.bit_depth
         ),
-        paths=tuple(sample.path for sample in parts.learn),
-        good_scores=good,
-        unusual=(),
-        warnings=(*_about_undrawn(truths.found), *parts.warnings, *warnings),
+        working_size=(views.features.height, views.features.width),
+        tile=None,
+        labels=(GOOD, *truths.names),
+        thresholds=thresholds,
+        calibration=Calibration(
+            good_scores=tuple(float(score) for score in good),
+            source=f"{len(parts.held_out)} pictures held out of {len(views.samples)}",
+        ),
+        provenance=Provenance(
+            dataset=printable(truths.found.dataset.name),
+            images=first,
+            dataset_sha256=truths.sha256,
+            seed=config.learning.seed,
+            config=settings,
+            backbone=printable(trunk.name) if trunk else config.learning.trunk,
+            backbone_sha256=trunk.sha256 if trunk else hashlib.sha256().hexdigest(),
+        ),
+        segments=_rule(truths, first, config),
     )
 
 

@@ -78,8 +78,7 @@ def evaluate(
         if inspection.verdict is Verdict.FAULT or score is None:
             unjudged.append(Unjudged(source=source, label=sample.label, reason=inspection.fault or "no score"))
             continue
-        named = most_probable(inspection.probabilities) or inspection.named
-        verdict = inspection.verdict
+        named, verdict = most_probable(inspection.probabilities) or inspection.named, inspection.verdict
         judged.append(Judged(source=source, label=sample.label, score=float(score), verdict=verdict, named=named))
         _count_pixels(tally, sample, inspection)
         if outlines and overlap and inspection.height and inspection.width:
@@ -88,9 +87,6 @@ def evaluate(
         raise DatasetError(f"{dataset}: there are no pictures to evaluate. Add pictures to its test split.")
     good = [item for item in judged if not item.is_defect]
     defects = [item for item in judged if item.is_defect]
-    by_type = {
-        label: [item for item in defects if item.label == label] for label in sorted({item.label for item in defects})
-    }
     return Evaluation(
         model_id=model_id,
         method=method,
@@ -104,7 +100,7 @@ def evaluate(
         escape=_share(defects, Verdict.PASS),
         overkill=_share(good, Verdict.REJECT),
         review=_share(judged, Verdict.REVIEW),
-        recall_by_type={label: _share(items, Verdict.REJECT, Verdict.REVIEW) for label, items in by_type.items()},
+        recall_by_type=_recalls(defects),
         confusion=_confusion(judged, unjudged),
         naming=naming((item.label, item.named) for item in judged if item.named is not None),
         overlap=overlap.overlap() if overlap else None,
@@ -135,6 +131,14 @@ def _count_pixels(tally: PixelTally, sample: Sample, inspection: Inspection) -> 
 
 def _share(items: Sequence[Judged], *verdicts: Verdict) -> Rate:
     return rate(sum(item.verdict in verdicts for item in items), len(items))
+
+
+def _recalls(defects: Sequence[Judged]) -> dict[str, Rate]:
+    """By type of defect."""
+    return {
+        label: _share([item for item in defects if item.label == label], Verdict.REJECT, Verdict.REVIEW)
+        for label in sorted({item.label for item in defects})
+    }
 
 
 def _confusion(judged: Sequence[Judged], unjudged: Sequence[Unjudged]) -> dict[str, dict[str, int]]:
