@@ -24,6 +24,7 @@ _ANSWER = 100  # first register of the answer
 _WRITE = 16  # function code
 _PATIENCE_S = 30.0
 _TRIES, _PAUSE_S = 100, 0.1  # to listen again
+_TURNS = 10  # of the event loop
 
 
 class SimModbus:
@@ -58,7 +59,7 @@ class SimModbus:
         """Every connection is gone, and none can be made; the PLC goes on."""
         server, self._server = self._server, None
         if server is not None:
-            self._loop.run(server.shutdown(), _PATIENCE_S)
+            self._loop.run(_ended(server), _PATIENCE_S)
 
     def close(self) -> None:
         self.unplug()
@@ -105,6 +106,14 @@ class SimModbus:
         except DeviceError:
             return ExcCodes.DEVICE_FAILURE
         return None
+
+
+async def _ended(server: "ModbusTcpServer") -> None:
+    for _ in range(_TURNS):  # one that connects at this moment is known to the server some turns later, and then closed
+        await asyncio.sleep(0)
+    await server.shutdown()
+    for _ in range(_TURNS):
+        await asyncio.sleep(0)
 
 
 def _free_port() -> int:
