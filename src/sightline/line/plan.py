@@ -7,6 +7,7 @@ from dataclasses import fields, is_dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
+from sightline.devices.camera import Trigger
 from sightline.devices.controllers import plc_config
 from sightline.devices.opening import camera_config
 from sightline.errors import FrameError, OptionError
@@ -26,6 +27,7 @@ CYCLE_S = 0.002  # of the station's loop, at rest
 WATCH_S = 0.05  # the PLC shuts the gate when the station's heartbeat stands still for longer, docs/handshake.md
 _LONGEST_CYCLE_S = 0.02  # of the station's loop on a busy machine, an exchange with the PLC included
 _HEARTBEAT_S = 0.5  # of the station, where the PLC moves the gate
+_DELAY_S = 0.1  # from the trigger's word to that to the camera; the part may have gone by then
 _CAPACITY = 8  # parts in flight where the recipe does not say how near they come
 Config = TypeVar("Config")
 
@@ -125,10 +127,11 @@ def view_plan(recipe: Recipe, view: View, reference: Reference | None) -> ViewPl
         reject_at=view.reject_at,
         review_at=view.review_at,
     )
+    by_software = getattr(view.camera, "trigger", None) is Trigger.SOFTWARE  # others are not triggered by the station
     return ViewPlan(
         name=view.name,
         work=work,
-        patience=Patience(late_s=window),
+        patience=Patience(late_s=window, delay_s=_DELAY_S if by_software else None),
         judging=Judging(restarts=recipe.restarts.most, within_s=recipe.restarts.within_s),
         region=region,
         mm_per_px=view.mm_per_px,
