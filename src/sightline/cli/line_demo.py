@@ -69,6 +69,7 @@ def _logging_into(path: Path) -> Iterator[None]:
     """What breaks on purpose is told in a file, not on the screen."""
     handler = logging.FileHandler(path, mode="w", encoding="utf-8")
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    handler.addFilter(logging.Filter("sightline"))  # a library that dumps every exchange would bury it
     root = logging.getLogger()
     root.addHandler(handler)
     try:
