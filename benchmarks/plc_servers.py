@@ -80,6 +80,9 @@ def wait_for(condition: Callable[[], bool], what: str, timeout_s: float = STARTI
         time.sleep(0.002)
 
 
+_TURNS = 10  # of an event loop
+
+
 class ModbusServer:
     """Request at register 0, answer at 100."""
 
@@ -101,8 +104,15 @@ class ModbusServer:
         return signals.unpack_answer(b"".join(int(word).to_bytes(2, "big") for word in registers), "modbus server")
 
     def close(self) -> None:
-        self._loop.run(self._server.shutdown(), STARTING_S)
+        self._loop.run(self._stop(), STARTING_S)
         self._loop.close(STARTING_S)
+
+    async def _stop(self) -> None:
+        for _ in range(_TURNS):  # a connection made or cut at this moment is known to the server some turns later
+            await asyncio.sleep(0)
+        await self._server.shutdown()
+        for _ in range(_TURNS):
+            await asyncio.sleep(0)
 
     async def _start(self) -> ModbusTcpServer:
         device = SimDevice(id=1, simdata=[SimData(0, count=200, values=0, datatype=DataType.REGISTERS)])
@@ -431,7 +441,8 @@ class Proxy:
         for end in self._ends:  # a pipe that was not begun closes nothing
             end.close()
         self._ends.clear()
-        await asyncio.sleep(0)
+        for _ in range(_TURNS):  # a transport that is closed lets go of its socket some turns later
+            await asyncio.sleep(0)
 
     async def _join(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:

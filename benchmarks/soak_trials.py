@@ -149,6 +149,8 @@ def restart_budget(folder: Path) -> Trial:
             broken.append("ready without a worker")
         line.plc.reset()
         line.until(lambda: judge.state is JudgeState.READY, PATIENCE_S)
+        fallen = len(line.plc.fallen)
+        line.until(lambda: len(line.plc.fallen) > fallen + 3, PATIENCE_S)
         _wind_down(line)
     return _told("14", "restart budget spent", "3 kills, 2 restarts", line, {}, broken)
 
