@@ -24,7 +24,7 @@ from sightline.devices.controllers import open_plc
 from sightline.devices.plc import HEARTBEATS, LARGEST_PART_ID, LARGEST_RECIPE, SAFE, Answer, Plc, Request
 from sightline.errors import DeviceError, DeviceLost, DeviceTimeout
 
-# the servers and the cable that stands in for a network drop sockets when a link is cut; ours are counted by `resources`
+# the servers, and the cable that stands in for a network, drop sockets when a link is cut; `resources` counts ours
 pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 
 LONGEST_S = 20.0  # that a lost link may go unnoticed on a machine that is busy
