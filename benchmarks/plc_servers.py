@@ -435,12 +435,12 @@ class Proxy:
         if self._server is not None:
             self._server.close()
             self._server = None
+        ends, self._ends = self._ends, set()  # now: later there may be those of a new connection
         for pipe in list(self._pipes):
             pipe.cancel()
         await asyncio.gather(*self._pipes, return_exceptions=True)
-        for end in self._ends:  # a pipe that was not begun closes nothing
+        for end in ends:  # a pipe that was not begun closes nothing
             end.close()
-        self._ends.clear()
         for _ in range(_TURNS):  # a transport that is closed lets go of its socket some turns later
             await asyncio.sleep(0)
 
@@ -451,10 +451,11 @@ class Proxy:
             writer.close()
             return
         ends = (writer, onward_writer)
-        self._ends.update(ends)
         if self._server is None:  # cut meanwhile
-            await self._cut()
+            for end in ends:
+                end.close()
             return
+        self._ends.update(ends)
         for source, sink in ((reader, onward_writer), (onward_reader, writer)):
             pipe = asyncio.create_task(self._pump(source, sink, ends))
             self._pipes.add(pipe)
