@@ -117,6 +117,20 @@ def test_a_picture_that_comes_after_its_part_gave_up_is_not_the_next_parts() -> 
     assert shot is None or (shot.number == 1 and photographer.counts.unclaimed == 1), "none where the machine is busy"
 
 
+def test_a_damaged_picture_after_a_stray_one_is_told_and_work_goes_on(desk: Callable[..., Desk]) -> None:
+    one = desk(Trigger.HARDWARE, late_s=20.0)
+    one.device.fire()
+    since_s = time.monotonic() + 0.01
+    time.sleep(0.02)
+    one.device.fail(Fault.HALF)
+    one.device.fire()
+    one.photographer.take(1, since_s)
+    assert one.report().shot is None
+    one.photographer.take(2, time.monotonic())
+    one.device.fire()
+    assert one.report().shot is not None
+
+
 @pytest.mark.parametrize("fault", [Fault.LOST, Fault.HALF])
 def test_a_picture_that_does_not_come_whole_is_told_with_its_reason(desk: Callable[..., Desk], fault: Fault) -> None:
     one = desk(late_s=0.3)

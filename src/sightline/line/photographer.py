@@ -157,8 +157,7 @@ class Photographer:
             except DeviceTimeout:
                 continue
             except FrameError:
-                self._owed.popleft()
-                if not self._owed:
+                if not self._settle(1):
                     raise
                 continue  # that was an earlier part's
             self.counts.frames += 1
@@ -172,6 +171,10 @@ class Photographer:
         """Count it off; whether no picture is owed after it."""
         came = 1 if self._last is None else max(1, shot.number - self._last)  # the lost ones between are settled too
         self._last = shot.number
-        for _ in range(min(came, len(self._owed))):
+        return not self._settle(came)
+
+    def _settle(self, pictures: int) -> bool:
+        """Count off so many, of those that are owed; whether more are."""
+        for _ in range(min(pictures, len(self._owed))):  # a stray one may have taken the place of the last
             self._owed.popleft()
-        return not self._owed
+        return bool(self._owed)

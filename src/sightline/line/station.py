@@ -18,7 +18,7 @@ from sightline.devices.plc import SAFE, Answer, Plc, Request
 from sightline.errors import DeviceError, OptionError, StoreError
 from sightline.line.board import Board
 from sightline.line.case import Case
-from sightline.line.events import Event, Part, What
+from sightline.line.events import Event, Part, Signal, What
 from sightline.line.faults import Fault
 from sightline.line.fusion import Fuse, Fused
 from sightline.line.handshake import Handshake, HandshakeConfig
@@ -359,7 +359,7 @@ class Station:
                 assert part is not None
                 self._pass_over(part, event.fault)
             case What.SHOWN:
-                if part is not None and event.signal == "ok" and self._tracker is not None:
+                if part is not None and event.signal is Signal.OK and self._tracker is not None:
                     self._tracker.release(part.sequence)
             case What.LATE:
                 self.board.count("late")
