@@ -6,6 +6,11 @@
       BundleError     the .sight file cannot be trusted      -> refuse to start
       FrameError      this picture cannot be judged          -> FAULT, never PASS
       StoreError      the result is not on disk              -> stop
+        StoreAway       the database cannot be reached       -> try again later
+      NotFoundError   what was asked for does not exist      -> 404
+      ConflictError   it is not in a state for that          -> 409
+      BusyError       there is no room now                   -> 429, try again later
+      AccessError     the caller may not do that             -> 401 or 403
       DeviceError     a camera or a PLC; has `.device`       -> FAULT, and the station is not ready
         DeviceTimeout   no answer in time                    -> try again, then as lost
         DeviceLost      the connection is gone               -> safe state, connect again
@@ -38,6 +43,30 @@ class FrameError(InspectionError):
 
 class StoreError(InspectionError):
     """A result could not be written: disk full, no permission, or the folder is gone."""
+
+
+class StoreAway(StoreError):
+    """The database cannot be reached or is busy; what was asked was not done and may be asked again."""
+
+
+class NotFoundError(InspectionError):
+    """What was asked for does not exist."""
+
+
+class ConflictError(InspectionError):
+    """What was asked does not go with how things are: the name is taken, the model is not loaded, the job has ended."""
+
+
+class BusyError(InspectionError):
+    """There is no room for more work now; the caller should try again shortly."""
+
+
+class AccessError(InspectionError):
+    """The caller is not known (401), or may not do what was asked (403)."""
+
+    def __init__(self, message: str, *, known: bool = True) -> None:
+        super().__init__(message)
+        self.known = known  # whether we know who asks
 
 
 class DeviceError(InspectionError):

@@ -1,0 +1,107 @@
+"""The plant's database: SQLite in one file, or PostgreSQL."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, SQLAlchemyError
+from sqlalchemy.orm import Session
+
+from sightline.errors import OptionError, StoreAway, StoreError
+
+BUSY_S = 10.0  # how long a transaction waits for another one's lock
+_CONNECTIONS = 10  # at once; PostgreSQL allows 100 by default, for all servers together
+
+
+class Database:
+    """Where everything but pictures and model files is kept; threads may share it."""
+
+    def __init__(self, url: str) -> None:
+        """
+        Args:
+            url: sqlite:///FILE, or postgresql+psycopg://USER:PASSWORD@HOST/NAME.
+
+        Raises:
+            OptionError: the address cannot be used.
+        """
+        self._engine = _engine(url)
+
+    @property
+    def engine(self) -> Engine:
+        return self._engine
+
+    @property
+    def is_sqlite(self) -> bool:
+        return self._engine.dialect.name == "sqlite"
+
+    @contextmanager
+    def reading(self) -> Iterator[Session]:
+        """A session that sees one state of the database and changes nothing.
+
+        Raises:
+            StoreAway: the database cannot be reached; it may be later. StoreError: it cannot be read.
+        """
+        with _told(), Session(self._engine) as session:
+            yield session
+
+    @contextmanager
+    def writing(self) -> Iterator[Session]:
+        """One transaction: all of it is durable when the block is left, or nothing of it where anything is raised.
+
+        Raises:
+            StoreAway: the database cannot be reached, or is busy. StoreError: it cannot be written.
+        """
+        with _told(), Session(self._engine.execution_options(writes=True)) as session, session.begin():
+            yield session
+
+    def close(self) -> None:
+        """Close all connections; the database opens again when it is used."""
+        self._engine.dispose()
+
+
+def _engine(url: str) -> Engine:
+    try:
+        address = make_url(url)
+    except ArgumentError as error:
+        raise OptionError(
+            f"database {url!r:.80}: give sqlite:///FILE or postgresql+psycopg://USER:PASSWORD@HOST/NAME."
+        ) from error
+    if address.get_backend_name() not in ("sqlite", "postgresql"):
+        raise OptionError(f"database {address.get_backend_name()}: is not supported; take sqlite or postgresql.")
+    try:
+        if address.get_backend_name() == "sqlite":
+            engine = create_engine(address, connect_args={"timeout": BUSY_S})
+            event.listen(engine, "connect", _prepare_sqlite)
+            event.listen(engine, "begin", _begin_sqlite)
+            return engine
+        return create_engine(address, pool_size=_CONNECTIONS, max_overflow=0, pool_timeout=BUSY_S, pool_pre_ping=True)
+    except (NoSuchModuleError, ImportError) as error:
+        raise OptionError("database: its driver is missing. Run: pip install 'sightline[server]'") from error
+
+
+def _prepare_sqlite(connection: object, _record: object) -> None:
+    connection.isolation_level = None  # type: ignore[attr-defined]  # transactions are begun by us alone
+    cursor = connection.cursor()  # type: ignore[attr-defined]
+    for pragma in ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON"):
+        cursor.execute(f"PRAGMA {pragma}")
+    cursor.close()
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    """Begin at once as a writer what will write: SQLite refuses a reader that becomes one without waiting."""
+    writes = connection.get_execution_options().get("writes")
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+
+@contextmanager
+def _told() -> Iterator[None]:
+    try:
+        yield
+    except DBAPIError as error:
+        what = str(error.orig).strip().splitlines()[0] if error.orig else str(error)
+        if error.connection_invalidated or type(error).__name__ == "OperationalError":
+            raise StoreAway(f"database: does not answer ({what}). Check that it runs; it is tried again.") from error
+        raise StoreError(f"database: refused ({what}).") from error
+    except SQLAlchemyError as error:  # the pool's own timeout among them
+        raise StoreAway(f"database: does not answer ({error}).") from error
