@@ -1,6 +1,9 @@
 """Where the real images and teachers lie, for the tests that need them."""
 
+import faulthandler
+import multiprocessing
 import os
+import threading
 from pathlib import Path
 
 import pytest
@@ -35,3 +38,14 @@ def shared() -> Path:
     if reason is not None:
         pytest.skip(reason)
     return folder
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """What a test leaves running fails the run here, by name, rather than hanging it at its end."""
+    left = [thread.name for thread in threading.enumerate() if not thread.daemon and thread.name != "MainThread"]
+    left += [process.name for process in multiprocessing.active_children()]
+    if left:
+        print(f"\nleft running by tests: {', '.join(left)}")
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+    faulthandler.dump_traceback_later(60, exit=True)

@@ -3,6 +3,7 @@
 import os
 import queue
 import signal
+import subprocess
 import sys
 import threading
 import time
@@ -227,3 +228,29 @@ def test_closing_judges_what_waits_and_leaves_neither_threads_nor_processes(brig
     with pytest.raises(ProcessLookupError):
         os.kill(pid, 0)
     assert not office.judge.submit(4, frame(10))
+
+
+STATION_THAT_DIES = """
+import sys, time
+from pathlib import Path
+from sightline.line.judge import Judge, JudgeState, Patience
+from sightline.line.worker import Work
+
+if __name__ == "__main__":
+    judge = Judge("top", Work(model=Path(sys.argv[1])), lambda view, judged: None, Patience())
+    while judge.state is not JudgeState.READY:
+        time.sleep(0.01)
+    print(judge.pid, flush=True)
+    raise SystemError("nobody closes the judge")
+"""
+
+
+def test_a_station_that_dies_of_a_bug_ends_and_takes_its_worker_along(brightness: Path, tmp_path: Path) -> None:
+    program = tmp_path / "station.py"
+    program.write_text(STATION_THAT_DIES)
+    ended = subprocess.run(
+        [sys.executable, program, brightness], capture_output=True, text=True, timeout=GRACE_S, check=False
+    )
+    assert "nobody closes the judge" in ended.stderr
+    with pytest.raises(ProcessLookupError):
+        os.kill(int(ended.stdout), 0)

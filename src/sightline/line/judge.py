@@ -1,5 +1,6 @@
 """A view's model in a process of its own, watched: what dies or hangs is replaced, and what it had is a FAULT."""
 
+import atexit
 import multiprocessing
 import queue
 import sys
@@ -250,6 +251,7 @@ class _Worker:
 
     def end(self) -> None:
         """Returns when it is no more."""
+        atexit.unregister(self.process.kill)
         self.connection.close()  # what judges ends by itself then
         self.process.join(_FAREWELL_S)
         if self.process.is_alive():
@@ -273,6 +275,8 @@ def _started(view: str, task: Work, load_s: float, ending: threading.Event) -> _
     ours, theirs = context.Pipe()
     process = context.Process(target=work, args=(theirs, task), name=f"worker {view}", daemon=True)
     process.start()
+    # it ignores the polite signal, for which multiprocessing would wait without end when a station dies unclosed
+    atexit.register(process.kill)
     theirs.close()
     worker = _Worker(process=process, connection=ours)
     until = time.monotonic() + load_s

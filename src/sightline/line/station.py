@@ -97,7 +97,8 @@ class Station:
         """`load` gives a recipe at work, from its number, what hears its views, and the recipe at work until now.
 
         It runs on a thread of its own, may take its time, and raises OptionError where there is no such recipe, or it
-        cannot be had. What it does not take over from the former recipe is closed by it.
+        cannot be had. What it does not take over from the former recipe is closed by it; where it raises, all of it
+        is closed after it.
         """
         self.config, self.metrics = config, metrics
         self.board = Board(config.name)
@@ -438,6 +439,8 @@ class Station:
                 loading.setup = self._load(recipe, self._hear_of, former)
             except (OptionError, DeviceError) as error:
                 loading.error = str(error)
+            if loading.setup is None and former is not None:
+                former.close()  # again, where the loader had come that far
             self._woken.set()
 
         loading = _Loading(recipe=recipe, thread=threading.Thread(target=work, name=f"recipe {recipe}", daemon=True))
