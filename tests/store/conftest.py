@@ -1,5 +1,6 @@
 """A database for each test, once SQLite and once PostgreSQL."""
 
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -18,9 +19,22 @@ def postgres() -> Iterator[Postgres]:
     server.close()
 
 
+@pytest.fixture(scope="session")
+def made_postgres(postgres: Postgres) -> str:
+    """The address of a database with all tables, which tests copy."""
+    return _made(postgres.database())
+
+
+@pytest.fixture(scope="session")
+def made_sqlite(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("made") / "plant.db"
+    _made(f"sqlite:///{path}")
+    return path
+
+
 @pytest.fixture(params=["sqlite", "postgresql"])
-def url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
-    """The address of an empty database."""
+def empty_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """The address of a database without any table."""
     if request.param == "sqlite":
         yield f"sqlite:///{tmp_path / 'plant.db'}"
         return
@@ -30,10 +44,28 @@ def url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
     server.drop(address)
 
 
+@pytest.fixture(params=["sqlite", "postgresql"])
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """The address of a database with all tables, and nothing in them."""
+    if request.param == "sqlite":
+        shutil.copy(request.getfixturevalue("made_sqlite"), tmp_path / "plant.db")
+        yield f"sqlite:///{tmp_path / 'plant.db'}"
+        return
+    server: Postgres = request.getfixturevalue("postgres")
+    address = server.database(request.getfixturevalue("made_postgres"))
+    yield address
+    server.drop(address)
+
+
 @pytest.fixture
 def database(url: str) -> Iterator[Database]:
-    """With all tables, and empty."""
     opened = Database(url)
-    opened.upgrade()
     yield opened
     opened.close()
+
+
+def _made(url: str) -> str:
+    database = Database(url)
+    database.upgrade()
+    database.close()
+    return url

@@ -82,11 +82,12 @@ class Postgres:
             self._server.wait(WITHIN_S)
         shutil.rmtree(self._folder, ignore_errors=True)
 
-    def database(self) -> str:
-        """The address of a new, empty database, as `Database` takes it."""
+    def database(self, like: str = "") -> str:
+        """The address of a new database, as `Database` takes it: empty, or a copy of one that nobody is connected to."""
         name = f"t{uuid.uuid4().hex}"
+        template = like.rpartition("/")[2] or "template0"
         with psycopg.connect(self._address("postgres"), autocommit=True) as connection:
-            connection.execute(f"CREATE DATABASE {name}".encode())
+            connection.execute(f"CREATE DATABASE {name} TEMPLATE {template}".encode())
         return f"postgresql+psycopg://sightline@127.0.0.1:{self.port}/{name}"
 
     def drop(self, url: str) -> None:
