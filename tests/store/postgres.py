@@ -83,7 +83,7 @@ class Postgres:
         shutil.rmtree(self._folder, ignore_errors=True)
 
     def database(self, like: str = "") -> str:
-        """The address of a new database, as `Database` takes it: empty, or a copy of one that nobody is connected to."""
+        """The address of a new database: empty, or a copy of one that nobody is connected to."""
         name = f"t{uuid.uuid4().hex}"
         template = like.rpartition("/")[2] or "template0"
         with psycopg.connect(self._address("postgres"), autocommit=True) as connection:

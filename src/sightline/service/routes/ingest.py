@@ -13,10 +13,10 @@ from sightline.store.ingest import ingest
 
 MOST_BYTES = 8_000_000  # of a batch; a station sends 1 MB
 MEDIA_TYPE = "application/x-ndjson"
-_EXAMPLE = (
+EXAMPLE = (
     '{"cause":null,"durations_ms":{"total":84.2},"encoder":null,"id":"01934f6e-8c00-7000-8000-000000000001",'
     '"kind":"production","late":false,"part_id":17,"previous":'
-    '"3a2bd6d1a6ee3d1a2a5e6a9e3e8a1f4d6cf14c2a6b9f0d8e7c5b4a3928170605","product":"cap","reason":null,"recipe":3,'
+    '"9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08","product":"cap","reason":null,"recipe":3,'
     '"score":0.31,"sequence":17,"serial":"A-0017","station":"line-1","unix_s":1767225600.0,"verdict":"PASS",'
     '"views":[{"cause":null,"defects":[],"model":"","more_defects":0,"reason":null,"score":0.31,"threshold":1.0,'
     '"verdict":"PASS","view":"top"}]}\n'
@@ -49,7 +49,7 @@ async def _batch(request: Request) -> bytes:
     openapi_extra={
         "requestBody": {
             "required": True,
-            "content": {MEDIA_TYPE: {"schema": {"type": "string"}, "example": _EXAMPLE}},
+            "content": {MEDIA_TYPE: {"schema": {"type": "string"}, "example": EXAMPLE}},
         }
     },
 )
@@ -60,7 +60,7 @@ def report(
     x_sightline_clock: Annotated[
         float | None,
         Header(
-            description="The station's own clock when it sent this, seconds since 1970: what it is wrong by is put right",
+            description="The station's own clock when it sent this, seconds since 1970; its error is put right",
             examples=[1767225600.25],
             allow_inf_nan=False,
         ),
