@@ -94,8 +94,12 @@ def test_a_busy_database_is_away_for_now(url: str, monkeypatch: pytest.MonkeyPat
 
 
 def test_what_is_raised_in_a_transaction_undoes_it(database: Database) -> None:
-    with pytest.raises(OptionError), database.writing() as session:
-        session.execute(text("INSERT INTO facts VALUES ('a', 'b')"))
-        raise OptionError("x")
+    def begin_and_give_up() -> None:
+        with database.writing() as session:
+            session.execute(text("INSERT INTO facts VALUES ('a', 'b')"))
+            raise OptionError("x")
+
+    with pytest.raises(OptionError):
+        begin_and_give_up()
     with database.reading() as session:
         assert session.execute(text("SELECT count(*) FROM facts")).scalar() == 0

@@ -3,14 +3,18 @@
 import csv
 import io
 import json
+import shutil
+import socket
+import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 
+import httpx
 import pytest
-from fastapi import FastAPI, Request
+import uvicorn
+from fastapi import FastAPI, Request, Response
 from fastapi.responses import JSONResponse
-from fastapi.testclient import TestClient
 from tests.store.lines import Teller
 
 from sightline.errors import AccessError, InspectionError, NotFoundError, StoreAway
@@ -26,40 +30,68 @@ NDJSON = {"Content-Type": "application/x-ndjson"}
 
 
 class Server:
-    """The routes on a database of their own, and who calls."""
+    """The routes on a real socket, on a database of their own, and who calls."""
 
-    def __init__(self, folder: Path) -> None:
-        self.database = Database(f"sqlite:///{folder / 'plant.db'}")
+    def __init__(self) -> None:
         self.caller = Caller(name="tester", rights=frozenset(Right))
-        app = FastAPI()
-        app.state.plant = Plant(database=self.database)
+        self.app = FastAPI()
 
-        @app.middleware("http")
-        async def identify(request: Request, call_next):  # type: ignore[no-untyped-def]
+        @self.app.middleware("http")
+        async def identify(request: Request, rest: Callable[[Request], Awaitable[Response]]) -> Response:
             request.state.caller = self.caller
-            return await call_next(request)
+            return await rest(request)
 
-        @app.exception_handler(InspectionError)
+        @self.app.exception_handler(InspectionError)
         async def told(_: Request, error: InspectionError) -> JSONResponse:
             return JSONResponse({"detail": str(error)}, STATUS.get(type(error), 422))
 
         for part in (ingest, inspections, stations):
-            app.include_router(part.router)
-        self.client = TestClient(app)
+            self.app.include_router(part.router)
+        self._socket = socket.create_server(("127.0.0.1", 0))
+        self._uvicorn = uvicorn.Server(uvicorn.Config(self.app, log_config=None, lifespan="off"))
+        self._thread = threading.Thread(target=self._uvicorn.run, args=([self._socket],), daemon=True)
+        self._thread.start()
+        self.client = httpx.Client(
+            base_url=f"http://127.0.0.1:{self._socket.getsockname()[1]}", timeout=60, trust_env=False
+        )
 
     def report(self, lines: list[str], **headers: str) -> tuple[int, dict[str, object]]:
         body = "".join(f"{line}\n" for line in lines)
         answer = self.client.post("/api/v1/ingest", content=body, headers=NDJSON | headers)
         return answer.status_code, answer.json()
 
+    def close(self) -> None:
+        self.client.close()
+        self._uvicorn.should_exit = True
+        self._thread.join(60)
+        self._socket.close()
+
+
+@pytest.fixture(scope="module")
+def running() -> Iterator[Server]:
+    made = Server()
+    yield made
+    made.close()
+
+
+@pytest.fixture(scope="module")
+def empty(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A database with all tables, and nothing in them."""
+    path = tmp_path_factory.mktemp("empty") / "plant.db"
+    database = Database(f"sqlite:///{path}")
+    database.upgrade()
+    database.close()
+    return path
+
 
 @pytest.fixture
-def server(tmp_path: Path) -> Iterator[Server]:
-    made = Server(tmp_path)
-    made.database.upgrade()
-    with made.client:
-        yield made
-    made.database.close()
+def server(running: Server, empty: Path, tmp_path: Path) -> Iterator[Server]:
+    shutil.copy(empty, tmp_path / "plant.db")
+    database = Database(f"sqlite:///{tmp_path / 'plant.db'}")
+    running.app.state.plant = Plant(database=database)
+    running.caller = Caller(name="tester", rights=frozenset(Right))
+    yield running
+    database.close()
 
 
 def test_a_batch_is_confirmed_by_its_last_id_each_time(server: Server) -> None:
@@ -112,7 +144,7 @@ def test_the_example_of_the_document_is_a_record() -> None:
 
 
 def test_a_database_that_is_away_says_later(server: Server) -> None:
-    server.client.app.state.plant = Plant(database=Database("sqlite:////nowhere/plant.db"))  # type: ignore[attr-defined]
+    server.app.state.plant = Plant(database=Database("sqlite:////nowhere/plant.db"))
     assert server.report(Teller().parts(1))[0] == 503
     assert server.client.get("/api/v1/inspections").status_code == 503
     assert server.client.get("/api/v1/inspections/export").status_code == 503
