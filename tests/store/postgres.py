@@ -26,9 +26,10 @@ def programs() -> Path | None:
 
 
 class Postgres:
-    """A server, running until it is closed; nothing that it holds survives a loss of power."""
+    """A server, running until it is closed; unless it is durable, what it holds does not survive a loss of power."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, durable: bool = False) -> None:
+        self._durable = durable
         found = programs()
         assert found is not None, "ask `programs` before"
         self._programs = found
@@ -48,7 +49,7 @@ class Postgres:
             "listen_addresses": "127.0.0.1",
             "port": self.port,
             "unix_socket_directories": "",
-            "fsync": "off",
+            "fsync": "on" if self._durable else "off",
             "shared_buffers": "64MB",
             "max_connections": 100,
         }

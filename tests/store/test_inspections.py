@@ -78,7 +78,7 @@ ASKED: dict[str, tuple[Filter, Callable[[int], bool]]] = {
     "model": (Filter(model="m2"), lambda n: n % 50 == 0),
     "many": (
         Filter(product="cap", verdict="PASS", kind="production"),
-        lambda n: n % 7 == 0 and n % 5 and n % 11 and n % 9,
+        lambda n: n % 7 == 0 and all(n % k for k in (5, 9, 11)),
     ),
     "nothing": (Filter(product="ring"), lambda n: False),
 }

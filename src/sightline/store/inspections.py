@@ -12,13 +12,15 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, Subquery, exists, select, tuple_
+from sqlalchemy import ColumnElement, Row, Select, exists, func, select, tuple_
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from sightline.errors import NotFoundError, OptionError
+from sightline.records import Verdict
 from sightline.store.schema import Defect, Frame, Inspection, Station
 
 SCANNED = 20_000  # rows that one page looks at
+_FIRST = 500  # that it looks at first, which is mostly enough
 MOST = 2_000  # rows of one page
 _COLUMNS = (  # of a summary; the document is left where it is
     *("id", "number", "station_id", "sequence", "part_number", "serial", "product", "recipe", "kind", "verdict"),
@@ -160,14 +162,10 @@ def scan(session: Session, chosen: Filter, *, before: Place | None = None, limit
     inner = select(*columns).where(*first).order_by(Inspection.at_s.desc(), Inspection.number.desc())
     if not rest and not chosen.model:
         return _page(session.execute(inner.limit(limit + 1)).all(), limit, stations)
-    scanned = inner.limit(SCANNED).subquery()
-    wanted = select(scanned).where(*(scanned.c[name] == value for name, value in rest.items()))
-    if chosen.model:
-        wanted = wanted.where(_judged_by(scanned, chosen.model))
-    rows = session.execute(wanted.order_by(scanned.c.at_s.desc(), scanned.c.number.desc()).limit(limit + 1)).all()
-    found = _page(rows, limit, stations)
-    if found.next is not None:
-        return found
+    for most in (_FIRST, SCANNED):
+        found = _page(_matching(session, inner.limit(most), rest, chosen.model, limit + 1), limit, stations)
+        if found.next is not None:
+            return found
     end = session.execute(inner.with_only_columns(Inspection.at_s, Inspection.number).offset(SCANNED - 1).limit(1))
     last = end.one_or_none()
     return found if last is None else replace(found, next=Place(at_s=last.at_s, number=last.number))
@@ -215,17 +213,12 @@ def newest(session: Session) -> int:
     return found or 0
 
 
-def names(session: Session, column: InstrumentedAttribute[str], *, most: int = 1_000) -> list[str]:
-    """The different values of a column, in order, the empty one left out; quick where an index begins with it."""
-    found: list[str] = []
-    last = ""
-    while len(found) < most:
-        following = session.scalar(select(column).where(column > last).order_by(column).limit(1))
-        if following is None:
-            break
-        found.append(following)
-        last = following
-    return found
+def names(session: Session, column: InstrumentedAttribute[str]) -> list[str]:
+    """The different values of a column in order, the empty one left out; each is one look into an index."""
+    one_after = select(func.min(column).label("name")).where(column > "").cte(recursive=True)
+    following = select(func.min(column)).where(column > one_after.c.name).scalar_subquery()
+    all_ = one_after.union_all(select(following).where(one_after.c.name.is_not(None)))
+    return list(session.scalars(select(all_.c.name).where(all_.c.name.is_not(None)).order_by(all_.c.name)))
 
 
 def products(session: Session) -> list[str]:
@@ -262,6 +255,8 @@ def _conditions(
     }
     if chosen.station:
         asked["station_id"] = stations.get(chosen.station, -1)
+    if chosen.cause and not chosen.verdict:
+        asked["verdict"] = Verdict.FAULT  # no other has a cause, and these have an index
     if chosen.late is not None:
         asked["late"] = chosen.late
     first: list[_Condition] = []
@@ -277,8 +272,15 @@ def _conditions(
     return first, asked
 
 
-def _judged_by(scanned: Subquery, model: str) -> _Condition:
-    return exists().where(Frame.inspection_id == scanned.c.id, Frame.model_id == model)
+def _matching(
+    session: Session, newest_of: Select[Any], rest: dict[str, object], model: str, limit: int
+) -> Sequence[Row[Any]]:
+    """Those among some rows that meet the other conditions, too."""
+    scanned = newest_of.subquery()
+    wanted = select(scanned).where(*(scanned.c[name] == value for name, value in rest.items()))
+    if model:
+        wanted = wanted.where(exists().where(Frame.inspection_id == scanned.c.id, Frame.model_id == model))
+    return session.execute(wanted.order_by(scanned.c.at_s.desc(), scanned.c.number.desc()).limit(limit)).all()
 
 
 def _page(rows: Sequence[_Row], limit: int, stations: dict[int, str]) -> Page:

@@ -48,7 +48,7 @@ def counts(
     if not 1 <= step_h <= 168 or not 0 <= offset_h < 24:
         raise OptionError(f"periods of {step_h} h that begin at {offset_h} h: give 1 to 168, and 0 to 23.")
     first, end = int(since_s // HOUR_S), int(-(-until_s // HOUR_S))
-    if not 0 < end - first <= MOST_PERIODS * step_h:
+    if not (since_s < until_s and end - first <= MOST_PERIODS * step_h):
         raise OptionError(f"from {since_s:.0f} to {until_s:.0f}: give a span of at most {MOST_PERIODS:,} periods.")
     period = ((Tally.hour - offset_h) // step_h).label("period")
     parts, defects, late = func.sum(Tally.parts), func.sum(Tally.defects), func.sum(Tally.late)

@@ -48,7 +48,7 @@ class Server:
         for part in (ingest, inspections, stations):
             self.app.include_router(part.router)
         self._socket = socket.create_server(("127.0.0.1", 0))
-        self._uvicorn = uvicorn.Server(uvicorn.Config(self.app, log_config=None, lifespan="off"))
+        self._uvicorn = uvicorn.Server(uvicorn.Config(self.app, log_config=None, timeout_graceful_shutdown=2))
         self._thread = threading.Thread(target=self._uvicorn.run, args=([self._socket],), daemon=True)
         self._thread.start()
         self.client = httpx.Client(
