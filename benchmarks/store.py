@@ -223,8 +223,10 @@ def _highest(database: Database) -> int:
 
 def version(database: Database) -> str:
     with database.reading() as session:
-        asking = "SELECT sqlite_version()" if database.is_sqlite else "SHOW server_version"
-        return f"{'SQLite' if database.is_sqlite else 'PostgreSQL'} {str(session.execute(text(asking)).scalar()).split()[0]}"
+        name, asking = (
+            ("SQLite", "SELECT sqlite_version()") if database.is_sqlite else ("PostgreSQL", "SHOW server_version")
+        )
+        return f"{name} {str(session.execute(text(asking)).scalar()).split()[0]}"
 
 
 def main() -> int:
