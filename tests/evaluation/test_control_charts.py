@@ -46,7 +46,7 @@ def test_p_chart_with_varying_sizes_of_montgomery_table_7_4() -> None:
 def test_u_chart_of_montgomery_table_7_10() -> None:
     chart = u_chart(groups([(count, 50) for count in SHIPMENTS]))
     assert chart.centre == pytest.approx(0.0740)
-    assert (chart.points[0].low, chart.points[0].high) == (0, pytest.approx(0.1894, abs=5e-5))
+    assert (chart.points[0].low, chart.points[0].high) == pytest.approx((0, 0.1894), abs=5e-5)
     assert beyond(chart) == []
 
 
