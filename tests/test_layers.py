@@ -50,7 +50,12 @@ EXTRAS |= {
 EXTRAS |= {f"sightline.search.{name}": {"optuna"} for name in ("leaderboard", "space", "study", "trial")}
 EXTRAS["sightline.line.metrics"] = {"prometheus_client"}
 EXTRAS["sightline.evaluation.coco_precision"] = {"pycocotools"}
-EXTRAS |= {f"sightline.store.{name}": {"sqlalchemy"} for name in ("database", "schema")}
+STORE = ("database", "export", "ingest", "inspections", "schema", "stations", "tallies")
+EXTRAS |= {f"sightline.store.{name}": {"sqlalchemy"} for name in STORE}
+EXTRAS |= {
+    f"sightline.store.{name}": {"alembic", "sqlalchemy"}
+    for name in ("migration", "migrations.env", "migrations.versions.r0001_first_tables")
+}
 EXTRAS |= {f"sightline.service.{name}": {"fastapi"} for name in ("access", "plant")}
 HEAVY = {module for module, names in EXTRAS.items() if names & {"torch", "optuna"}}  # importing them loads it
 
