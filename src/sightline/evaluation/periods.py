@@ -38,7 +38,9 @@ class Calendar:
         self._zone()
         begins = [_clock(one) for one in self.shifts]
         if not begins or begins != sorted(set(begins)):
-            raise OptionError(f"shifts {', '.join(self.shifts)}: give the times at which they begin, the earliest first.")
+            raise OptionError(
+                f"shifts {', '.join(self.shifts)}: give the times at which they begin, the earliest first."
+            )
 
     def _zone(self) -> ZoneInfo:
         try:

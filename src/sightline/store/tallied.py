@@ -5,6 +5,8 @@ through from the inspections themselves.
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
 
 from sqlalchemy import ColumnElement, Select, case, func, literal, select, union_all
 from sqlalchemy.orm import InstrumentedAttribute, Session
@@ -65,8 +67,13 @@ def tallied(
         return ()
     columns = ["station_id" if name in ("station", "line") else name for name in by]
     sums: dict[tuple[int, tuple[str, ...]], list[int]] = {}
-    for row in (*_whole_hours(session, chosen, columns, edges, known), *_pieces(session, chosen, columns, edges, known)):
+    for row in (
+        *_whole_hours(session, chosen, columns, edges, known),
+        *_pieces(session, chosen, columns, edges, known),
+    ):
         period, *values, parts, defects, late = row
+        if not parts:  # the sum of nothing, where it is not grouped
+            continue
         keys = tuple(_key(name, value, known) for name, value in zip(by, values, strict=True))
         total = sums.setdefault((period, keys), [0, 0, 0])
         for place, count in enumerate((parts, defects, late)):
@@ -86,7 +93,7 @@ def _key(name: str, value: object, known: dict[int, Station]) -> str:
 
 def _whole_hours(
     session: Session, chosen: Slice, columns: list[str], edges: Sequence[float], known: dict[int, Station]
-) -> Iterator[tuple[object, ...]]:
+) -> Iterator[tuple[Any, ...]]:
     cut = sorted({int(edge // _HOUR) for edge in edges if edge % _HOUR})
     grouped = [getattr(Tally, name) for name in columns]
     hour = [Tally.hour] if len(edges) > 2 else []
@@ -101,10 +108,10 @@ def _whole_hours(
 
 def _pieces(
     session: Session, chosen: Slice, columns: list[str], edges: Sequence[float], known: dict[int, Station]
-) -> Iterator[tuple[object, ...]]:
+) -> Iterator[tuple[Any, ...]]:
     queries = [
         _piece(period, since, until, chosen, columns, known)
-        for period, (begin, end) in enumerate(zip(edges, edges[1:], strict=False))
+        for period, (begin, end) in enumerate(pairwise(edges))
         for since, until in _cut_hours(begin, end)
     ]
     for first in range(0, len(queries), _PIECES):
@@ -125,7 +132,7 @@ def _cut_hours(begin: float, end: float) -> Iterator[tuple[float, float]]:
 
 def _piece(
     period: int, since: float, until: float, chosen: Slice, columns: list[str], known: dict[int, Station]
-) -> Select[tuple[object, ...]]:
+) -> Select[*tuple[Any, ...]]:
     grouped = [getattr(Inspection, name) for name in columns]
     found = select(func.count()).where(Defect.inspection_id == Inspection.id).scalar_subquery()
     query = select(
@@ -135,10 +142,8 @@ def _piece(
         func.sum(case((Inspection.label == "", 0), else_=found)).label("defects"),
         func.sum(case((Inspection.late, 1), else_=0)).label("late"),
     )
-    query = query.where(Inspection.at_s >= since, Inspection.at_s < until)
-    return query.where(*_conditions(Inspection, chosen, known)).group_by(*grouped) if grouped else query.where(
-        *_conditions(Inspection, chosen, known)
-    )
+    query = query.where(Inspection.at_s >= since, Inspection.at_s < until, *_conditions(Inspection, chosen, known))
+    return query.group_by(*grouped)
 
 
 def _conditions(
