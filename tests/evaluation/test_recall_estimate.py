@@ -4,7 +4,7 @@ from scipy.stats import hypergeom
 
 from sightline.errors import OptionError
 from sightline.evaluation.recall_estimate import Stratum, recall_from_audit
-from sightline.evaluation.value import Counts, Manual, Prices, first_pass_yield, value
+from sightline.evaluation.value import Quantities, Manual, Prices, first_pass_yield, value
 
 
 def test_escapes_are_what_the_sample_stands_for() -> None:
@@ -75,7 +75,7 @@ def test_more_bad_than_audited_is_refused() -> None:
 def test_money_saved_by_hand() -> None:
     """1,000 parts, 20 bad; people: 300 for looking, 4 escapes of 50, 9.8 good ones thrown away at 2."""
     found = value(
-        Counts(parts=1_000, bad=20, escapes=1, overkill=15, reviewed=40),
+        Quantities(parts=1_000, bad=20, escapes=1, overkill=15, reviewed=40),
         Prices(escape=50, overkill=2, review=0.25, manual=0.30, running=10),
         Manual(recall=0.8, overkill=0.01),
     )
@@ -91,7 +91,7 @@ def test_prices_and_counts_that_cannot_be_are_refused() -> None:
         Manual(recall=1.2)
     prices = Prices(escape=1, overkill=1, review=1, manual=1)
     with pytest.raises(OptionError, match="bad of 5 parts"):
-        value(Counts(parts=5, bad=6, escapes=0, overkill=0, reviewed=0), prices, Manual())
+        value(Quantities(parts=5, bad=6, escapes=0, overkill=0, reviewed=0), prices, Manual())
 
 
 def test_first_pass_yield() -> None:

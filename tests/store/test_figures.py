@@ -8,6 +8,7 @@ from sqlalchemy.orm import Session
 from tests.store.inspected import Plant
 
 from sightline.evaluation.periods import Calendar, Step
+from sightline.evaluation.throughput import FirstPass
 from sightline.store import figures, findings
 from sightline.store.database import Database
 from sightline.store.schema import Alert, Escape
@@ -125,7 +126,7 @@ def test_too_many_parts_are_not_looked_at_one_by_one(
     plant.part(BEGIN + 1, serial="A")
     plant.finish()
     monkeypatch.setattr(figures, "MOST_LOOKED_AT", 1)
-    assert figures.first_pass(session, ALL) == figures.FirstPass(parts=2, passed=2, repeats=None)
+    assert figures.first_pass(session, ALL) == FirstPass(parts=2, passed=2, repeats=None)
 
 
 def test_defects_are_binned_by_their_middle(session: Session, plant: Plant) -> None:

@@ -38,7 +38,7 @@ class Manual:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Counts:
+class Quantities:
     """What happened in the period; estimates may be fractions."""
 
     parts: int
@@ -76,7 +76,7 @@ class Value:
         return self.manual.total - self.system.total
 
 
-def value(counts: Counts, prices: Prices, manual: Manual) -> Value:
+def value(counts: Quantities, prices: Prices, manual: Manual) -> Value:
     """Money saved in a period.
 
     manual = parts * manual price + bad * (1 - recall) * escape + (parts - bad) * overkill share * overkill;
