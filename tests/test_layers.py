@@ -57,10 +57,13 @@ EXTRAS |= {
     for name in ("migration", "migrations.env", "migrations.versions.r0001_first_tables")
 }
 EXTRAS["sightline.store.audit"] = {"sqlalchemy"}
-QUALITY = ("figures", "findings", "shift", "studies", "tallied")
+QUALITY = ("figures", "findings", "recall", "shift", "studies", "tallied")
 EXTRAS |= {f"sightline.store.{name}": {"sqlalchemy"} for name in QUALITY}
 EXTRAS["sightline.evaluation.shift_pdf"] = {"weasyprint"}
-EXTRAS |= {f"sightline.service.routes.{name}": {"fastapi", "pydantic"} for name in ("quality", "reports", "studies")}
+EXTRAS |= {
+    f"sightline.service.routes.{name}": {"fastapi", "pydantic"}
+    for name in ("quality", "quality_models", "reports", "studies")
+}
 EXTRAS |= {f"sightline.service.{name}": {"fastapi"} for name in ("access", "plant")}
 HEAVY = {module for module, names in EXTRAS.items() if names & {"torch", "optuna"}}  # importing them loads it
 

@@ -4,7 +4,7 @@ from scipy.stats import hypergeom
 
 from sightline.errors import OptionError
 from sightline.evaluation.recall_estimate import Stratum, recall_from_audit
-from sightline.evaluation.value import Quantities, Manual, Prices, first_pass_yield, value
+from sightline.evaluation.value import Manual, Prices, Quantities, first_pass_yield, value
 
 
 def test_escapes_are_what_the_sample_stands_for() -> None:

@@ -137,7 +137,9 @@ def test_the_page_says_what_a_shift_leader_needs() -> None:
 
 def test_hours_out_of_control_are_told_in_words() -> None:
     said = out_of_control(made())
-    assert said[0].startswith("At 10:00: one point beyond 3 sigma, more rejects than usual (rule 1). It often means")
+    assert said[0].startswith(
+        "At 10:00 and 11:00: one point beyond 3 sigma, more rejects than usual (rule 1). It often means"
+    )
     assert any(one.startswith("From 10:00 to 11:00: two of three points") for one in said)
 
 

@@ -1,7 +1,6 @@
 """Sums and findings, the same on SQLite and PostgreSQL."""
 
 import random
-from collections.abc import Iterator
 
 import pytest
 from sqlalchemy.orm import Session
@@ -10,7 +9,6 @@ from tests.store.inspected import Plant
 from sightline.evaluation.periods import Calendar, Step
 from sightline.evaluation.throughput import FirstPass
 from sightline.store import figures, findings
-from sightline.store.database import Database
 from sightline.store.schema import Alert, Escape
 from sightline.store.tallied import Slice, tallied
 
@@ -21,22 +19,16 @@ ALL = Slice(since_s=BEGIN, until_s=BEGIN + 2 * DAY)
 
 
 @pytest.fixture
-def session(database: Database) -> Iterator[Session]:
-    with database.writing() as session:
-        yield session
-
-
-@pytest.fixture
 def plant(session: Session) -> Plant:
     return Plant(session)
 
 
 def busy(plant: Plant) -> list[tuple[float, str, str, str]]:
-    """Two days of 300 parts at two stations; (moment, verdict, station, label) of each."""
+    """Two days of 120 parts at two stations; (moment, verdict, station, label) of each."""
     draw, parts = random.Random(5), []
     plant.station("st-1", "line 1")
     plant.station("st-2", "line 2")
-    for _ in range(300):
+    for _ in range(120):
         at_s = BEGIN + draw.random() * 2 * DAY
         verdict, label = draw.choice([("PASS", "")] * 6 + [("REJECT", "crack"), ("REJECT", "dent"), ("REVIEW", "dent")])
         station = draw.choice(["st-1", "st-2"])
@@ -57,7 +49,7 @@ def test_periods_that_cut_through_hours_count_each_part_once(session: Session, p
         within = [verdict for at_s, verdict, *_ in parts if period.begin_s <= at_s < period.end_s]
         assert (counts.parts, counts.passed) == (len(within), within.count("PASS")), period.name
         assert counts.defects == len(within) - within.count("PASS")
-    assert sum(counts.parts for counts in found) == 300
+    assert sum(counts.parts for counts in found) == 120
 
 
 def test_a_slice_begins_and_ends_within_hours(session: Session, plant: Plant) -> None:
@@ -87,7 +79,7 @@ def test_challenge_parts_are_not_production(session: Session, plant: Plant) -> N
     busy(plant)
     challenge = Slice(since_s=ALL.since_s, until_s=ALL.until_s, kinds=("challenge",))
     assert figures.totals(session, challenge).rejected == 1
-    assert sum(row.parts for row in tallied(session, ALL, ("kind",))) == 300
+    assert sum(row.parts for row in tallied(session, ALL, ("kind",))) == 120
 
 
 def test_faults_by_cause_and_the_share_that_was_judged(session: Session, plant: Plant) -> None:
@@ -167,11 +159,12 @@ def test_what_was_not_passed_is_confirmed_by_reviews(session: Session, plant: Pl
 def test_scores_drift_by_day(session: Session, plant: Plant) -> None:
     days = Calendar().periods(BEGIN, BEGIN + 3 * DAY, Step.DAY)
     for place, day in enumerate(days[:2]):
-        for number in range(101):
-            plant.part(day.begin_s + number, score=place + number / 100)
+        for number in range(41):
+            plant.part(day.begin_s + number, score=place + number / 40)
     plant.part(days[0].begin_s, "FAULT", score=None)
+    plant.finish()
     found = findings.scores(session, ALL, days)
-    assert [one.counted for one in found[:3]] == [101, 101, 0]
+    assert [one.counted for one in found[:3]] == [41, 41, 0]
     assert [one.mean for one in found[:3]] == [pytest.approx(0.5), pytest.approx(1.5), None]
     assert found[1].quantiles == pytest.approx((1.1, 1.5, 1.9, 1.99))
 
@@ -180,6 +173,7 @@ def test_a_station_without_parts_for_long_stood_still(session: Session, plant: P
     for at_s in (0, 10, 400, 410, 5000):
         plant.part(BEGIN + at_s)
     plant.part(BEGIN + 200, station="st-2")
+    plant.finish()
     found = findings.stops(session, ALL, longer_than_s=300)
     assert [(stop.station, stop.begin_s - BEGIN, stop.seconds) for stop in found] == [
         ("st-1", 410, 4590),
@@ -189,6 +183,7 @@ def test_a_station_without_parts_for_long_stood_still(session: Session, plant: P
 
 def test_escapes_and_open_alerts_are_found(session: Session, plant: Plant) -> None:
     passed = plant.part(BEGIN)
+    plant.finish()
     common = {"reported_by": "ann", "found_where": "customer"}
     session.add(Escape(product="cap", inspection_id=passed, found_s=BEGIN + 5, label="crack", **common))
     session.add(Escape(product="lid", found_s=BEGIN + 6, **common))

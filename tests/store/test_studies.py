@@ -1,5 +1,3 @@
-from collections.abc import Iterator
-
 import pytest
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
@@ -8,7 +6,6 @@ from tests.store.inspected import Plant
 from sightline.errors import ConflictError, NotFoundError, OptionError
 from sightline.evaluation.attribute_agreement import Standing
 from sightline.store import studies
-from sightline.store.database import Database
 from sightline.store.schema import Audit
 from sightline.store.studies import Item, Plan
 from sightline.store.tallied import Slice
@@ -17,17 +14,12 @@ PICTURE = "ab" * 32
 
 
 @pytest.fixture
-def session(database: Database) -> Iterator[Session]:
-    with database.writing() as session:
-        yield session
-
-
-@pytest.fixture
 def study(session: Session) -> int:
     """Two bad and two good items; the machine misses the second bad one."""
     plant = Plant(session)
     bad = [plant.part(1.0, verdict) for verdict in ("REJECT", "PASS")]
     good = [plant.part(2.0) for _ in range(2)]
+    plant.finish()
     chosen = [*(Item(bad=True, inspection=id_) for id_ in bad), *(Item(bad=False, inspection=id_) for id_ in good)]
     return studies.make(session, Plan(name="caps", rounds=2), chosen, who="ann", now_s=5.0).id
 
@@ -65,6 +57,7 @@ def test_people_and_machine_are_held_against_the_standard(session: Session, stud
 def test_each_round_and_person_has_an_order_of_its_own_that_holds(session: Session) -> None:
     plant = Plant(session)
     chosen = [Item(bad=place % 2 == 0, inspection=plant.part(1.0)) for place in range(12)]
+    plant.finish()
     study = studies.make(session, Plan(name="order"), chosen, who="ann", now_s=5.0).id
     assert studies.next_task(session, study, "bob") == studies.next_task(session, study, "bob")
     bob, eve = rate_all(session, study, "bob"), rate_all(session, study, "eve")
@@ -121,6 +114,7 @@ def test_a_challenge_is_made_of_what_the_line_was_shown(session: Session) -> Non
     for verdict in ("REJECT", "REJECT", "REVIEW", "PASS"):
         plant.part(10.0, verdict, kind="challenge")
     plant.part(10.0)
+    plant.finish()
     chosen = studies.challenge_items(session, Slice(since_s=0, until_s=20))
     made = studies.make(session, Plan(name="run", kind="challenge", rounds=1), chosen, who="ann", now_s=30.0)
     studies.close(session, made.id, who="ann", now_s=31.0)

@@ -12,6 +12,7 @@ from sightline.errors import OptionError
 from sightline.evaluation.nelson_rules import Signal, signals
 
 MIN_BASELINE = 20  # points that a centre should be learned from; Montgomery, section 7.2.1
+_FAR = 1e6  # standard deviations
 
 
 class Kind(StrEnum):
@@ -128,5 +129,7 @@ def _chart(kind: Kind, subgroups: Sequence[Subgroup], centre: float, *, given: b
 
 
 def _deviation(gap: float, sigma: float) -> float:
-    """A centre of 0 allows no spread: anything above it is as far away as can be."""
-    return gap / sigma if sigma else math.copysign(math.inf, gap) if gap else 0.0
+    """A centre of 0 allows no spread: anything above it is as far away as can be told."""
+    if sigma:
+        return gap / sigma
+    return math.copysign(_FAR, gap) if gap else 0.0

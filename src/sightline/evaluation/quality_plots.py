@@ -60,6 +60,9 @@ def control_chart(chart: ControlChart, begin: int = 0) -> str:
     axes.curve(svg, [(x.at(at), y.at(point.value)) for at, point in enumerate(points)], "curve")
     for at, point in enumerate(points):
         _point(svg, x.at(at), y.at(point.value), point, earlier=at < begin)
+        if point.rules and at >= begin:  # by turns higher, as neighbours would overlap
+            rules = ",".join(map(str, point.rules))
+            axes.text(svg, x.at(at), y.at(point.value) - 8 - 12 * (at % 2), rules, "note", "middle")
     _times(svg, x, y, [point.name for point in points])
     axes.text(svg, x.begin + 4, TOP - 2, "dashed: limits at 3 sigma; line: centre", "tick")
     return axes.finished(svg)
@@ -77,8 +80,6 @@ def _point(svg: Svg, x: float, y: float, point: Point, *, earlier: bool) -> None
     dot.set("r", "4.5" if point.rules else "3")
     told = f"{point.name}: {point.count} of {point.size:g}"
     axes.name(dot, f"{told}, rule {', '.join(map(str, point.rules))}" if point.rules else told)
-    if point.rules and not earlier:
-        axes.text(svg, x, y - 8, ",".join(map(str, point.rules)), "note", "middle")
 
 
 def hourly(hours: Sequence[tuple[str, Counts]]) -> str:
@@ -94,11 +95,11 @@ def hourly(hours: Sequence[tuple[str, Counts]]) -> str:
             axes.line(svg, (x.begin, y.at(value)), (x.end, y.at(value)), "grid")
             axes.text(svg, x.begin - 7, y.at(value) + 4, shown, "tick", "end")
     for at, (name, counts) in enumerate(hours):
-        place, so_far = (x.at(at - 0.36), x.at(at + 0.36)), 0
+        across, so_far = (x.at(at - 0.36), x.at(at + 0.36)), 0
         for kind, count in (("good", counts.passed), ("defect", counts.stopped), ("fault", counts.fault)):
             if count:
                 told = f"{name}: {count} {_KINDS[kind]}"
-                axes.bar(svg, place, (y.at(so_far), y.at(so_far + count)), kind, told)
+                axes.bar(svg, across, (y.at(so_far), y.at(so_far + count)), kind, told)
             so_far += count
     axes.line(svg, (x.begin, y.begin), (x.end, y.begin), "axis")
     _times(svg, x, y, [name for name, _ in hours])

@@ -28,7 +28,7 @@ def to_pdf(shift: Shift) -> bytes:
     class _Nothing(URLFetcher):  # type: ignore[misc]
         """The page needs nothing from outside, so whatever would be fetched was put there by somebody."""
 
-        def fetch(self, url: str, headers: Any = None) -> Any:
+        def fetch(self, url: str, headers: Any = None) -> Any:  # noqa: ARG002 - called so
             raise StoreError(f"PDF: {url:.80} is not fetched.")
 
     page = to_html(shift, _STYLE.read_text("utf-8"))

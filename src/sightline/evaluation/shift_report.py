@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
@@ -10,6 +11,7 @@ from sightline.evaluation import quality_plots
 from sightline.evaluation.axes import clean
 from sightline.evaluation.challenge import Claim
 from sightline.evaluation.control_charts import ControlChart
+from sightline.evaluation.nelson_rules import Signal
 from sightline.evaluation.pareto import Pareto
 from sightline.evaluation.periods import Calendar, Period
 from sightline.evaluation.recall_estimate import Estimate
@@ -100,7 +102,7 @@ def to_html(shift: Shift, plot_style: str = "") -> str:
         "share": _share,
         "duration": _duration,
         "moment": lambda at_s: shift.calendar.local(at_s).strftime("%d.%m. %H:%M"),
-        "count": lambda number: f"{number:,}".replace(",", "\u202f"),
+        "count": _count,
     }
     return environment.get_template("shift.html").render(
         shift=shift,
@@ -141,20 +143,29 @@ def sentences(shift: Shift) -> list[str]:
 
 
 def out_of_control(shift: Shift) -> list[str]:
-    """Each broken rule that concerns a point of this shift, in words."""
-    if shift.chart is None:
+    """Each broken rule that concerns a point of this shift, in words; single points of one rule in one sentence."""
+    chart = shift.chart
+    if chart is None:
         return []
+    here = [one for one in chart.signals if one.points[-1] >= shift.chart_begin]
     said = []
-    for signal in shift.chart.signals:
-        points = [shift.chart.points[at] for at in signal.points]
-        if signal.points[-1] < shift.chart_begin:
-            continue
-        first, last = points[0].name[11:16], points[-1].name[11:16]
-        when = f"At {first}" if len(points) == 1 else f"From {first} to {last}"
-        high = sum(point.deviation for point in points) > 0
-        level = f", {'more' if high else 'fewer'} rejects than usual" if signal.rule in (1, 2, 5, 6) else ""
-        said.append(f"{when}: {signal.words}{level} (rule {signal.rule}). It often means {signal.hint}.")
+    for _, alike in groupby(here, lambda one: one if one.rule > 1 else _is_high(chart, one)):
+        of_kind = list(alike)
+        first = of_kind[0]
+        times = [chart.points[at].name[11:16] for one in of_kind for at in one.points]
+        when = f"From {times[0]} to {times[-1]}" if len(first.points) > 1 else f"At {_listed(times)}"
+        more = _is_high(chart, first)
+        level = f", {'more' if more else 'fewer'} rejects than usual" if first.rule in (1, 2, 5, 6) else ""
+        said.append(f"{when}: {first.words}{level} (rule {first.rule}). It often means {first.hint}.")
     return said
+
+
+def _is_high(chart: ControlChart, signal: Signal) -> bool:
+    return sum(chart.points[at].deviation for at in signal.points) > 0
+
+
+def _listed(names: Sequence[str]) -> str:
+    return " and ".join((", ".join(names[:-1]), names[-1])) if len(names) > 1 else names[0]
 
 
 def _tiles(shift: Shift) -> list[_Tile]:
@@ -163,13 +174,13 @@ def _tiles(shift: Shift) -> list[_Tile]:
     return [
         _Tile(
             name="Parts inspected",
-            value=f"{counts.parts:,}".replace(",", "\u202f"),
-            detail=f"shift before: {before.parts:,}".replace(",", "\u202f"),
+            value=_count(counts.parts),
+            detail=f"shift before: {_count(before.parts)}",
         ),
         _Tile(
             name="First-pass yield",
             value=_share(first.passed, first.parts),
-            detail=f"{first.passed} of {first.parts}; {repeats}",
+            detail=f"{_count(first.passed)} of {_count(first.parts)}; {repeats}",
             kind="good",
         ),
         _Tile(
@@ -217,8 +228,11 @@ def _parts(count: int) -> str:
 
 
 def _of(count: int, noun: str) -> str:
-    shown = f"{count:,}".replace(",", "\u202f")
-    return f"{shown} {noun}{'' if count == 1 else 's'}"
+    return f"{_count(count)} {noun}{'' if count == 1 else 's'}"
+
+
+def _count(number: int) -> str:
+    return f"{number:,}".replace(",", "\u202f")
 
 
 def _duration(seconds: float) -> str:
