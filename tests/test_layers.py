@@ -57,6 +57,14 @@ EXTRAS |= {
     f"sightline.store.{name}": {"alembic", "sqlalchemy"}
     for name in ("migration", "migrations.env", "migrations.versions.r0001_first_tables")
 }
+EXTRAS["sightline.store.audit"] = {"sqlalchemy"}
+QUALITY = ("figures", "findings", "recall", "shift", "studies", "tallied")
+EXTRAS |= {f"sightline.store.{name}": {"sqlalchemy"} for name in QUALITY}
+EXTRAS["sightline.evaluation.shift_pdf"] = {"weasyprint"}
+EXTRAS |= {
+    f"sightline.service.routes.{name}": {"fastapi", "pydantic"}
+    for name in ("quality", "quality_models", "reports", "studies")
+}
 EXTRAS |= {f"sightline.service.{name}": {"fastapi"} for name in ("access", "plant")}
 EXTRAS |= {
     f"sightline.service.routes.{name}": {"fastapi", "pydantic"} for name in ("ingest", "inspections", "stations")

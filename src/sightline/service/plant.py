@@ -6,6 +6,7 @@ from typing import Annotated
 from fastapi import Depends, Request
 
 from sightline.store.database import Database
+from sightline.store.shift import Settings
 
 
 @dataclass(slots=True, kw_only=True)
@@ -13,6 +14,7 @@ class Plant:
     """One server's resources, opened by the application and closed with it."""
 
     database: Database
+    quality: Settings  # shifts, prices
 
 
 def plant_of(request: Request) -> Plant:

@@ -441,3 +441,41 @@ Table(
     maybe("severity", Float(53)),
     Index("ix_defects_inspection_id", "inspection_id"),
 )
+Table("facts", TABLES, key("name", String(32)), column("value", Text()))
+Table(
+    "studies",
+    TABLES,
+    key("id", Integer()),
+    column("name", String(255), unique=True),
+    column("kind", String(16)),
+    column("product", String(255)),
+    column("rounds", Integer()),
+    column("seed", Integer()),
+    column("note", Text()),
+    column("author", String(255)),
+    column("created_s", Float(53)),
+    maybe("closed_s", Float(53)),
+)
+Table(
+    "study_items",
+    TABLES,
+    key("id", BIG),
+    column("study_id", Integer(), ForeignKey("studies.id")),
+    column("place", Integer()),
+    maybe("inspection_id", String(36), ForeignKey("inspections.id")),
+    maybe("picture", String(64)),
+    column("bad", Boolean()),
+    column("label", String(255)),
+    Unique("study_id", "place"),
+)
+Table(
+    "study_ratings",
+    TABLES,
+    key("item_id", BIG, ForeignKey("study_items.id")),
+    key("appraiser", String(255)),
+    key("round", Integer()),
+    column("machine", Boolean()),
+    column("reject", Boolean()),
+    column("at_s", Float(53)),
+    maybe("seconds", Float(53)),
+)
