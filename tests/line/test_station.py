@@ -21,10 +21,11 @@ from sightline.line.history import History
 from sightline.line.images import ImagePolicy, ImageWriter
 from sightline.line.judge import Patience as Judging
 from sightline.line.metrics import Metrics
-from sightline.line.photographer import Patience
+from sightline.line.photographer import Patience, Photographer
 from sightline.line.pictures import PictureFolder
+from sightline.line.setup import Setup
 from sightline.line.spool import Spool
-from sightline.line.station import Setup, Station, StationConfig
+from sightline.line.station import Station, StationConfig
 from sightline.line.view import Seen, View, ViewPlan
 from sightline.line.worker import Work
 from sightline.records import Frame, Inspection
@@ -74,6 +75,7 @@ class Plant:
     def __init__(self, folder: Path, model: Path, belt: BeltConfig, rule: GateRule = GateRule.RESULT) -> None:
         self.plc = SimPlc(MonotonicClock(), SimPlcConfig(belt=belt, gate_rule=rule))
         self.camera = BeltCamera(self.plc)
+        self.photographer = Photographer("top", self.camera)
         self.records = folder / "records.db"
         self.metrics = Metrics()
         self.view: View | None = None
@@ -84,19 +86,16 @@ class Plant:
         self.station = Station(config, self.plc, self._load, spool, images, self.metrics)
         self._thread = threading.Thread(target=self.station.run, args=(1,), name="station")
 
-    def _load(self, recipe: int, tell: Callable[[Seen], None], former: Setup | None) -> Setup:
+    def _load(self, recipe: int, tell: Callable[[Seen], None]) -> Setup:
         if recipe > 2:
             raise OptionError(f"recipe {recipe}: there is no such recipe.")
-        if former is not None:
-            former.close()
-            self.camera = BeltCamera(self.plc)
         plan = ViewPlan(
             name="top",
             work=Work(model=self.model, shape=(24, 32, 1), reject_at=100.0 if recipe == 1 else 20.0),
             patience=Patience(late_s=0.6),
             judging=Judging(restarts=100, judge_s=10.0),
         )
-        self.view = View(plan, self.camera, None, tell)
+        self.view = View(plan, self.photographer, None, tell)
         until(lambda: self.view is not None and self.view.judge.pid is not None)
         return Setup(product="part", recipe=recipe, views=(self.view,), fuse=worst, window_s=0.8)
 
@@ -109,6 +108,7 @@ class Plant:
         self.station.stop()
         self._thread.join(GRACE_S)
         assert not self._thread.is_alive()
+        self.photographer.close()
 
     def run_dry(self) -> None:
         self.plc.start()

@@ -26,7 +26,8 @@ from sightline.line.outbox import Outbox
 from sightline.line.pictures import PictureFolder
 from sightline.line.recipe import Missed, Pages, PlantServer, Recipe
 from sightline.line.spool import Spool
-from sightline.line.station import Setup, Station, StationConfig
+from sightline.line.setup import Setup
+from sightline.line.station import Station, StationConfig
 from sightline.line.status import StatusServer
 from sightline.line.survey import Stores, Survey
 from sightline.line.view import Seen, View
@@ -161,17 +162,15 @@ class _Loader:
     first: Recipe
     cameras: Cameras
 
-    def load(self, number: int, tell: Callable[[Seen], None], former: Setup | None) -> Setup:
-        """As `station.Load`."""
-        if former is not None:
-            former.close()
+    def load(self, number: int, tell: Callable[[Seen], None]) -> Setup:
+        """As `setup.Load`."""
         recipe = self._recipe(number)
         prepared = []
         for view in recipe.views:
             reference = plan.reference_of_view(view)
             prepared.append((plan.view_plan(recipe, view, reference), FitnessCheck(view.fitness, reference)))
-        cameras = self.cameras.lend({view.name: cast(CameraConfig, view.camera) for view in recipe.views})
-        views = tuple(View(one, cameras[one.name], fitness, tell) for one, fitness in prepared)
+        lent = self.cameras.lend({view.name: cast(CameraConfig, view.camera) for view in recipe.views})
+        views = tuple(View(one, lent[one.name], fitness, tell) for one, fitness in prepared)
         _await(views)
         return Setup(
             product=recipe.product,
@@ -182,13 +181,14 @@ class _Loader:
             audit_share=recipe.audit_share,
             challenge_serials=frozenset(recipe.challenge.serials),
             stop_on_missed_challenge=recipe.challenge.when_missed is Missed.STOP,
+            begin=partial(self.cameras.use, tuple(lent.values())),
         )
 
     def _recipe(self, number: int) -> Recipe:
         """Read anew, as it may have been corrected; the station itself is as at its start."""
         path = plan.find(self.path, number)
         recipe = plan.read(path)
-        for what in ("plc", "store", "plant", "pages", "review", "gate", "conveyor"):
+        for what in ("plc", "store", "plant", "pages", "review", "changeover", "gate", "conveyor"):
             if what in ("gate", "conveyor") and plan.way_of(recipe) == plan.way_of(self.first):
                 continue  # they only give the window, if the way is the same
             if getattr(recipe, what) != getattr(self.first, what):

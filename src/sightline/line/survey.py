@@ -15,7 +15,7 @@ from pathlib import Path
 from sightline.errors import StoreError
 from sightline.line.board import Device
 from sightline.line.images import ImageWriter, free_share_of
-from sightline.line.judge import JudgeState
+from sightline.line.judge import Judge, JudgeState
 from sightline.line.outbox import Outbox
 from sightline.line.spool import PRUNED_AT_ONCE, Spool
 from sightline.line.station import Station
@@ -96,15 +96,16 @@ class Survey:
             self.look()
             self._closing.wait(_EVERY_S)
 
-    def _of_view(self, view: View) -> tuple[Device, Device]:
+    def _of_view(self, view: View) -> list[Device]:
         name, camera, judge = view.name, view.photographer, view.judge
-        lost = self._totals.grown(f"lost {name}", camera.counts.lost, view)
-        self._metrics.lost_frames(name, lost)
-        self._metrics.lost_camera(name, self._totals.grown(f"gone {name}", camera.counts.disconnections, view))
+        self._metrics.lost_frames(name, self._totals.grown(f"lost {name}", camera.counts.lost, camera))
+        self._metrics.lost_camera(name, self._totals.grown(f"gone {name}", camera.counts.disconnections, camera))
         self._metrics.restarted(name, self._totals.grown(f"restarts {name}", judge.counts.restarts, view))
         if camera.temperature_c is not None:
             self._metrics.temperature(name, camera.temperature_c)
-        return Device(name=f"camera {name}", state=_camera(view)), Device(name=f"model {name}", state=_model(view))
+        judges = [judge] if view.shadow is None else [judge, view.shadow]
+        models = [Device(name=f"model {one.view}", state=_model(one)) for one in judges]
+        return [Device(name=f"camera {name}", state=_camera(view)), *models]
 
     def _of_disk(self) -> Device:
         share, images = free_share_of(self._stores.folder), self._stores.images
@@ -135,8 +136,7 @@ def _camera(view: View) -> str:
     return f"connected{warmth}, {camera.counts.frames} pictures, {camera.counts.lost} lost"
 
 
-def _model(view: View) -> str:
-    judge = view.judge
+def _model(judge: Judge) -> str:
     reason = f": {judge.reason}" if judge.state is JudgeState.HELD else ""
     return f"{judge.state}{reason}, {judge.counts.judged} judged, {judge.counts.restarts} restarts"
 
