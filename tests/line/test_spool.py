@@ -327,9 +327,7 @@ def test_what_the_disk_refuses_is_told_and_recorded_when_the_disk_is_back(
     assert all((row.verdict is Verdict.FAULT) == (row.id in refused) for row in rows)
 
 
-def test_a_disk_that_does_not_keep_up_is_a_reason_to_judge_no_more(
-    path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_disk_that_does_not_keep_up_is_a_reason_to_judge_no_more(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     spool = Spool(path, station="press 3")
     recorder, go_on = Recorder(spool), threading.Event()
     monkeypatch.setattr(spool, "record", lambda *_: go_on.wait(60))

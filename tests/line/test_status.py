@@ -9,7 +9,6 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-
 from tests.line.parts import outcome
 
 from sightline.errors import OptionError

@@ -18,15 +18,16 @@ from sightline.line.board import Board
 from sightline.line.cameras import Cameras
 from sightline.line.fitness import FitnessCheck
 from sightline.line.fusion import Fused, FusionRule, fuse
-from sightline.line.http_sink import HttpSink
+from sightline.line.http_sink import HttpPictures, HttpSink, PlantClient
 from sightline.line.images import ImageWriter
 from sightline.line.judge import JudgeState
 from sightline.line.metrics import Metrics
 from sightline.line.outbox import Outbox
+from sightline.line.picture_outbox import PictureOutbox
 from sightline.line.pictures import PictureFolder
 from sightline.line.recipe import Missed, Pages, PlantServer, Recipe
-from sightline.line.spool import Spool
 from sightline.line.setup import Setup
+from sightline.line.spool import Spool
 from sightline.line.station import Station, StationConfig
 from sightline.line.status import StatusServer
 from sightline.line.survey import Stores, Survey
@@ -111,19 +112,33 @@ def _made(folder: Path) -> Path:
 def _open_stores(folder: Path, recipe: Recipe, name: str, opened: ExitStack) -> Stores:
     spool = Spool(folder / RECORDS, station=name)
     opened.callback(spool.close)
-    pictures = PictureFolder(folder / PICTURES)
+    plant = recipe.plant
+    pictures = PictureFolder(folder / PICTURES, delivered=plant is not None and plant.pictures)
     opened.callback(pictures.close)
     images = ImageWriter(pictures, recipe.store.images)
     opened.callback(images.close)
-    outbox = None if recipe.plant is None else _open_outbox(folder, recipe.plant)
-    if outbox is not None:
-        opened.callback(outbox.close)
-    return Stores(folder=folder, spool=spool, images=images, outbox=outbox, record_days=recipe.store.record_days)
+    outbox, picture_outbox = (None, None) if plant is None else _open_outboxes(folder, plant, pictures, opened)
+    return Stores(
+        folder=folder,
+        spool=spool,
+        images=images,
+        outbox=outbox,
+        pictures=picture_outbox,
+        record_days=recipe.store.record_days,
+    )
 
 
-def _open_outbox(folder: Path, plant: PlantServer) -> Outbox:
-    sink = HttpSink(plant.url, token_file=plant.token_file, ca_file=plant.ca_file)
-    return Outbox(folder / RECORDS, folder / OUTBOX, sink)
+def _open_outboxes(
+    folder: Path, plant: PlantServer, pictures: PictureFolder, opened: ExitStack
+) -> tuple[Outbox, PictureOutbox | None]:
+    client = PlantClient(plant.url, token_file=plant.token_file, ca_file=plant.ca_file)
+    outbox = Outbox(folder / RECORDS, folder / OUTBOX, HttpSink(client))
+    opened.callback(outbox.close)
+    if not plant.pictures:
+        return outbox, None
+    picture_outbox = PictureOutbox(pictures, HttpPictures(client), outbox.has_delivered)
+    opened.callback(picture_outbox.close)
+    return outbox, picture_outbox
 
 
 def _open_pages(pages: Pages, shown: "_Shown", opened: ExitStack) -> tuple[StatusServer, ...]:

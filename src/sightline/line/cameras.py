@@ -26,9 +26,7 @@ class _Later:
         """Open it in the background, and again whenever it is lost."""
         with self._lock:
             if self.camera is None and not self.closed:
-                self.camera = ReconnectingCamera(
-                    self.name, lambda: open_camera(self.name, self.config), seed=self.seed
-                )
+                self.camera = ReconnectingCamera(self.name, lambda: open_camera(self.name, self.config), seed=self.seed)
 
     def trigger(self) -> None:
         self._begun().trigger()
@@ -71,8 +69,7 @@ class Cameras:
         """
         with self._lock:
             return {
-                name: self._place(name, config, seed).photographer
-                for seed, (name, config) in enumerate(wanted.items())
+                name: self._place(name, config, seed).photographer for seed, (name, config) in enumerate(wanted.items())
             }
 
     def use(self, lent: Collection[Photographer]) -> None:

@@ -79,9 +79,7 @@ class Case:
 
     def pass_over(self, fault: Fault, now_s: float) -> None:
         """Reject it without looking at it."""
-        self.fused = Fused(
-            verdict=Verdict.FAULT, view="", score=None, cause=fault.name.lower(), reason=fault.cause
-        )
+        self.fused = Fused(verdict=Verdict.FAULT, view="", score=None, cause=fault.name.lower(), reason=fault.cause)
         self.judged_s = now_s
 
     @property

@@ -27,6 +27,7 @@ class Metrics:
         self._restarts = self._counter("worker_restarts", "Workers that were replaced", "view")
         self._frames_lost = self._counter("frames_lost", "Frames that a camera lost", "view")
         self._images_dropped = self._counter("images_dropped", "Pictures that were not stored", "why")
+        self._undelivered = self._counter("images_undelivered", "Pictures that the plant server did not get", "why")
         self._plc_lost = self._counter("plc_lost", "Losses of the PLC")
         self._camera_lost = self._counter("camera_lost", "Losses of a camera", "view")
         self._latency = Histogram(
@@ -39,6 +40,7 @@ class Metrics:
         self._queue = self._gauge("queue_depth", "Waiting, by queue", "queue")
         self._temperature = self._gauge("camera_temperature_celsius", "Of the camera", "view")
         self._disk = self._gauge("disk_free_ratio", "Of the disk that records lie on")
+        self._outgoing = self._gauge("outbox_images", "Pictures not yet at the plant server")
         self._backlog = self._gauge("outbox_rows", "Records not yet at the plant server")
 
     def triggered(self) -> None:
@@ -85,6 +87,13 @@ class Metrics:
 
     def dropped_image(self, why: str, pictures: int = 1) -> None:
         self._images_dropped.labels(why).inc(pictures)
+
+    def undelivered_image(self, why: str, pictures: int = 1) -> None:
+        self._undelivered.labels(why).inc(pictures)
+
+    def outgoing_images(self, pictures: int) -> None:
+        """How many wait for the plant server."""
+        self._outgoing.set(pictures)
 
     def now(self, *, ready: bool, queues: dict[str, int], backlog: int) -> None:
         """What is rather than what happened."""

@@ -65,7 +65,9 @@ def _refuse_shared_cameras(recipe: Recipe) -> None:
         if source is None:
             continue
         if source in seen:
-            raise OptionError(f"views {seen[source]} and {view.name} name the same camera, {source}; give each its own.")
+            raise OptionError(
+                f"views {seen[source]} and {view.name} name the same camera, {source}; give each its own."
+            )
         seen[source] = view.name
 
 

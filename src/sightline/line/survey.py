@@ -17,6 +17,7 @@ from sightline.line.board import Device
 from sightline.line.images import ImageWriter, free_share_of
 from sightline.line.judge import Judge, JudgeState
 from sightline.line.outbox import Outbox
+from sightline.line.picture_outbox import PictureOutbox
 from sightline.line.spool import PRUNED_AT_ONCE, Spool
 from sightline.line.station import Station
 from sightline.line.view import View
@@ -37,6 +38,7 @@ class Stores:
     spool: Spool
     images: ImageWriter
     outbox: Outbox | None  # None: records go to no plant server
+    pictures: PictureOutbox | None  # None: pictures go to no plant server
     record_days: float  # records older than this go, once the plant server has them where there is one
 
 
@@ -83,6 +85,9 @@ class Survey:
             if outbox is not None:
                 backlog = outbox.status.backlog
                 devices.append(Device(name="plant server", state=_delivery(outbox)))
+            pictures = self._stores.pictures
+            if pictures is not None:
+                devices.append(Device(name="pictures", state=self._of_pictures(pictures)))
             self._prune()
         except StoreError as error:
             devices.append(Device(name="records", state=str(error)))
@@ -117,6 +122,17 @@ class Survey:
         else:
             self._board.quiet(_NO_ROOM)
         return Device(name="disk", state=f"{share:.0%} free, {images.written} pictures written")
+
+    def _of_pictures(self, outbox: PictureOutbox) -> str:
+        status = outbox.status
+        for why, count in status.skipped.items():
+            self._metrics.undelivered_image(why, self._totals.grown(f"undelivered {why}", count, outbox))
+        self._metrics.outgoing_images(status.waiting)
+        lost = sum(status.skipped.values())
+        told = f"{status.waiting} wait for the plant server, {status.sent} sent" + (
+            f", {lost} left out" if lost else ""
+        )
+        return told + (f"; {status.error}" if status.error else "")
 
     def _prune(self) -> None:
         if time.monotonic() - self._pruned_s < _PRUNE_EVERY_S:
