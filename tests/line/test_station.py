@@ -202,6 +202,7 @@ def test_after_a_change_of_recipe_no_part_is_judged_by_the_old_one(open_plant: C
         plant.plc.ask_recipe(2)  # rejects everything
         until(lambda: "recipe 2" in plant.station.board.status()["product"])
         changed = plant.station.board.status()["counts"]["triggers"]
+        assert plant.station.board.status()["counts"]["missed"] == 0, "the old one went on while it was loaded"
         until(plant.plc.is_empty)
         verdicts = plant.records_by_part()
         assert all(verdict != "PASS" for number, verdict in verdicts.items() if number > changed)

@@ -65,9 +65,7 @@ def _refuse_shared_cameras(recipe: Recipe) -> None:
         if source is None:
             continue
         if source in seen:
-            raise OptionError(
-                f"views {seen[source]} and {view.name} name the same camera, {source}; give each its own."
-            )
+            raise OptionError(f"views {seen[source]} and {view.name} name one camera, {source}; give each its own.")
         seen[source] = view.name
 
 
@@ -173,8 +171,8 @@ def motion_of(recipe: Recipe, view: View) -> Motion | None:
     speed_mm_s = view.deblur.speed_mm_s or (recipe.conveyor.speed_mm_s if recipe.conveyor else None)
     if exposure_us is None or speed_mm_s is None or view.mm_per_px is None:
         raise OptionError(
-            f"view {view.name}: deblur needs to know how far a part moves: give mm_per_px, the camera's exposure_us, and "
-            "speed_mm_s here or in [conveyor]."
+            f"view {view.name}: deblur needs to know how far a part moves: give mm_per_px, the camera's exposure_us, "
+            "and speed_mm_s there or in [conveyor]."
         )
     length_px = speed_mm_s * exposure_us * 1e-6 / view.mm_per_px
     if length_px > MOST_DEBLURRED_PX:

@@ -163,7 +163,8 @@ class SimulatedLine:
         self.metrics = Metrics()
         self.views: tuple[View, ...] = ()
         self._photographers: list[Photographer] = []
-        self.station = self._station(folder)
+        self.images = ImageWriter(PictureFolder(folder / "pictures"), config.policy)
+        self.station = self._station()
         self._failed: InspectionError | None = None
         self._thread = threading.Thread(target=self._run, name="station")
 
@@ -224,7 +225,7 @@ class SimulatedLine:
     def _scene(self, view: str, stock: Stock) -> Callable[[int], Frame]:
         return lambda _number: stock.picture(view, self.plc.in_view(0.0, REACH_MM))
 
-    def _station(self, folder: Path) -> Station:
+    def _station(self) -> Station:
         belt = self.config.belt
         window_s = working_window_s(
             speed_mm_s=belt.speed_mm_s,
@@ -239,7 +240,7 @@ class SimulatedLine:
             ReconnectingPlc("plc", lambda: open_plc("plc", self.wire.config), seed=self.config.seed),
             self._load,
             Spool(self.records, station="simulated"),
-            ImageWriter(PictureFolder(folder / "pictures"), self.config.policy),
+            self.images,
             self.metrics,
         )
 

@@ -192,12 +192,6 @@ class Station:
             case What.LATE:
                 self.board.count("late")
                 LOG.warning("part %s: no result by its deadline; it is rejected", part.part_id if part else "?")
-            case What.RECIPE_ASKED:
-                self._recipes.ask(event.recipe or 0)
-            case What.RECIPE_CHANGED:
-                self._recipes.change()
-            case What.RECIPE_UNWANTED:
-                self._recipes.give_up()
             case What.PLC_LOST:
                 self.metrics.lost_plc()
                 LOG.error("the PLC is lost; nothing passes")
@@ -208,7 +202,7 @@ class Station:
                 for view in self.views:
                     view.release()
             case _:
-                LOG.debug("%s", event)
+                self._react_to_recipe(event)
 
     def _begin(self, part: Part, event: Event, now_s: float) -> None:
         """A part was announced: every one is tracked, counted and recorded, also one that is not looked at."""
@@ -226,6 +220,17 @@ class Station:
         self._cases.pass_over(part, event.fault, setup, now_s)
 
     # --- recipes
+
+    def _react_to_recipe(self, event: Event) -> None:
+        match event.what:
+            case What.RECIPE_ASKED:
+                self._recipes.ask(event.recipe or 0)
+            case What.RECIPE_CHANGED:
+                self._recipes.change()
+            case What.RECIPE_UNWANTED:
+                self._recipes.give_up()
+            case _:
+                LOG.debug("%s", event)
 
     def _follow_recipes(self) -> None:
         found = self._recipes.loaded()

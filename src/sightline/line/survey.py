@@ -129,10 +129,9 @@ class Survey:
             self._metrics.undelivered_image(why, self._totals.grown(f"undelivered {why}", count, outbox))
         self._metrics.outgoing_images(status.waiting)
         lost = sum(status.skipped.values())
-        told = f"{status.waiting} wait for the plant server, {status.sent} sent" + (
-            f", {lost} left out" if lost else ""
-        )
-        return told + (f"; {status.error}" if status.error else "")
+        left_out = f", {lost} left out" if lost else ""
+        error = f"; {status.error}" if status.error else ""
+        return f"{status.waiting} wait for the plant server, {status.sent} sent{left_out}{error}"
 
     def _prune(self) -> None:
         if time.monotonic() - self._pruned_s < _PRUNE_EVERY_S:
