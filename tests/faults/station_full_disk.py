@@ -82,6 +82,7 @@ def main() -> None:
     causes = [json.loads(row.document)["cause"] for row in rows]
     report |= {
         "records": len(rows),
+        "unrecorded": int(str(report["triggers"])) - len(rows),
         "parts with two records": len(rows) - len({row.part_id for row in rows}),
         "passed": sum(row.verdict is Verdict.PASS for row in rows),
         "not recorded in time": causes.count("not_recorded"),

@@ -381,6 +381,49 @@ def test_no_part_is_judged_by_the_old_recipe_after_the_echo(beside: bool) -> Non
 
 
 @pytest.mark.parametrize("way", WAYS)
+def test_a_plc_that_numbers_its_parts_anew_while_the_line_runs_lets_nothing_bad_pass(way: Way) -> None:
+    """A number that comes again is a FAULT; when the line has stood in between, it is a new one."""
+    done = line(replace(MIXED, parts=90), way=way)
+    done.run(5.0)
+    done.plc.renumber()
+    done.run(5.0)
+    repeated = [event for event in done.of(What.SHOWN) if event.fault is Fault.REPEATED_PART_ID]
+    assert len(repeated) > 5
+    assert {event.signal for event in repeated} == {Signal.FAULT}
+    done.plc.stop()
+    done.run(2.0)
+    done.plc.renumber()
+    done.plc.start()
+    before = len(done.events)
+    done.run_out()
+    later = [event for event in done.events[before:] if event.fault is Fault.REPEATED_PART_ID]
+    assert not later
+    assert_safe(done, overkill=40)
+
+
+@pytest.mark.parametrize("way", [pytest.param(BY_ENCODER, id="by encoder"), pytest.param(BY_TIME, id="by time")])
+def test_a_station_that_is_restarted_rejects_what_is_on_the_belt(way: Way) -> None:
+    done = line(replace(MIXED, parts=60), way=way)
+    for _ in range(3):
+        done.run(3.0)
+        fallen = len(done.plc.fallen)
+        announced = {event.part.part_id for event in done.of(What.TAKEN) if event.part}
+        on_belt = announced - {one.part.number for one in done.plc.fallen}
+        done.due.clear()
+        done.handshake = Handshake(CONFIG)
+        done.tracker = None if way.track is None else Tracker(way.track)
+        done.handshake.load(1)
+        done.clock.sleep(0.5)  # what a restart takes at least; the conveyor goes on
+        done.run(3.0)
+        passed = {one.part.number for one in list(done.plc.fallen)[fallen:] if one.bin is Bin.GOOD}
+        assert on_belt
+        assert passed
+        assert not on_belt & passed, "a station knows nothing of parts that came before it"
+    done.run_out()
+    assert done.escapes() == 0
+
+
+@pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("seed", range(6))
 def test_no_bad_part_passes_in_a_storm(way: Way, seed: int) -> None:
     """Everything at once, in random order; parts keep their pitch, which is all that is asked of the line."""

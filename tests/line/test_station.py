@@ -15,6 +15,8 @@ from sightline.devices.clock import MonotonicClock
 from sightline.devices.sim_belt import BeltConfig, Bin, Truth
 from sightline.devices.sim_plc import GateRule, SimPlc, SimPlcConfig
 from sightline.errors import DeviceLost, DeviceTimeout, OptionError
+from sightline.line.faults import Fault
+from sightline.line.fitness import FitnessCheck, FitnessLimits, reference_of
 from sightline.line.fusion import Fused, fuse
 from sightline.line.handshake import HandshakeConfig
 from sightline.line.history import History
@@ -79,6 +81,7 @@ class Plant:
         self.records = folder / "records.db"
         self.metrics = Metrics()
         self.view: View | None = None
+        self.fitness: FitnessCheck | None = None
         self.model = model
         images = ImageWriter(PictureFolder(folder / "pictures"), ImagePolicy())
         config = StationConfig(name="test", handshake=HandshakeConfig(window_s=0.8, capacity=4, plc_timeout_s=1.0))
@@ -95,7 +98,7 @@ class Plant:
             patience=Patience(late_s=0.6),
             judging=Judging(restarts=100, judge_s=10.0),
         )
-        self.view = View(plan, self.photographer, None, tell)
+        self.view = View(plan, self.photographer, self.fitness, tell)
         until(lambda: self.view is not None and self.view.judge.pid is not None)
         return Setup(product="part", recipe=recipe, views=(self.view,), fuse=worst, window_s=0.8)
 
@@ -208,6 +211,23 @@ def test_after_a_change_of_recipe_no_part_is_judged_by_the_old_one(open_plant: C
         assert all(verdict != "PASS" for number, verdict in verdicts.items() if number > changed)
         plant.plc.ask_recipe(9)
         until(lambda: plant.station.board.status()["error"] in (103, 104))
+
+
+def test_pictures_that_are_not_as_at_the_set_up_hold_the_station_until_a_reset(
+    open_plant: Callable[..., Plant],
+) -> None:
+    plant = open_plant(belt(40))
+    noise = np.random.default_rng(0).integers(0, 90, (24, 32, 1)).astype(np.uint8)
+    limits = FitnessLimits(least_sharpness=0.5, least_contrast=0.0, frozen_after=None, off_after=2)
+    plant.fitness = FitnessCheck(limits, reference_of(Frame(pixels=noise)))
+    with plant:
+        plant.plc.start()
+        until(lambda: plant.station.board.status()["error"] == Fault.REFERENCE_OFF)
+        assert any("View top" in alarm for alarm in plant.station.board.status()["alarms"])
+        plant.plc.reset()
+        until(lambda: plant.station.board.status()["error"] == 0)
+        until(lambda: plant.station.board.status()["error"] == Fault.REFERENCE_OFF)
+        assert plant.plc.tally[Truth.GOOD, Bin.GOOD] == 0
 
 
 def test_the_station_drives_the_gate_by_the_encoder(open_plant: Callable[..., Plant], tmp_path: Path) -> None:
