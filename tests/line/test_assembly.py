@@ -163,6 +163,60 @@ def test_two_recipes_of_one_number_are_refused(write: Callable[..., Path]) -> No
         open_station(write(1, name="b.toml"), name="test")
 
 
+SECOND = """
+[[views]]
+name = "side"
+model = "{model}"
+
+[views.camera]
+kind = "genicam"
+{device}
+"""
+
+
+@pytest.mark.parametrize(
+    ("devices", "message"),
+    [
+        pytest.param(("Acme-1", "Acme-1"), "views side and rear name one camera, Acme-1", id="the same twice"),
+        pytest.param(("Acme-1", ""), "view rear takes the first camera that is found", id="any"),
+        pytest.param(("Acme-1", "Acme-2"), "", id="each its own"),
+    ],
+)
+def test_a_recipe_says_which_camera_each_view_has(
+    write: Callable[..., Path], brightness: Path, devices: tuple[str, str], message: str
+) -> None:
+    """Cameras that were swapped or exchanged are then another device, and not taken for each other."""
+    path = write(1)
+    views = [SECOND.format(model=brightness, device=f'device = "{name}"' if name else "") for name in devices]
+    text = path.read_text("utf-8").replace("[store]", views[0] + views[1].replace("side", "rear") + "[store]")
+    path.write_text(text, "utf-8")
+    if not message:
+        assert len(plan.read(path).views) == 3
+        return
+    with pytest.raises(OptionError, match=message):
+        plan.read(path)
+
+
+MOVING = "mm_per_px = 0.1\ndeblur = {{ speed_mm_s = {speed}, angle_deg = 90 }}"
+
+
+def test_movement_is_undone_where_it_is_known_and_short(write: Callable[..., Path]) -> None:
+    def written(exposure: str, speed: float) -> Path:
+        path = write(1, view=MOVING.format(speed=speed))
+        camera = f'kind = "genicam"\n{exposure}'
+        path.write_text(path.read_text("utf-8").replace('kind = "sim"\npictures = "pictures"', camera), "utf-8")
+        return path
+
+    recipe = plan.read(written("exposure_us = 1000", 400))
+    motion = plan.view_plan(recipe, recipe.views[0], None).work.motion
+    assert motion is not None
+    assert (motion.length_px, motion.angle_deg) == (pytest.approx(4.0), 90.0)
+    with pytest.raises(OptionError, match=r"moves by 8\.0 px while exposed"):
+        plan.read(written("exposure_us = 1000", 800))
+    with pytest.raises(OptionError, match="exposure_us"):
+        plan.read(written("", 400))
+
+
 def test_paths_of_devices_count_from_the_recipes_folder(folder: Path, write: Callable[..., Path]) -> None:
     camera = plan.read(write(1)).views[0].camera
     assert isinstance(camera, SimConfig)

@@ -207,6 +207,6 @@ def test_no_plc_ever_sees_a_result_beside_another_parts_number(seed: int) -> Non
 
 def test_the_walk_comes_everywhere() -> None:
     counts: Counter[What] = Counter()
-    for seed in range(20):
+    for seed in range(40):
         counts += walk(seed, 50).counts
     assert set(counts) == set(What), set(What) - set(counts)

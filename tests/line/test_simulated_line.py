@@ -403,7 +403,7 @@ def test_a_plc_that_numbers_its_parts_anew_while_the_line_runs_lets_nothing_bad_
 
 @pytest.mark.parametrize("way", [pytest.param(BY_ENCODER, id="by encoder"), pytest.param(BY_TIME, id="by time")])
 def test_a_station_that_is_restarted_rejects_what_is_on_the_belt(way: Way) -> None:
-    done = line(replace(MIXED, parts=60), way=way)
+    done = line(replace(MIXED, parts=100), way=way)
     for _ in range(3):
         done.run(3.0)
         fallen = len(done.plc.fallen)

@@ -58,15 +58,20 @@ def read(path: Path) -> Recipe:
 
 
 def _refuse_shared_cameras(recipe: Recipe) -> None:
-    """Two views of one camera: which of them would get its pictures?"""
-    seen: dict[object, str] = {}
+    """Two views of one camera, or a camera that could be any: which view would get its pictures?"""
+    seen: dict[str, str] = {}
     for view in recipe.views:
-        source = getattr(view.camera, "device", None) or getattr(view.camera, "source", None)
-        if source is None:
+        if not (hasattr(view.camera, "device") or hasattr(view.camera, "source")):
             continue
-        if source in seen:
-            raise OptionError(f"views {seen[source]} and {view.name} name one camera, {source}; give each its own.")
-        seen[source] = view.name
+        named = str(getattr(view.camera, "device", "") or getattr(view.camera, "source", ""))
+        if not named and len(recipe.views) > 1:
+            raise OptionError(
+                f"view {view.name} takes the first camera that is found, which may be another view's; "
+                "name its device by its serial."
+            )
+        if named in seen:
+            raise OptionError(f"views {seen[named]} and {view.name} name one camera, {named}; give each its own.")
+        seen[named] = view.name
 
 
 def find(path: Path, number: int) -> Path:
