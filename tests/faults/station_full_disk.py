@@ -66,7 +66,6 @@ def fill_and_free(line: SimulatedLine, disk: Disk) -> dict[str, object]:
     line.plc.stop()
     line.until(lambda: not any(line.station.queues().values()), PATIENCE_S)
     said["alarm of records after"] = any("cannot be" in one for one in line.station.board.status()["alarms"])
-    said["triggers"] = line.station.board.status()["counts"]["triggers"]
     return said
 
 
@@ -78,11 +77,12 @@ def main() -> None:
         report = fill_and_free(line, Disk(folder))
     with closing(History(line.records)) as history:
         rows = history.after(0, 10**6)
+    triggers = line.station.board.status()["counts"]["triggers"]
     found, damage = line.result(), verify(line.records)
     causes = [json.loads(row.document)["cause"] for row in rows]
     report |= {
         "records": len(rows),
-        "unrecorded": int(str(report["triggers"])) - len(rows),
+        "unrecorded": triggers - len(rows),
         "parts with two records": len(rows) - len({row.part_id for row in rows}),
         "passed": sum(row.verdict is Verdict.PASS for row in rows),
         "not recorded in time": causes.count("not_recorded"),

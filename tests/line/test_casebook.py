@@ -87,7 +87,12 @@ class Desk:
 
     def offer(self) -> Offer:
         offers: list[Offer] = []
-        until(lambda: bool(offers.extend(self.book.settle(self.now_s)) or offers))
+
+        def offered() -> bool:
+            offers.extend(self.book.settle(self.now_s))
+            return bool(offers)
+
+        until(offered)
         (offer,) = offers
         return offer
 

@@ -176,7 +176,7 @@ def test_what_moved_while_it_was_exposed_is_judged_as_if_it_stood_still(opened: 
     """A bright line one px wide, smeared over 5 px, is too dark to be seen; undone it is not."""
     still = np.full((40, 60, 1), 40, np.uint8)
     still[:, 30:32] = 180
-    moved = Frame(pixels=cv2.blur(still, (5, 1), borderType=cv2.BORDER_REFLECT_101)[..., None])
+    moved = Frame(pixels=cv2.blur(still, (5, 1), borderType=cv2.BORDER_REFLECT_101)[..., None].astype(np.uint8))
     for motion, expected in ((None, Verdict.PASS), (Motion(length_px=5.0, angle_deg=0.0, noise=0.001), Verdict.REJECT)):
         office = opened(Work(model=brightness, motion=motion))
         office.ready()

@@ -39,13 +39,6 @@ def test_a_cut_link_lets_nothing_bad_pass_and_comes_back(tmp_path: Path) -> None
     assert_held(trials.link_cuts(tmp_path, 2, limits=BUSY))
 
 
-def test_a_cut_link_of_opc_ua_lets_nothing_bad_pass_and_comes_back(tmp_path: Path) -> None:
-    pytest.importorskip("asyncua")
-    from soak_opcua import SimOpcUa
-
-    assert_held(trials.link_cuts(tmp_path, 1, limits=BUSY, wiring=SimOpcUa, protocol="OPC UA"))
-
-
 def test_a_recovery_that_takes_longer_than_promised_is_told() -> None:
     assert trials.slow("another worker", [4.9, 5.0], trials.PROMISED.worker_s) == []
     assert trials.slow("another worker", [1.0, 5.1], 5.0) == ["another worker took 5.1 s, promised are 5"]

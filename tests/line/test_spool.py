@@ -307,7 +307,12 @@ def test_what_the_disk_refuses_is_told_and_recorded_when_the_disk_is_back(
     for one in given_:
         recorder.hold(one)
     told: list[Recording] = []
-    until(lambda: bool(told.extend(recorder.finished()) or told) and "full" in recorder.failing)
+
+    def refuses() -> bool:
+        told.extend(recorder.finished())
+        return bool(told) and "full" in recorder.failing
+
+    until(refuses)
     assert all(recording.error for recording in told)
     refused = {recording.outcome.id for recording in told}
     for one in given_:
