@@ -83,13 +83,26 @@ def outage(folder: Path, share: float) -> Trial:
 
 def full_disk(folder: Path, _share: float) -> Trial:
     """Promise 18, of records; needs the right to mount a small disk in a namespace of its own."""
-    mount = f"mount -t tmpfs -o size=1m none {folder}"
+    return on_small_disk(folder, f"spool_faults.py full {folder}", "disk full", "1m", bad=("lost", "damage"))
+
+
+def station_full_disk(folder: Path, _share: float) -> Trial:
+    """Promise 18, of a station at work; likewise."""
+    disk = folder / "disk"
+    disk.mkdir()
+    words = f"station_full_disk.py {disk} {folder / 'brightness.sight'}"
+    bad = ("parts with two records", "unrecorded", "escapes", "misplaced", "damage")
+    return on_small_disk(disk, words, "disk full under a station at work", "6m", bad=bad)
+
+
+def on_small_disk(disk: Path, words: str, what: str, size: str, bad: tuple[str, ...]) -> Trial:
+    """One of the programs of tests/faults with this folder as a disk of its own."""
+    mount = f"mount -t tmpfs -o size={size} none {disk}"
     tried = ["unshare", "-rm", "sh", "-c", mount]
     if not shutil.which("unshare") or subprocess.run(tried, capture_output=True, check=False).returncode:
-        return not_tried("18", "disk full", "needs the right to mount a disk: unshare -rm")
-    inner = f"{mount} && exec {sys.executable} {FAULTS / 'spool_faults.py'} full {folder}"
-    report = program(["unshare", "-rm", "sh", "-c", inner])
-    return from_report("18", "disk full", "1 MB", report, bad=("lost", "damage"))
+        return not_tried("18", what, "needs the right to mount a disk: unshare -rm")
+    report = program(["unshare", "-rm", "sh", "-c", f"{mount} && exec {sys.executable} {FAULTS}/{words}"])
+    return from_report("18", what, f"{size[:-1]} MB", report, bad=bad)
 
 
 def modbus_latency(folder: Path, share: float, *, model: Path | None) -> Trial:
@@ -154,12 +167,16 @@ def runs(model: Path | None) -> dict[str, Run]:
         "station-kills": lambda folder, share: process.station_kills(folder, sized(50, share)),
         "camera-unplugs": lambda folder, share: trials.camera_unplugs(folder, sized(100, share)),
         "link-cuts": lambda folder, share: trials.link_cuts(folder, sized(100, share)),
+        "opcua-link-cuts": lambda folder, share: trials.link_cuts(
+            folder, sized(100, share), wiring=SimOpcUa, protocol="OPC UA"
+        ),
         "clock-steps": lambda folder, share: trials.clock_steps(folder, sized(2_000, share)),
         "restart-budget": lambda folder, _share: trials.restart_budget(folder),
         "failing-calls": failing_calls,
         "record-kills": record_kills,
         "outage": outage,
         "full-disk": full_disk,
+        "station-full-disk": station_full_disk,
         "modbus-latency": partial(modbus_latency, model=model),
         "opcua-latency": partial(opcua_latency, model=model),
         "endurance": lambda folder, share: process.endurance(folder, max(20.0, HOUR_S * share)),

@@ -1,10 +1,10 @@
-"""A simulated PLC behind a real OPC UA server, for the latency of that protocol."""
+"""A simulated PLC behind a real OPC UA server and a cable that can be cut."""
 
 import time
 from contextlib import suppress
 from threading import Event, Thread
 
-from plc_servers import OpcUaServer
+from plc_servers import OpcUaServer, Proxy
 from sightline.devices.controllers import PlcConfig
 from sightline.devices.plc import Plc, Request
 from sightline.errors import DeviceError
@@ -17,21 +17,25 @@ class SimOpcUa:
 
     def __init__(self, plc: Plc) -> None:
         self._plc, self._server, self._ending = plc, OpcUaServer(), Event()
+        self._cable = Proxy(self._server.port)
         self._thread = Thread(target=self._carry, name="simulated OPC UA PLC")
         self._thread.start()
 
     @property
     def config(self) -> PlcConfig:
-        return self._server.config(self._server.port)
+        return self._server.config(self._cable.port)
 
-    def plug_in(self) -> None: ...
+    def plug_in(self) -> None:
+        self._cable.mend()
 
     def unplug(self) -> None:
-        raise NotImplementedError("the link of this one is not cut; Modbus' is")
+        """Every connection is gone, and none can be made; server and PLC go on."""
+        self._cable.cut()
 
     def close(self) -> None:
         self._ending.set()
         self._thread.join()
+        self._cable.close()
         self._server.close()
 
     def _carry(self) -> None:

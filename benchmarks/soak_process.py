@@ -19,11 +19,9 @@ from sightline.line.history import History, verify
 from sightline.line.simulation import LineConfig, Stopwatch
 from sightline.records import Verdict
 from soak_station import Scene
-from soak_trials import PATIENCE_S, Trial
+from soak_trials import PATIENCE_S, PROMISED, Limits, Trial, slow
 
 PROGRAM = "from soak_station import main; main()"  # no file: a worker would import that of its station's program first
-READY_S = 15.0
-SILENCE_S = 2.0  # after which a PLC knows by its watch that the station is dead
 
 
 class Witness:
@@ -118,7 +116,7 @@ class Plant:
         return self.stopwatch.beat_s > since_s and answer.recipe == 1 and answer.error == 0
 
 
-def station_kills(folder: Path, times: int, *, seed: int = 0) -> Trial:
+def station_kills(folder: Path, times: int, *, seed: int = 0, limits: Limits = PROMISED) -> Trial:
     """Promises 3 and 16: kill -9 of the whole station at random moments, with parts on the way."""
     rng = random.Random(seed)
     recoveries_s = []
@@ -145,7 +143,7 @@ def station_kills(folder: Path, times: int, *, seed: int = 0) -> Trial:
         f"{escapes} bad parts passed": escapes,
         f"{len(lost)} parts were OK without a record of it": lost,
         f"the records are damaged: {damage}": damage,
-        f"{plant.witness.longest_gap_s:.1f} s between two beats": plant.witness.longest_gap_s > SILENCE_S,
+        f"{plant.witness.longest_gap_s:.1f} s between two beats": plant.witness.longest_gap_s > limits.silence_s,
     }
     return Trial(
         promise="3, 16",
@@ -159,7 +157,10 @@ def station_kills(folder: Path, times: int, *, seed: int = 0) -> Trial:
             "longest gap of beats s": plant.witness.longest_gap_s,
             "longest recovery s": max(recoveries_s),
         },
-        broken=tuple(what for what, holds in found.items() if holds),
+        broken=(
+            *(what for what, holds in found.items() if holds),
+            *slow("ready again", recoveries_s, limits.ready_s),
+        ),
     )
 
 

@@ -20,10 +20,11 @@ from sightline.line.handshake import HandshakeConfig
 from sightline.line.images import ImagePolicy, ImageWriter
 from sightline.line.judge import Patience as Judging
 from sightline.line.metrics import Metrics
-from sightline.line.photographer import Patience
+from sightline.line.photographer import Patience, Photographer
 from sightline.line.pictures import PictureFolder
+from sightline.line.setup import Setup
 from sightline.line.spool import Spool
-from sightline.line.station import Setup, Station, StationConfig
+from sightline.line.station import Station, StationConfig
 from sightline.line.stock import Stock
 from sightline.line.view import Seen, View, ViewPlan
 from sightline.line.worker import Work
@@ -86,16 +87,16 @@ def main() -> None:
     device = SimDevice(lambda _number: onlooker.look(VIEW))
     config = ModbusConfig(host=HOST, port=modbus_port, timeout_s=2.0)
 
-    def load(recipe: int, tell: Callable[[Seen], None], former: Setup | None) -> Setup:
-        if former is not None:
-            former.close()
+    photographer = Photographer(VIEW, ReconnectingCamera(VIEW, lambda: SimCamera(VIEW, device)))
+
+    def load(recipe: int, tell: Callable[[Seen], None]) -> Setup:
         plan = ViewPlan(
             name=VIEW,
             work=Work(model=model, shape=SHAPE),
             patience=Patience(late_s=0.15, delay_s=0.05),
             judging=Judging(),
         )
-        view = View(plan, ReconnectingCamera(VIEW, lambda: SimCamera(VIEW, device)), None, tell)
+        view = View(plan, photographer, None, tell)
 
         def alone(views: Mapping[str, Inspection]) -> Fused:
             return fuse({VIEW: 1.0}, views)

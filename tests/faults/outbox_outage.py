@@ -15,7 +15,7 @@ from tests.line.parts import outcome
 from tests.line.plant import Plant, PlantServer
 
 from sightline.line.history import History, verify_lines
-from sightline.line.http_sink import HttpSink
+from sightline.line.http_sink import HttpSink, PlantClient
 from sightline.line.outbox import Outbox, Pace
 from sightline.line.spool import Spool
 
@@ -30,7 +30,7 @@ def outage(folder: Path, parts: int) -> dict[str, object]:
     away.close()
     spool = Spool(records, station="s")
     pace = Pace(first_wait_s=0.1, longest_wait_s=2)
-    box = Outbox(records, folder / "outbox.db", HttpSink(away.url), pace)
+    box = Outbox(records, folder / "outbox.db", HttpSink(PlantClient(away.url)), pace)
     started = time.perf_counter()
     for first in range(0, parts, AT_ONCE):
         spool.record([outcome(part + 1) for part in range(first, min(first + AT_ONCE, parts))])

@@ -1,8 +1,10 @@
 """A plant server on this machine, with the outages and refusals that a test wants."""
 
+import hashlib
 import json
 import threading
 from dataclasses import dataclass, field
+from email.message import Message
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
@@ -22,6 +24,10 @@ class Plant:
     forgetful: int = 0  # how many answers from now on are lost after the records were taken
     headers: dict[str, str] = field(default_factory=dict)
     answer: bytes | None = None  # instead of the confirmation
+    clocks: list[float] = field(default_factory=list)  # what stations said their time is
+    pictures: dict[tuple[str, str], bytes] = field(default_factory=dict)  # by record and view
+    puts: int = 0
+    picture_status: int = 200  # of all answers to pictures
 
     def take(self, body: str) -> tuple[int, bytes]:
         lines = body.splitlines()
@@ -40,6 +46,17 @@ class Plant:
                 self.lines.append(line)
         return 200, json.dumps({"through": ids[-1]}).encode()
 
+    def put(self, path: str, headers: Message, body: bytes) -> int:
+        words = path.split("/")
+        if words[:4] != ["", "api", "v1", "inspections"] or words[5:6] + words[7:] != ["views", "picture"]:
+            return 405
+        if headers["X-Sightline-Digest"] != hashlib.sha256(body).hexdigest() or headers["Content-Type"] != "image/png":
+            return 422
+        if words[4] not in self.ids:
+            return 404
+        self.pictures[words[4], words[6]] = body
+        return 204
+
 
 class PlantServer:
     """Serves a `Plant` on a port of its own until it is closed."""
@@ -49,6 +66,7 @@ class PlantServer:
             def do_POST(self) -> None:
                 plant.requests += 1
                 plant.tokens.add(self.headers["Authorization"])
+                plant.clocks.append(float(self.headers["X-Sightline-Clock"]))
                 body = self.rfile.read(int(self.headers["Content-Length"])).decode("ascii")
                 status, content = (plant.status, b"") if plant.status != 200 else plant.take(body)
                 if plant.forgetful:
@@ -60,6 +78,16 @@ class PlantServer:
                     self.send_header(key, value)
                 self.end_headers()
                 self.wfile.write(content if plant.answer is None else plant.answer)
+
+            def do_PUT(self) -> None:
+                plant.puts += 1
+                plant.tokens.add(self.headers["Authorization"])
+                body = self.rfile.read(int(self.headers["Content-Length"]))
+                status = plant.picture_status
+                if status == 200:
+                    status = plant.put(self.path, self.headers, body)
+                self.send_response(status)
+                self.end_headers()
 
             def do_GET(self) -> None:
                 self.send_response(200)

@@ -13,7 +13,6 @@ import numpy as np
 import pytest
 from tests.line.deadline import until
 
-from sightline.devices.camera import Camera
 from sightline.devices.clock import MonotonicClock
 from sightline.devices.plc import Plc
 from sightline.devices.sim_belt import BeltConfig
@@ -23,7 +22,7 @@ from sightline.errors import DeviceLost, OptionError
 from sightline.line import plan
 from sightline.line.cameras import Cameras
 from sightline.line.history import History, verify
-from sightline.line.photographer import Patience, Photographer
+from sightline.line.photographer import Photographer
 from sightline.records import Frame, Verdict
 
 pytest.importorskip("prometheus_client")
@@ -137,10 +136,10 @@ def test_a_recipe_runs_changes_and_leaves_nothing_behind(
         assert rows.keys() == {"PLC", "camera top", "model top", "disk"}
         assert rows["camera top"].startswith("connected")
         assert b"sightline_line_disk_free_ratio 0." in get(f"{url}metrics")
-        connected = line.station.views[0].photographer
+        photographer = line.station.views[0].photographer
         conveyor.ask_recipe(2)
         until(lambda: verdicts(folder).get("part 2") == {Verdict.REJECT}, 90.0)
-        assert line.station.views[0].photographer is not connected
+        assert line.station.views[0].photographer is photographer
         conveyor.ask_recipe(3)
         until(lambda: any("its plc is not that" in alarm for alarm in line.station.board.status()["alarms"]), 60.0)
     assert verify(folder / "records/records.db") is None
@@ -164,6 +163,61 @@ def test_two_recipes_of_one_number_are_refused(write: Callable[..., Path]) -> No
         open_station(write(1, name="b.toml"), name="test")
 
 
+SECOND = """
+[[views]]
+name = "side"
+model = "{model}"
+
+[views.camera]
+kind = "genicam"
+{device}
+"""
+
+
+@pytest.mark.parametrize(
+    ("devices", "message"),
+    [
+        pytest.param(("Acme-1", "Acme-1"), "views side and rear name one camera, Acme-1", id="the same twice"),
+        pytest.param(("Acme-1", ""), "view rear takes the first camera that is found", id="any"),
+        pytest.param(("Acme-1", "Acme-2"), "", id="each its own"),
+    ],
+)
+def test_a_recipe_says_which_camera_each_view_has(
+    write: Callable[..., Path], brightness: Path, devices: tuple[str, str], message: str
+) -> None:
+    """Cameras that were swapped or exchanged are then another device, and not taken for each other."""
+    path = write(1)
+    views = [SECOND.format(model=brightness, device=f'device = "{name}"' if name else "") for name in devices]
+    text = path.read_text("utf-8").replace("[store]", views[0] + views[1].replace("side", "rear") + "[store]")
+    path.write_text(text, "utf-8")
+    if not message:
+        assert len(plan.read(path).views) == 3
+        return
+    with pytest.raises(OptionError, match=message):
+        plan.read(path)
+
+
+MOVING = "mm_per_px = 0.1\ndeblur = {{ speed_mm_s = {speed}, angle_deg = 90 }}"
+
+
+def test_movement_is_undone_where_it_is_known_and_short(write: Callable[..., Path]) -> None:
+    def written(exposure: str, speed: float) -> Path:
+        path = write(1, view=MOVING.format(speed=speed))
+        camera = f'kind = "genicam"\n{exposure}'
+        path.write_text(path.read_text("utf-8").replace('kind = "sim"\npictures = "pictures"', camera), "utf-8")
+        return path
+
+    recipe = plan.read(written("exposure_us = 1000", 400))
+    motion = plan.view_plan(recipe, recipe.views[0], None).work.motion
+    assert motion is not None
+    assert motion.length_px == pytest.approx(4.0)
+    assert motion.angle_deg == 90.0
+    with pytest.raises(OptionError, match=r"moves by 8\.0 px while exposed"):
+        plan.read(written("exposure_us = 1000", 800))
+    with pytest.raises(OptionError, match="exposure_us"):
+        plan.read(written("", 400))
+
+
 def test_paths_of_devices_count_from_the_recipes_folder(folder: Path, write: Callable[..., Path]) -> None:
     camera = plan.read(write(1)).views[0].camera
     assert isinstance(camera, SimConfig)
@@ -175,16 +229,21 @@ def test_a_camera_whose_settings_stay_is_kept(folder: Path) -> None:
     same, other = (SimConfig(pictures=folder / "pictures", seed=seed) for seed in (0, 1))
     with closing(cameras):
         first = cameras.lend({"top": same, "side": same})
-        until(lambda: _is_open(first["top"]) and _is_open(first["side"]))
+        cameras.use(first.values())
+        until(lambda: first["top"].connected and first["side"].connected)
         again = cameras.lend({"top": same, "side": other})
-        assert _is_open(again["top"])  # at once
-        assert not _is_open(first["side"])
+        assert again["top"] is first["top"]
+        assert first["side"].connected  # by the recipe that is still at work
+        assert not again["side"].connected
+        cameras.use(again.values())
+        assert first["top"].connected
+        until(lambda: again["side"].connected)
 
 
 def test_a_camera_that_comes_back_is_seen_before_the_next_part() -> None:
     device = SimDevice(lambda _: Frame(pixels=np.zeros((4, 4, 1), np.uint8), source="top"))
     camera = _Unplugged(SimCamera("top", device))
-    photographer = Photographer("top", camera, lambda *_: None, Patience())
+    photographer = Photographer("top", camera)
     with closing(photographer):
         until(lambda: str(photographer.fault).endswith("unplugged."))
         camera.gone = False
@@ -199,11 +258,3 @@ class _Unplugged:
         if self.gone:
             raise DeviceLost("top", "unplugged.")
         return self._grab(timeout_s)
-
-
-def _is_open(camera: Camera) -> bool:
-    try:
-        camera.trigger()
-    except DeviceLost:
-        return False
-    return True

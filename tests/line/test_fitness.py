@@ -58,6 +58,22 @@ def test_other_good_parts_are_fit(parts: list[Pixels], reference: Reference) -> 
         assert found.fit
 
 
+def test_so_many_pictures_in_a_row_not_as_at_the_set_up_are_no_part_s_fault(
+    parts: list[Pixels], reference: Reference
+) -> None:
+    check = FitnessCheck(FitnessLimits(off_after=3), reference)
+    knocked = [np.roll(pixels, 9, axis=1) for pixels in parts]
+    for pixels in (knocked[0], knocked[1], parts[0], knocked[2], knocked[3]):
+        assert check.check(Frame(pixels=pixels)).fit == (pixels is parts[0])
+        assert not check.off
+    check.check(Frame(pixels=knocked[0]))
+    assert check.off
+    check.forgive()
+    assert not check.off
+    with pytest.raises(OptionError, match="off_after"):
+        FitnessLimits(off_after=0)
+
+
 @pytest.mark.parametrize(
     ("spoil", "cause"),
     [

@@ -11,13 +11,14 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 
 from sightline.errors import OptionError
 from sightline.line.judge import Judge, JudgeState, Patience
 from sightline.line.messages import Judged
-from sightline.line.worker import Work
+from sightline.line.worker import Motion, Work
 from sightline.records import Frame, Verdict
 
 GRACE_S = 60.0  # on a machine that does much else
@@ -172,14 +173,16 @@ def test_the_recipes_threshold_takes_the_place_of_the_models(opened: Open, brigh
     assert inspection.threshold == 10.0
 
 
-def test_a_shadow_is_told_apart_from_the_verdict(opened: Open, brightness: Path) -> None:
-    office = opened(Work(model=brightness, reject_at=10.0, shadow=brightness))
-    office.ready()
-    assert office.judge.submit(1, frame(50))
-    answer = office.answer()
-    assert verdict(answer) is Verdict.REJECT
-    assert answer.shadow is not None
-    assert answer.shadow.verdict is Verdict.PASS
+def test_what_moved_while_it_was_exposed_is_judged_as_if_it_stood_still(opened: Open, brightness: Path) -> None:
+    """A bright line one px wide, smeared over 5 px, is too dark to be seen; undone it is not."""
+    still = np.full((40, 60, 1), 40, np.uint8)
+    still[:, 30:32] = 180
+    moved = Frame(pixels=cv2.blur(still, (5, 1), borderType=cv2.BORDER_REFLECT_101)[..., None].astype(np.uint8))
+    for motion, expected in ((None, Verdict.PASS), (Motion(length_px=5.0, angle_deg=0.0, noise=0.001), Verdict.REJECT)):
+        office = opened(Work(model=brightness, motion=motion))
+        office.ready()
+        assert office.judge.submit(1, moved)
+        assert verdict(office.answer()) is expected
 
 
 def test_a_swap_loses_no_frame_and_what_cannot_be_loaded_changes_nothing(

@@ -13,7 +13,7 @@ from tests.line.plant import Plant, PlantServer
 
 from sightline.errors import DeliveryError, DeliveryRefused, OptionError
 from sightline.line.history import verify_lines
-from sightline.line.http_sink import HttpSink
+from sightline.line.http_sink import HttpSink, PlantClient
 from sightline.line.outbox import Outbox, Pace
 from sightline.line.spool import Spool
 
@@ -42,7 +42,7 @@ def recorded(folder: Path, count: int) -> list[str]:
 
 
 def outbox(folder: Path, url: str, pace: Pace = PACE) -> Outbox:
-    return Outbox(folder / "records.db", folder / "outbox.db", HttpSink(url, timeout_s=30), pace)
+    return Outbox(folder / "records.db", folder / "outbox.db", HttpSink(PlantClient(url, timeout_s=30)), pace)
 
 
 def delivered(folder: Path, url: str) -> None:
@@ -167,7 +167,7 @@ def test_a_batch_is_bounded_in_bytes(tmp_path: Path, plant: Plant, server: Plant
 def test_the_token_is_sent_and_may_change(tmp_path: Path, plant: Plant, server: PlantServer) -> None:
     token = tmp_path / "token"
     token.write_text("one\n")
-    sink = HttpSink(server.url, token_file=token)
+    sink = HttpSink(PlantClient(server.url, token_file=token))
     sink.send(['{"id":"a"}'])
     token.write_text("two\n")
     sink.send(['{"id":"b"}'])
@@ -180,21 +180,21 @@ def test_the_token_is_sent_and_may_change(tmp_path: Path, plant: Plant, server: 
 def test_a_redirection_is_no_confirmation(plant: Plant, server: PlantServer) -> None:
     plant.status, plant.headers = 302, {"Location": server.url}
     with pytest.raises(DeliveryError, match="302"):
-        HttpSink(server.url).send(['{"id":"a"}'])
+        HttpSink(PlantClient(server.url)).send(['{"id":"a"}'])
 
 
 @pytest.mark.parametrize("answer", [b"<html>welcome</html>", b"[]", b'{"through": "another"}'])
 def test_an_answer_that_confirms_something_else_is_an_error(plant: Plant, server: PlantServer, answer: bytes) -> None:
     plant.answer = answer
     with pytest.raises(DeliveryError):
-        HttpSink(server.url).send(['{"id":"a"}'])
+        HttpSink(PlantClient(server.url)).send(['{"id":"a"}'])
 
 
 @pytest.mark.parametrize("status", [400, 409, 413, 415, 422])
 def test_a_refusal_is_told_with_what_the_server_says(plant: Plant, server: PlantServer, status: int) -> None:
     plant.status, plant.answer = status, b"unknown\nrecipe"
     with pytest.raises(DeliveryRefused, match=f"answered {status} unknown recipe"):
-        HttpSink(server.url).send(['{"id":"a"}'])
+        HttpSink(PlantClient(server.url)).send(['{"id":"a"}'])
 
 
 def test_a_record_that_was_damaged_is_set_aside(tmp_path: Path, plant: Plant, server: PlantServer) -> None:
@@ -211,14 +211,14 @@ def test_a_record_that_was_damaged_is_set_aside(tmp_path: Path, plant: Plant, se
 @pytest.mark.parametrize("url", ["file:///etc/passwd", "ftp://plant/", "http://", "http://user:secret@plant/"])
 def test_an_address_that_cannot_be_is_refused(url: str) -> None:
     with pytest.raises(OptionError, match="plant server"):
-        HttpSink(url)
+        PlantClient(url)
 
 
 def test_a_missing_file_is_told_at_once(tmp_path: Path) -> None:
     with pytest.raises(OptionError, match="a file cannot be used"):
-        HttpSink("http://127.0.0.1/", token_file=tmp_path / "none")
+        PlantClient("http://127.0.0.1/", token_file=tmp_path / "none")
     with pytest.raises(OptionError, match="a file cannot be used"):
-        HttpSink("https://127.0.0.1/", ca_file=tmp_path / "none")
+        PlantClient("https://127.0.0.1/", ca_file=tmp_path / "none")
 
 
 def test_the_thread_ends_while_it_waits(tmp_path: Path, server: PlantServer) -> None:

@@ -28,7 +28,10 @@ class Desk:
         self.device = SimDevice(lambda number: frame(number % 250))
         self.taken: queue.SimpleQueue[Taken] = queue.SimpleQueue()
         camera = SimCamera("top", self.device, trigger=trigger)
-        self.photographer = Photographer("top", camera, lambda _, taken: self.taken.put(taken), patience)
+        self.photographer, self._patience = Photographer("top", camera), patience
+
+    def take(self, number: int, since_s: float) -> None:
+        self.photographer.take(number, since_s, self._patience, self.taken.put)
 
     def report(self) -> Taken:
         return self.taken.get(timeout=GRACE_S)
@@ -50,7 +53,7 @@ def desk() -> Iterator[Callable[..., Desk]]:
 def test_each_part_gets_the_picture_taken_for_it(desk: Callable[..., Desk]) -> None:
     one = desk(late_s=20.0)
     for number in range(3):
-        one.photographer.take(number, time.monotonic())
+        one.take(number, time.monotonic())
         taken = one.report()
         assert taken.number == number
         assert taken.shot is not None
@@ -63,7 +66,7 @@ def test_a_picture_from_before_the_part_is_not_its_picture(desk: Callable[..., D
     one.device.fire()
     since_s = time.monotonic() + 0.01
     time.sleep(0.02)
-    one.photographer.take(7, since_s)
+    one.take(7, since_s)
     one.device.fire()
     taken = one.report()
     assert taken.shot is not None
@@ -74,7 +77,7 @@ def test_a_picture_from_before_the_part_is_not_its_picture(desk: Callable[..., D
 def test_a_hardware_trigger_may_come_a_little_before_the_plcs_word(desk: Callable[..., Desk]) -> None:
     one = desk(Trigger.HARDWARE, late_s=20.0, early_s=10.0)
     one.device.fire()
-    one.photographer.take(1, time.monotonic())
+    one.take(1, time.monotonic())
     assert one.report().shot is not None
 
 
@@ -104,10 +107,10 @@ class SlowCamera:
 
 def test_a_picture_that_comes_after_its_part_gave_up_is_not_the_next_parts() -> None:
     camera, reports = SlowCamera(), queue.SimpleQueue[Taken]()
-    photographer = Photographer("slow", camera, lambda _, taken: reports.put(taken), Patience(late_s=1.0))
-    photographer.take(1, time.monotonic())
+    photographer = Photographer("slow", camera)
+    photographer.take(1, time.monotonic(), Patience(late_s=1.0), reports.put)
     assert reports.get(timeout=GRACE_S).shot is None
-    photographer.take(2, time.monotonic())
+    photographer.take(2, time.monotonic(), Patience(late_s=1.0), reports.put)
     for _ in range(2):
         camera.triggers.get(timeout=GRACE_S)
     camera.pictures.put(0)  # the first part's, late
@@ -124,9 +127,9 @@ def test_a_damaged_picture_after_a_stray_one_is_told_and_work_goes_on(desk: Call
     time.sleep(0.02)
     one.device.fail(Fault.HALF)
     one.device.fire()
-    one.photographer.take(1, since_s)
+    one.take(1, since_s)
     assert one.report().shot is None
-    one.photographer.take(2, time.monotonic())
+    one.take(2, time.monotonic())
     one.device.fire()
     assert one.report().shot is not None
 
@@ -135,7 +138,7 @@ def test_a_damaged_picture_after_a_stray_one_is_told_and_work_goes_on(desk: Call
 def test_a_picture_that_does_not_come_whole_is_told_with_its_reason(desk: Callable[..., Desk], fault: Fault) -> None:
     one = desk(late_s=0.3)
     one.device.fail(fault)
-    one.photographer.take(1, time.monotonic())
+    one.take(1, time.monotonic())
     taken = one.report()
     assert taken.shot is None
     assert "picture" in str(taken.fault)
@@ -146,7 +149,7 @@ def test_a_camera_that_is_gone_is_told_at_once(desk: Callable[..., Desk]) -> Non
     one = desk(late_s=20.0)
     one.device.unplug()
     began_s = time.monotonic()
-    one.photographer.take(1, began_s)
+    one.take(1, began_s)
     assert one.report().lost
     assert time.monotonic() - began_s < 15.0
     assert not one.photographer.connected
@@ -154,7 +157,7 @@ def test_a_camera_that_is_gone_is_told_at_once(desk: Callable[..., Desk]) -> Non
 
 def test_closing_ends_a_wait_and_leaves_no_thread(desk: Callable[..., Desk]) -> None:
     one = desk(Trigger.HARDWARE, late_s=3_600.0)
-    one.photographer.take(1, time.monotonic())
+    one.take(1, time.monotonic())
     one.photographer.close()
     assert one.report().shot is None
     assert not [thread for thread in threading.enumerate() if thread.name == "photographer top"]

@@ -3,6 +3,7 @@
 import json
 import sqlite3
 import threading
+from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -12,12 +13,14 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.line.deadline import until
 from tests.line.parts import outcome
 
 from sightline.errors import StoreError
+from sightline.line.events import Signal
 from sightline.line.history import Damage, History, verify, verify_lines
-from sightline.line.outcome import Ids, Kind
-from sightline.line.recorder import MOST_WAITING, Recorder
+from sightline.line.outcome import Ids, Kind, Outcome
+from sightline.line.recorder import MOST_WAITING, Recorder, Recording
 from sightline.line.spool import SCHEMA, Spool, integrity
 from sightline.records import Verdict
 
@@ -239,36 +242,107 @@ def test_what_cannot_be_written_down_is_refused_and_the_next_is_recorded(path: P
     history.close()
 
 
-def test_the_recorder_returns_everything_once_and_in_order(path: Path) -> None:
+def test_what_is_held_is_told_once_and_becomes_a_record_when_it_is_complete(path: Path) -> None:
     threads = threading.active_count()
     spool = Spool(path, station="press 3")
     recorder = Recorder(spool)
-    submitted = [outcome(number) for number in range(1, 201)]
-    for one in submitted:
-        recorder.submit(one)
-    recorder.close()
-    recorder.close()
-    done = recorder.finished()
-    assert [recording.outcome for recording in done] == submitted
-    assert {recording.error for recording in done} == {None}
-    assert recorder.finished() == []
+    given_ = [outcome(number) for number in range(1, 201)]
+    told: list[str] = []
+
+    def all_told() -> bool:
+        told.extend(recording.outcome.id for recording in recorder.finished() if recording.error is None)
+        return len(told) >= len(given_)
+
+    for one in given_:
+        recorder.hold(one)
+    until(all_told)
+    assert told == [one.id for one in given_]
+    with closing(History(path)) as history:
+        assert history.newest() == []
+    for one in given_:
+        recorder.complete(replace(one, told=Signal.OK))
+    assert recorder.close() == recorder.close() == 0
     spool.close()
+    with closing(History(path)) as history:
+        rows = history.after(0, 1000)
+    assert [row.id for row in rows] == told
+    assert {json.loads(row.document)["told"] for row in rows} == {"ok"}
     assert verify(path) is None
     assert threading.active_count() == threads
 
 
-def test_a_disk_that_fails_is_told_for_every_outcome_and_the_queue_is_bounded(path: Path) -> None:
+def test_what_a_crash_left_held_becomes_a_record_of_which_nobody_knows_what_was_told(path: Path) -> None:
     spool = Spool(path, station="press 3")
+    done, held = outcome(1), outcome(2)
+    spool.record([done], [held])
+    spool.record([], [held])
     spool.close()
-    recorder = Recorder(spool)
+    spool = Spool(path, station="press 3")
+    spool.record([replace(held, told=Signal.OK)], [held])
+    spool.close()
+    with closing(History(path)) as history:
+        assert [(row.id, json.loads(row.document)["told"]) for row in history.after(0, 10)] == [
+            (done.id, None),
+            (held.id, None),
+        ]
+    assert verify(path) is None
+    with closing(sqlite3.connect(path)) as connection:
+        assert connection.execute("SELECT count(*) FROM held").fetchone() == (0,)
+
+
+def test_what_the_disk_refuses_is_told_and_recorded_when_the_disk_is_back(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spool = Spool(path, station="press 3")
+    recorder = Recorder(spool, retry_s=0.01)
+    record, broken = spool.record, [True]
+
+    def failing(outcomes: Sequence[Outcome], held: Sequence[Outcome] = ()) -> None:
+        if broken[0]:
+            raise StoreError("the disk is full.")
+        record(outcomes, held)
+
+    monkeypatch.setattr(spool, "record", failing)
+    given_ = [outcome(number) for number in range(1, MOST_WAITING + 400)]
+    for one in given_:
+        recorder.hold(one)
+    told: list[Recording] = []
+
+    def refuses() -> bool:
+        told.extend(recorder.finished())
+        return bool(told) and "full" in recorder.failing
+
+    until(refuses)
+    assert all(recording.error for recording in told)
+    refused = {recording.outcome.id for recording in told}
+    for one in given_:
+        if one.id in refused:
+            recorder.complete(replace(one, verdict=Verdict.FAULT, score=None, cause="not_recorded"))
+    broken[0] = False
+    until(lambda: not recorder.failing and not recorder.waiting)
+    again = {recording.outcome.id for recording in recorder.finished() if recording.error is None}
+    assert again | refused == {one.id for one in given_}
+    for one in given_:
+        recorder.complete(one)
+    assert recorder.close() == 0
+    spool.close()
+    with closing(History(path)) as history:
+        rows = history.after(0, 10_000)
+    assert sorted(row.part_id for row in rows) == list(range(1, MOST_WAITING + 400))
+    assert all((row.verdict is Verdict.FAULT) == (row.id in refused) for row in rows)
+
+
+def test_a_disk_that_does_not_keep_up_is_a_reason_to_judge_no_more(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    spool = Spool(path, station="press 3")
+    recorder, go_on = Recorder(spool), threading.Event()
+    monkeypatch.setattr(spool, "record", lambda *_: go_on.wait(60))
     for number in range(MOST_WAITING):
-        recorder.submit(outcome(number))
-    with pytest.raises(StoreError, match="wait for the disk"):
-        recorder.submit(outcome())
+        recorder.complete(outcome(number))
+    assert "wait for the disk" in recorder.failing
+    go_on.set()
+    until(lambda: not recorder.failing)
     recorder.close()
-    done = recorder.finished()
-    assert len(done) == MOST_WAITING
-    assert all(recording.error for recording in done)
+    spool.close()
 
 
 def test_every_key_of_a_record_is_documented(path: Path) -> None:

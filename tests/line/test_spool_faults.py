@@ -63,3 +63,26 @@ def test_a_full_disk_loses_nothing_and_recording_goes_on_when_there_is_room(tmp_
     assert report["before"] > 0
     assert report["after"] == 30
     assert (report["lost"], report["damage"], report["integrity"]) == (0, None, "ok")
+
+
+def test_a_station_whose_disk_fills_up_drops_pictures_first_and_records_never(tmp_path: Path) -> None:
+    """Promise 18: an alarm, no part passed without its record, and work goes on by itself when there is room."""
+    pytest.importorskip("pymodbus")
+    unshare = shutil.which("unshare")
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    script = f"mount -t tmpfs -o size=6m none {disk}"
+    if not unshare or subprocess.run([unshare, "-rm", "sh", "-c", script], capture_output=True, check=False).returncode:
+        pytest.skip("needs the right to mount a small disk in a namespace of its own (unshare -rm)")
+    program = f"{script} && exec {sys.executable} {FAULTS / 'station_full_disk.py'} {disk} {tmp_path / 'model.sight'}"
+    report = run([unshare, "-rm", "sh", "-c", program])
+    assert report["alarm of pictures"]
+    assert report["error with little left"] == 0
+    assert report["alarm of records"]
+    assert not report["ready with none left"]
+    assert not report["alarm of records after"]
+    assert report["passed"] > 0
+    assert report["passed over"] > 0
+    assert report["unrecorded"] == 0
+    assert (report["parts with two records"], report["escapes"], report["misplaced"]) == (0, 0, 0)
+    assert report["damage"] is None

@@ -15,16 +15,19 @@ from sightline.devices.clock import MonotonicClock
 from sightline.devices.sim_belt import BeltConfig, Bin, Truth
 from sightline.devices.sim_plc import GateRule, SimPlc, SimPlcConfig
 from sightline.errors import DeviceLost, DeviceTimeout, OptionError
+from sightline.line.faults import Fault
+from sightline.line.fitness import FitnessCheck, FitnessLimits, reference_of
 from sightline.line.fusion import Fused, fuse
 from sightline.line.handshake import HandshakeConfig
 from sightline.line.history import History
 from sightline.line.images import ImagePolicy, ImageWriter
 from sightline.line.judge import Patience as Judging
 from sightline.line.metrics import Metrics
-from sightline.line.photographer import Patience
+from sightline.line.photographer import Patience, Photographer
 from sightline.line.pictures import PictureFolder
+from sightline.line.setup import Setup
 from sightline.line.spool import Spool
-from sightline.line.station import Setup, Station, StationConfig
+from sightline.line.station import Station, StationConfig
 from sightline.line.view import Seen, View, ViewPlan
 from sightline.line.worker import Work
 from sightline.records import Frame, Inspection
@@ -74,9 +77,11 @@ class Plant:
     def __init__(self, folder: Path, model: Path, belt: BeltConfig, rule: GateRule = GateRule.RESULT) -> None:
         self.plc = SimPlc(MonotonicClock(), SimPlcConfig(belt=belt, gate_rule=rule))
         self.camera = BeltCamera(self.plc)
+        self.photographer = Photographer("top", self.camera)
         self.records = folder / "records.db"
         self.metrics = Metrics()
         self.view: View | None = None
+        self.fitness: FitnessCheck | None = None
         self.model = model
         images = ImageWriter(PictureFolder(folder / "pictures"), ImagePolicy())
         config = StationConfig(name="test", handshake=HandshakeConfig(window_s=0.8, capacity=4, plc_timeout_s=1.0))
@@ -84,21 +89,24 @@ class Plant:
         self.station = Station(config, self.plc, self._load, spool, images, self.metrics)
         self._thread = threading.Thread(target=self.station.run, args=(1,), name="station")
 
-    def _load(self, recipe: int, tell: Callable[[Seen], None], former: Setup | None) -> Setup:
+    def _load(self, recipe: int, tell: Callable[[Seen], None]) -> Setup:
         if recipe > 2:
             raise OptionError(f"recipe {recipe}: there is no such recipe.")
-        if former is not None:
-            former.close()
-            self.camera = BeltCamera(self.plc)
+        if recipe == 2:  # it takes as long as some part that is still judged by the first one
+            judged = self._judged()
+            until(lambda: self._judged() > judged)
         plan = ViewPlan(
             name="top",
             work=Work(model=self.model, shape=(24, 32, 1), reject_at=100.0 if recipe == 1 else 20.0),
             patience=Patience(late_s=0.6),
             judging=Judging(restarts=100, judge_s=10.0),
         )
-        self.view = View(plan, self.camera, None, tell)
+        self.view = View(plan, self.photographer, self.fitness, tell)
         until(lambda: self.view is not None and self.view.judge.pid is not None)
         return Setup(product="part", recipe=recipe, views=(self.view,), fuse=worst, window_s=0.8)
+
+    def _judged(self) -> int:
+        return sum(self.station.board.counted(verdict) for verdict in ("PASS", "REJECT"))
 
     def __enter__(self) -> "Plant":
         self._thread.start()
@@ -109,6 +117,7 @@ class Plant:
         self.station.stop()
         self._thread.join(GRACE_S)
         assert not self._thread.is_alive()
+        self.photographer.close()
 
     def run_dry(self) -> None:
         self.plc.start()
@@ -207,6 +216,23 @@ def test_after_a_change_of_recipe_no_part_is_judged_by_the_old_one(open_plant: C
         assert all(verdict != "PASS" for number, verdict in verdicts.items() if number > changed)
         plant.plc.ask_recipe(9)
         until(lambda: plant.station.board.status()["error"] in (103, 104))
+
+
+def test_pictures_that_are_not_as_at_the_set_up_hold_the_station_until_a_reset(
+    open_plant: Callable[..., Plant],
+) -> None:
+    plant = open_plant(belt(40))
+    noise = np.random.default_rng(0).integers(0, 90, (24, 32, 1)).astype(np.uint8)
+    limits = FitnessLimits(least_sharpness=0.5, least_contrast=0.0, frozen_after=None, off_after=2)
+    plant.fitness = FitnessCheck(limits, reference_of(Frame(pixels=noise)))
+    with plant:
+        plant.plc.start()
+        until(lambda: plant.station.board.status()["error"] == Fault.REFERENCE_OFF)
+        assert any("View top" in alarm for alarm in plant.station.board.status()["alarms"])
+        plant.plc.reset()
+        until(lambda: plant.station.board.status()["error"] == 0)
+        until(lambda: plant.station.board.status()["error"] == Fault.REFERENCE_OFF)
+        assert plant.plc.tally[Truth.GOOD, Bin.GOOD] == 0
 
 
 def test_the_station_drives_the_gate_by_the_encoder(open_plant: Callable[..., Plant], tmp_path: Path) -> None:

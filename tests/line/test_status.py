@@ -5,12 +5,15 @@ import socket
 import urllib.error
 import urllib.request
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 import pytest
+from tests.line.parts import outcome
 
 from sightline.errors import OptionError
 from sightline.line.metrics import Metrics
+from sightline.line.outcome import Kind
 from sightline.line.status import StatusServer
 from sightline.records import Verdict
 
@@ -83,12 +86,17 @@ def test_readiness_is_a_status_code(url: str, shown: Shown) -> None:
 
 def test_prometheus_reads_the_counts(url: str, shown: Shown) -> None:
     shown.counted.triggered()
-    shown.counted.decided(Verdict.FAULT, kind="production", latency_s=0.02, cause="too_dark", late=True)
-    shown.counted.decided(Verdict.PASS, kind="challenge", latency_s=0.02, cause=None, late=False)
+    dark = replace(outcome(verdict=Verdict.FAULT, late=True), cause="too_dark")
+    shown.counted.decided(dark, 0.02)
+    missed = replace(outcome(verdict=Verdict.FAULT, kind=Kind.CHALLENGE), judged=Verdict.PASS)
+    shown.counted.decided(missed, 0.02)
+    shown.counted.decided(outcome(verdict=Verdict.FAULT), None)
+    shown.counted.shadowed("top", "disagreed")
     page = get(f"{url}metrics")[1].decode()
     for line in (
         "sightline_line_triggers_total 1.0",
-        'sightline_line_verdicts_total{verdict="FAULT"} 1.0',
+        'sightline_line_verdicts_total{verdict="FAULT"} 3.0',
+        'sightline_line_shadow_total{opinion="disagreed",view="top"} 1.0',
         'sightline_line_faults_total{cause="too_dark"} 1.0',
         "sightline_line_missed_windows_total 1.0",
         "sightline_line_missed_challenges_total 1.0",

@@ -36,6 +36,7 @@ NOT_READY = DAMAGED = 1
 _URL = "http://127.0.0.1:8080/"
 _TIMEOUT_S = 5.0
 _RECORDS = "records.db"
+_SHADOWS = {"shadow_agreed": "agreed", "shadow_disagreed": "disagreed", "shadow_silent": "silent"}
 recipe_argument = click.argument("recipe", type=PLACE)
 
 
@@ -198,6 +199,8 @@ def _rows(status: Mapping[str, Any]) -> list[str]:
         "trouble": ", ".join(f"{counts[key]} {key}" for key in ("late", "missed")),
         "latency": f"p50 {counts['p50_ms']} ms, p99 {counts['p99_ms']} ms",
     }
+    if any(counts.get(key) for key in _SHADOWS):
+        rows["shadow"] = ", ".join(f"{counts[key]} {word}" for key, word in _SHADOWS.items())
     rows |= {device["name"]: device["state"] for device in status["devices"]}
     told = [f"{name:16}  {text}" for name, text in rows.items()]
     told += [f"{'fault':16}  {fault['count']} x {fault['cause']}: {fault['cure']}" for fault in status["faults"]]

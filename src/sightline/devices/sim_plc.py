@@ -192,6 +192,12 @@ class SimPlc:
             self._catch_up()
             self._recipe = recipe
 
+    def renumber(self) -> None:
+        """Begin to number the parts anew, as after the PLC alone was started again."""
+        with self._lock:
+            self._catch_up()
+            self._next_id = self.config.first_id
+
     def reset(self) -> None:
         """A press of the button, a fifth of a second long."""
         with self._lock:

@@ -18,15 +18,17 @@ from sightline.line.board import Board
 from sightline.line.cameras import Cameras
 from sightline.line.fitness import FitnessCheck
 from sightline.line.fusion import Fused, FusionRule, fuse
-from sightline.line.http_sink import HttpSink
+from sightline.line.http_sink import HttpPictures, HttpSink, PlantClient
 from sightline.line.images import ImageWriter
 from sightline.line.judge import JudgeState
 from sightline.line.metrics import Metrics
 from sightline.line.outbox import Outbox
+from sightline.line.picture_outbox import PictureOutbox
 from sightline.line.pictures import PictureFolder
 from sightline.line.recipe import Missed, Pages, PlantServer, Recipe
+from sightline.line.setup import Setup
 from sightline.line.spool import Spool
-from sightline.line.station import Setup, Station, StationConfig
+from sightline.line.station import Station, StationConfig
 from sightline.line.status import StatusServer
 from sightline.line.survey import Stores, Survey
 from sightline.line.view import Seen, View
@@ -110,19 +112,33 @@ def _made(folder: Path) -> Path:
 def _open_stores(folder: Path, recipe: Recipe, name: str, opened: ExitStack) -> Stores:
     spool = Spool(folder / RECORDS, station=name)
     opened.callback(spool.close)
-    pictures = PictureFolder(folder / PICTURES)
+    plant = recipe.plant
+    pictures = PictureFolder(folder / PICTURES, delivered=plant is not None and plant.pictures)
     opened.callback(pictures.close)
     images = ImageWriter(pictures, recipe.store.images)
     opened.callback(images.close)
-    outbox = None if recipe.plant is None else _open_outbox(folder, recipe.plant)
-    if outbox is not None:
-        opened.callback(outbox.close)
-    return Stores(folder=folder, spool=spool, images=images, outbox=outbox, record_days=recipe.store.record_days)
+    outbox, picture_outbox = (None, None) if plant is None else _open_outboxes(folder, plant, pictures, opened)
+    return Stores(
+        folder=folder,
+        spool=spool,
+        images=images,
+        outbox=outbox,
+        pictures=picture_outbox,
+        record_days=recipe.store.record_days,
+    )
 
 
-def _open_outbox(folder: Path, plant: PlantServer) -> Outbox:
-    sink = HttpSink(plant.url, token_file=plant.token_file, ca_file=plant.ca_file)
-    return Outbox(folder / RECORDS, folder / OUTBOX, sink)
+def _open_outboxes(
+    folder: Path, plant: PlantServer, pictures: PictureFolder, opened: ExitStack
+) -> tuple[Outbox, PictureOutbox | None]:
+    client = PlantClient(plant.url, token_file=plant.token_file, ca_file=plant.ca_file)
+    outbox = Outbox(folder / RECORDS, folder / OUTBOX, HttpSink(client))
+    opened.callback(outbox.close)
+    if not plant.pictures:
+        return outbox, None
+    picture_outbox = PictureOutbox(pictures, HttpPictures(client), outbox.has_delivered)
+    opened.callback(picture_outbox.close)
+    return outbox, picture_outbox
 
 
 def _open_pages(pages: Pages, shown: "_Shown", opened: ExitStack) -> tuple[StatusServer, ...]:
@@ -161,17 +177,15 @@ class _Loader:
     first: Recipe
     cameras: Cameras
 
-    def load(self, number: int, tell: Callable[[Seen], None], former: Setup | None) -> Setup:
-        """As `station.Load`."""
-        if former is not None:
-            former.close()
+    def load(self, number: int, tell: Callable[[Seen], None]) -> Setup:
+        """As `setup.Load`."""
         recipe = self._recipe(number)
         prepared = []
         for view in recipe.views:
             reference = plan.reference_of_view(view)
             prepared.append((plan.view_plan(recipe, view, reference), FitnessCheck(view.fitness, reference)))
-        cameras = self.cameras.lend({view.name: cast(CameraConfig, view.camera) for view in recipe.views})
-        views = tuple(View(one, cameras[one.name], fitness, tell) for one, fitness in prepared)
+        lent = self.cameras.lend({view.name: cast(CameraConfig, view.camera) for view in recipe.views})
+        views = tuple(View(one, lent[one.name], fitness, tell) for one, fitness in prepared)
         _await(views)
         return Setup(
             product=recipe.product,
@@ -182,13 +196,14 @@ class _Loader:
             audit_share=recipe.audit_share,
             challenge_serials=frozenset(recipe.challenge.serials),
             stop_on_missed_challenge=recipe.challenge.when_missed is Missed.STOP,
+            begin=partial(self.cameras.use, tuple(lent.values())),
         )
 
     def _recipe(self, number: int) -> Recipe:
         """Read anew, as it may have been corrected; the station itself is as at its start."""
         path = plan.find(self.path, number)
         recipe = plan.read(path)
-        for what in ("plc", "store", "plant", "pages", "review", "gate", "conveyor"):
+        for what in ("plc", "store", "plant", "pages", "review", "changeover", "gate", "conveyor"):
             if what in ("gate", "conveyor") and plan.way_of(recipe) == plan.way_of(self.first):
                 continue  # they only give the window, if the way is the same
             if getattr(recipe, what) != getattr(self.first, what):

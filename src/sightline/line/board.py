@@ -20,6 +20,8 @@ _LATENCIES = 2_000  # parts, whose median and 99th percentile are shown
 _MOST_ALARMS = 20
 _PICTURE_PX = 480  # longest side
 _JPEG_QUALITY = 80
+SHADOWS = ("shadow_agreed", "shadow_disagreed", "shadow_silent")
+_COUNTED = ("triggers", "late", "missed", "late_views", *SHADOWS)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -83,8 +85,8 @@ class Board:
             self._alarms.clear()
             self._alarms.extend(staying)
 
-    def decided(self, outcome: Outcome, case: Case, latency_s: float) -> None:
-        """A part, when its verdict is on disk."""
+    def decided(self, outcome: Outcome, case: Case, latency_s: float | None) -> None:
+        """A part, when its end is known; `latency_s` as for `Metrics.decided`."""
         worst = max(outcome.views, key=lambda view: (view.verdict is Verdict.FAULT, view.score or 0.0), default=None)
         view = worst.view if worst is not None else ""
         label = worst.defects[0].label if worst is not None and worst.defects else ""
@@ -102,7 +104,8 @@ class Board:
             self._kinds[outcome.kind] += 1
             if outcome.cause is not None:
                 self._causes[outcome.cause] += 1
-            self._latencies_ms.append(latency_s * 1e3)
+            if latency_s is not None:
+                self._latencies_ms.append(latency_s * 1e3)
             self._parts.appendleft(
                 _Shown(document=document, frame=case.frames.get(view), inspection=case.inspections.get(view))
             )
@@ -147,7 +150,7 @@ class Board:
                 "error": int(fault),
                 "counts": dict(self._counts)
                 | {verdict.value: self._counts[verdict.value] for verdict in Verdict}
-                | {name: self._counts[name] for name in ("triggers", "late", "missed", "late_views")}
+                | {name: self._counts[name] for name in _COUNTED}
                 | {"challenges": self._kinds[Kind.CHALLENGE], "audited": self._kinds[Kind.AUDIT]}
                 | {"p50_ms": _rounded(p50), "p99_ms": _rounded(p99)},
                 "faults": [
@@ -161,10 +164,11 @@ class Board:
             }
 
 
-def _told(outcome: Outcome, threshold: float | None, latency_s: float) -> str:
+def _told(outcome: Outcome, threshold: float | None, latency_s: float | None) -> str:
+    after = "" if latency_s is None else f"{latency_s * 1e3:.0f} ms"
     if outcome.score is None or threshold is None:
-        return f"{outcome.reason or ''} {latency_s * 1e3:.0f} ms".strip()
-    return f"score {outcome.score:.4g} / {threshold:.4g} · {latency_s * 1e3:.0f} ms"
+        return f"{outcome.reason or ''} {after}".strip()
+    return f"score {outcome.score:.4g} / {threshold:.4g} · {after}"
 
 
 def _state(answer: Answer, fault: Fault) -> str:

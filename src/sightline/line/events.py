@@ -29,7 +29,9 @@ class What(StrEnum):
     OVERDUE = "overdue"  # shown for too long, and still is
     UNACKNOWLEDGED = "unacknowledged"  # taken back without an acknowledgement
     LATE_RESULT = "late_result"  # offered for a part that has its result or is no longer there; applied to nothing
-    RECIPE_ASKED = "recipe_asked"  # load `recipe`; no part of the old one is being judged
+    RECIPE_ASKED = "recipe_asked"  # load `recipe`; parts are still taken by the one before, if that is how it changes
+    RECIPE_CHANGED = "recipe_changed"  # `recipe` is in force: parts from now on are its, and its echo says so
+    RECIPE_UNWANTED = "recipe_unwanted"  # `recipe` was loaded, and another is asked for by now
     PLC_LOST = "plc_lost"
     PLC_BACK = "plc_back"
     ENABLED = "enabled"

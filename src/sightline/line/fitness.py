@@ -37,6 +37,9 @@ class Cause(StrEnum):
     COLOUR_CAST = "colour_cast"
 
 
+_OF_SETUP = {Cause.BLURRED, Cause.TARGET_MISSING, Cause.TARGET_MOVED, Cause.COLOUR_CAST}  # no part mends these
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FitnessLimits:
     """What a view's pictures must be like; levels are shares of white. None: not checked.
@@ -54,12 +57,15 @@ class FitnessLimits:
     most_target_shift_px: NotNegative = 5.0
     least_target_match: Share = 0.7  # normalised correlation
     most_colour_shift: NotNegative = 0.08  # of red or blue over green, times the reference's
+    off_after: int | None = 5  # pictures in a row not as at the set-up hold the station until a reset
 
     def __post_init__(self) -> None:
         if not 0 <= self.least_brightness < self.most_brightness <= 1:
             raise OptionError("least_brightness and most_brightness are shares of white, the first below the second.")
         if self.frozen_after is not None and self.frozen_after < 2:
             raise OptionError(f"frozen_after is {self.frozen_after}; give 2 or more.")
+        if self.off_after is not None and self.off_after < 1:
+            raise OptionError(f"off_after is {self.off_after}; give 1 or more.")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -126,7 +132,7 @@ class Fitness:
 
 
 class FitnessCheck:
-    """Checks the pictures of one view, one after another; not to be shared between threads."""
+    """Checks the pictures of one view, one after another, on one thread; another may look at `off` and forgive."""
 
     def __init__(self, limits: FitnessLimits, reference: Reference | None = None) -> None:
         """Raises OptionError where a limit needs a reference and there is none."""
@@ -135,9 +141,24 @@ class FitnessCheck:
         self._limits = limits
         self._reference = reference
         self._digest, self._repeats = "", 0
+        self._off = 0  # pictures in a row that are not as at the set-up
+
+    @property
+    def off(self) -> bool:
+        """So many pictures in a row were not as at the set-up that no part will be; until `forgive`."""
+        return self._limits.off_after is not None and self._off >= self._limits.off_after
+
+    def forgive(self) -> None:
+        """Somebody has looked; begin to count anew."""
+        self._off = 0
 
     def check(self, frame: Frame) -> Fitness:
         """All that is wrong with the picture."""
+        found = self._checked(frame)
+        self._off = self._off + 1 if any(one.cause in _OF_SETUP for one in found.unfit) else 0
+        return found
+
+    def _checked(self, frame: Frame) -> Fitness:
         reference = self._reference
         if reference and (wrong := _wrong_kind(frame, reference.frame)):
             return Fitness(unfit=(wrong,))

@@ -18,6 +18,7 @@ A station's loop reads the PLC, makes a step, does what the step's events ask fo
                 case What.SHOWN if event.signal is Signal.OK: tracker.release(event.part.sequence)
                 case What.SHOWN | What.DROPPED | What.LATE_RESULT: note(event)
                 case What.RECIPE_ASKED: prepare(event.recipe)                 # then `load` or `refuse_recipe`
+                case What.RECIPE_CHANGED: use(event.recipe)                   # for all parts from now on
                 case What.PLC_LOST: tracker.condemn()
                 case What.RESET: forget_restarts()
         write(plc, turn.answer)
@@ -53,6 +54,7 @@ class HandshakeConfig:
     acknowledge_timeout_s: float = 1.0  # a result shown for longer is overdue
     skip_unacknowledged: bool = False  # an overdue result: False stops the station until it is acknowledged or reset
     review_passes: bool = False  # REVIEW: False rejects
+    beside: bool = True  # a recipe asked for is loaded while parts go on by the one before; False: not ready meanwhile
 
     def __post_init__(self) -> None:
         for name in ("window_s", "plc_timeout_s", "most_gap_s", "acknowledge_timeout_s"):
@@ -62,6 +64,15 @@ class HandshakeConfig:
             raise OptionError(f"heartbeat_s is {self.heartbeat_s}; give 0 or more, and less than plc_timeout_s.")
         if not 1 <= self.capacity <= MOST_WAITING:
             raise OptionError(f"capacity is {self.capacity}; give 1 to {MOST_WAITING} parts.")
+
+
+@dataclass(slots=True, kw_only=True)
+class _Loaded:
+    """A recipe that could be in force."""
+
+    recipe: int
+    window_s: float
+    until_s: float | None = None  # waits for a moment between two parts no longer than this
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
@@ -104,7 +115,8 @@ class Handshake:
         self._taken_fault = Fault.NONE
         self._was_ready = False
         self._recipe = 0
-        self._loading = 0
+        self._loading = 0  # asked for
+        self._loaded: _Loaded | None = None  # to be in force at the next moment in which no part is being judged
         self._refused = 0
         self._refusal = Fault.NONE
         self._hold = Fault.NONE
@@ -133,18 +145,17 @@ class Handshake:
         case.fault = fault or (Fault.MODEL_FAILED if case.signal is Signal.FAULT else Fault.NONE)
 
     def load(self, recipe: int, window_s: float | None = None) -> None:
-        """From now on parts are judged by this recipe: its models are warm, its cameras set.
+        """A recipe could be in force: its models are warm. RECIPE_CHANGED says when it is.
 
-        To be called at the start, and after RECIPE_ASKED; at no time while a part is being judged.
+        That is as soon as no part is being judged, so that none is by the recipe before once the echo is there; or,
+        where parts follow each other without such a moment, after a window's time between two of them.
         """
         assert 0 < recipe <= LARGEST_RECIPE
-        assert not self._judging()
-        self._recipe, self._loading = recipe, 0
-        self._window_s = self.config.window_s if window_s is None else window_s
+        self._loaded = _Loaded(recipe=recipe, window_s=self.config.window_s if window_s is None else window_s)
 
     def refuse_recipe(self, recipe: int, fault: Fault = Fault.RECIPE_UNKNOWN) -> None:
         """The recipe asked for cannot be had; the station is not ready until another is asked for, or a reset."""
-        self._recipe, self._loading = 0, 0
+        self._recipe, self._loading, self._loaded = 0, 0, None
         self._refused, self._refusal = recipe, fault
 
     def hold(self, fault: Fault) -> None:
@@ -166,6 +177,7 @@ class Handshake:
         self._count_beat(now_s)
         self._watch_plc(request, now_s)
         was_showing = self._shown() is not None
+        self._change_recipe(request, now_s)
         if request is not None and self._plc_alive:
             self._notice(request)
             self._acknowledge(request, now_s)
@@ -284,15 +296,36 @@ class Handshake:
         )
 
     def _changing(self, request: Request) -> bool:
-        return bool(self._loading) or request.recipe not in (0, self._recipe)
+        """Whether no part is taken because another recipe is asked for."""
+        return not self.config.beside and (bool(self._loading) or request.recipe not in (0, self._recipe))
+
+    def _change_recipe(self, request: Request | None, now_s: float) -> None:
+        loaded = self._loaded
+        if loaded is None:
+            return
+        if request is not None and self._plc_alive and request.recipe not in (0, loaded.recipe):
+            self._loaded, self._loading = None, 0
+            self._report(Event(what=What.RECIPE_UNWANTED, recipe=loaded.recipe))
+            return
+        if loaded.until_s is None:
+            loaded.until_s = now_s + self._window_s
+        if now_s < loaded.until_s and any(case.judged and case.shown_s is None for case in self._waiting):
+            return
+        self._recipe, self._window_s = loaded.recipe, loaded.window_s
+        self._loaded, self._loading = None, 0
+        self._report(Event(what=What.RECIPE_CHANGED, recipe=loaded.recipe))
 
     def _ask_for_recipe(self, request: Request) -> None:
         asked = request.recipe
         if asked != self._refused:
             self._refused = 0
-        if asked in (0, self._recipe, self._refused) or self._loading or self._judging():
+        if asked in (0, self._recipe, self._refused) or self._loading:
             return
-        self._recipe, self._loading = 0, asked
+        if not self.config.beside:
+            if self._judging():
+                return
+            self._recipe = 0
+        self._loading = asked
         self._report(Event(what=What.RECIPE_ASKED, recipe=asked))
 
     def _signal_of(self, verdict: Verdict, fault: Fault) -> Signal:

@@ -98,6 +98,15 @@ class History:
         with self._told():
             return end(self._connection, "last")
 
+    def sequence_of(self, record: str) -> int | None:
+        """The place of the record of this id; 0 where it was pruned; None: there is none yet."""
+        with self._told():
+            row = self._connection.execute("SELECT sequence FROM parts WHERE id = ?", (record,)).fetchone()
+            if row is not None:
+                return int(row[0])
+            pruned = end(self._connection, "pruned")
+        return 0 if pruned.id is not None and record <= pruned.id else None
+
     def _read(self, which: str, *values: object) -> list[Recorded]:
         with self._told():
             rows = self._connection.execute(

@@ -1,30 +1,34 @@
-"""Records to the plant server over HTTP; docs/store-and-forward.md is what the server has to know."""
+"""Records and pictures to the plant server over HTTP; docs/store-and-forward.md is what the server has to know."""
 
+import hashlib
 import http.client
 import json
 import ssl
+import time
 import urllib.error
 import urllib.request
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NoReturn
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 from sightline.errors import DeliveryError, DeliveryRefused, OptionError
 
 REFUSALS = frozenset({400, 409, 413, 415, 422})  # the content is wrong; all others may be otherwise another time
+PICTURE_REFUSALS = REFUSALS | {404}  # the record was refused, or is no longer there
+CLOCK, DIGEST = "X-Sightline-Clock", "X-Sightline-Digest"  # unix seconds at the station; SHA-256 of the body, hex
 _LONGEST_ANSWER = 65_536
 
 
-class HttpSink:
-    """Posts batches to one address."""
+class PlantClient:
+    """Asks one plant server; without proxies and redirections: what anybody else confirms would be lost."""
 
     def __init__(
         self, url: str, *, token_file: Path | None = None, ca_file: Path | None = None, timeout_s: float = 10.0
     ) -> None:
         """
         Args:
-            url: https://..., or http://... in a network that is trusted.
+            url: https://..., or http://... in a network that is trusted; where records go.
             token_file: its first line is sent as a bearer token; it is read anew each time, and so may be changed.
             ca_file: certificates (PEM) of who may vouch for the server; None: those of the system.
 
@@ -34,50 +38,82 @@ class HttpSink:
         parts = urlsplit(url)
         if parts.scheme not in ("http", "https") or not parts.hostname or parts.username or parts.password:
             raise OptionError(f"plant server {url!r:.80}: give http(s)://HOST[:PORT]/PATH, without a user or password.")
-        self._url, self._timeout_s, self._token_file = url, timeout_s, token_file
+        self.url, self._timeout_s, self._token_file = url, timeout_s, token_file
         try:
             context = ssl.create_default_context(cafile=ca_file)
             if token_file:
                 _token(token_file)
         except (OSError, ssl.SSLError) as error:
             raise OptionError(f"plant server {url}: a file cannot be used ({error}). Check its path.") from error
-        # no proxy and no redirection: a record confirmed by anyone but the plant server would be lost
-        self._opener = urllib.request.build_opener(
-            urllib.request.ProxyHandler({}), urllib.request.HTTPSHandler(context=context), _Stay()
-        )
+        handlers = (urllib.request.ProxyHandler({}), _Stay(), urllib.request.HTTPSHandler(context=context))
+        self._opener = urllib.request.build_opener(*handlers)
+
+    @property
+    def base(self) -> str:
+        """The server's address without the path of its interface."""
+        parts = urlsplit(self.url)
+        before, interface, _ = parts.path.partition("/api/")
+        return f"{parts.scheme}://{parts.netloc}{before if interface else ''}"
+
+    def ask(self, method: str, url: str, body: bytes, headers: Mapping[str, str], refusals: frozenset[int]) -> bytes:
+        """The answer to one request.
+
+        Raises:
+            DeliveryRefused: it answered with one of `refusals`. DeliveryError: it cannot be reached, or anything else.
+        """
+        sent = dict(headers)
+        try:
+            if self._token_file:
+                sent["Authorization"] = f"Bearer {_token(self._token_file)}"
+            request = urllib.request.Request(url, body, sent, method=method)
+            with self._opener.open(request, timeout=self._timeout_s) as answer:
+                return bytes(answer.read(_LONGEST_ANSWER))
+        except urllib.error.HTTPError as error:
+            with error:
+                _refused(url, error, refusals)
+        except (OSError, http.client.HTTPException) as error:  # URLError is an OSError
+            raise DeliveryError(f"{url}: cannot be reached ({error}). Check the network and server.") from error
+
+
+class HttpSink:
+    """Posts records."""
+
+    def __init__(self, client: PlantClient) -> None:
+        self._client = client
 
     def send(self, lines: Sequence[str]) -> None:
         """As `Sink.send`; confirmed is what the server answers with the id of the last line."""
-        headers = {"Content-Type": "application/x-ndjson"}
         body, last = _body(lines)
-        try:
-            if self._token_file:
-                headers["Authorization"] = f"Bearer {_token(self._token_file)}"
-            request = urllib.request.Request(self._url, body, headers)
-            with self._opener.open(request, timeout=self._timeout_s) as answer:
-                content = answer.read(_LONGEST_ANSWER)
-        except urllib.error.HTTPError as error:
-            with error:
-                self._told(error)
-        except (OSError, http.client.HTTPException) as error:  # URLError is an OSError
-            raise DeliveryError(f"{self._url}: cannot be reached ({error}). Check the network and server.") from error
-        self._check(content, last)
-
-    def _told(self, error: urllib.error.HTTPError) -> NoReturn:
-        try:
-            said = error.read(200).decode("utf-8", "replace")
-        except (OSError, http.client.HTTPException):
-            said = ""
-        message = f"{self._url}: answered {error.code} {' '.join(said.split())}".rstrip()
-        raise (DeliveryRefused if error.code in REFUSALS else DeliveryError)(message) from error
-
-    def _check(self, content: bytes, last: str) -> None:
+        headers = {"Content-Type": "application/x-ndjson", CLOCK: f"{time.time():.3f}"}
+        content, url = self._client.ask("POST", self._client.url, body, headers, REFUSALS), self._client.url
         try:
             through = json.loads(content)["through"]
         except (ValueError, KeyError, TypeError) as error:
-            raise DeliveryError(f"{self._url}: did not confirm; is this the plant server's address?") from error
+            raise DeliveryError(f"{url}: did not confirm; is this the plant server's address?") from error
         if through != last:
-            raise DeliveryError(f"{self._url}: confirmed {through!r:.60}, expected {last}.")
+            raise DeliveryError(f"{url}: confirmed {through!r:.60}, expected {last}.")
+
+
+class HttpPictures:
+    """Puts pictures to the records that the server has."""
+
+    def __init__(self, client: PlantClient) -> None:
+        self._client = client
+
+    def put(self, outcome: str, view: str, content: bytes) -> None:
+        """As `PictureSink.put`."""
+        url = f"{self._client.base}/api/v1/inspections/{quote(outcome, '')}/views/{quote(view, '')}/picture"
+        headers = {"Content-Type": "image/png", DIGEST: hashlib.sha256(content).hexdigest()}
+        self._client.ask("PUT", url, content, headers, PICTURE_REFUSALS)
+
+
+def _refused(url: str, error: urllib.error.HTTPError, refusals: frozenset[int]) -> NoReturn:
+    try:
+        said = error.read(200).decode("utf-8", "replace")
+    except (OSError, http.client.HTTPException):
+        said = ""
+    message = f"{url}: answered {error.code} {' '.join(said.split())}".rstrip()
+    raise (DeliveryRefused if error.code in refusals else DeliveryError)(message) from error
 
 
 class _Stay(urllib.request.HTTPRedirectHandler):

@@ -33,7 +33,6 @@ class Judged:
 
     number: int
     inspection: Inspection | None
-    shadow: Inspection | None = None  # of the model that runs beside the one that decides
     fault: str | None = None  # why there is no inspection
 
     def __post_init__(self) -> None:
@@ -56,25 +55,18 @@ def receive_job(connection: Connection) -> Job:
 
 
 def send_judged(connection: Connection, judged: Judged) -> None:
-    arrays: list[Array] = []
-    header: dict[str, Any] = {"number": judged.number, "fault": judged.fault}
-    for name, inspection in (("inspection", judged.inspection), ("shadow", judged.shadow)):
-        header[name] = None if inspection is None else _document(inspection)
-        if inspection is not None and inspection.map is not None:
-            arrays.append(inspection.map)
-    _send(connection, header, arrays)
+    inspection = judged.inspection
+    document = None if inspection is None else _document(inspection)
+    arrays: list[Array] = [] if inspection is None or inspection.map is None else [inspection.map]
+    _send(connection, {"number": judged.number, "fault": judged.fault, "inspection": document}, arrays)
 
 
 def receive_judged(connection: Connection) -> Judged:
     """Raises EOFError when the worker is no more."""
     header, arrays = _receive(connection)
-    found: dict[str, Inspection | None] = {}
-    for name in ("inspection", "shadow"):
-        document = header[name]
-        found[name] = None if document is None else _inspection(document, arrays)
-    return Judged(
-        number=header["number"], inspection=found["inspection"], shadow=found["shadow"], fault=header["fault"]
-    )
+    document = header["inspection"]
+    inspection = None if document is None else _inspection(document, arrays)
+    return Judged(number=header["number"], inspection=inspection, fault=header["fault"])
 
 
 def _document(inspection: Inspection) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 
+from sightline.line.outcome import Kind, Outcome
 from sightline.records import Verdict
 
 CONTENT_TYPE = CONTENT_TYPE_LATEST
@@ -21,9 +22,12 @@ class Metrics:
         self._faults = self._counter("faults", "Parts that could not be judged, by cause", "cause")
         self._kinds = self._counter("parts", "Parts by kind: production, audit, challenge", "kind")
         self._escaped_challenges = self._counter("missed_challenges", "Challenge parts that were passed")
+        self._shadows = self._counter("shadow", "Opinions of models in shadow", "view", "opinion")
+        self._crowded = self._counter("crowded_records", "Parts passed over whose record tells of several parts")
         self._restarts = self._counter("worker_restarts", "Workers that were replaced", "view")
         self._frames_lost = self._counter("frames_lost", "Frames that a camera lost", "view")
         self._images_dropped = self._counter("images_dropped", "Pictures that were not stored", "why")
+        self._undelivered = self._counter("images_undelivered", "Pictures that the plant server did not get", "why")
         self._plc_lost = self._counter("plc_lost", "Losses of the PLC")
         self._camera_lost = self._counter("camera_lost", "Losses of a camera", "view")
         self._latency = Histogram(
@@ -36,6 +40,7 @@ class Metrics:
         self._queue = self._gauge("queue_depth", "Waiting, by queue", "queue")
         self._temperature = self._gauge("camera_temperature_celsius", "Of the camera", "view")
         self._disk = self._gauge("disk_free_ratio", "Of the disk that records lie on")
+        self._outgoing = self._gauge("outbox_images", "Pictures not yet at the plant server")
         self._backlog = self._gauge("outbox_rows", "Records not yet at the plant server")
 
     def triggered(self) -> None:
@@ -44,23 +49,29 @@ class Metrics:
     def missed(self) -> None:
         self._missed.inc()
 
-    def decided(self, verdict: Verdict, *, kind: str, latency_s: float, cause: str | None, late: bool) -> None:
-        """One part, when its verdict is on disk.
+    def decided(self, outcome: Outcome, latency_s: float | None) -> None:
+        """One part, when its end is known.
 
         Args:
-            kind: production, audit or challenge.
-            latency_s: from the trigger.
-            cause: of a fault; else None.
+            latency_s: from its trigger to its verdict being on disk; None: it was rejected without waiting for that.
         """
-        self._verdicts.labels(verdict.value).inc()
-        self._kinds.labels(kind).inc()
-        self._latency.observe(latency_s)
-        if cause is not None:
-            self._faults.labels(cause).inc()
-        if late:
+        self._verdicts.labels(outcome.verdict.value).inc()
+        self._kinds.labels(outcome.kind).inc()
+        if latency_s is not None:
+            self._latency.observe(latency_s)
+        if outcome.cause is not None:
+            self._faults.labels(outcome.cause).inc()
+        if outcome.late:
             self._late.inc()
-        if kind == "challenge" and verdict is Verdict.PASS:
+        if outcome.kind is Kind.CHALLENGE and outcome.judged is Verdict.PASS:
             self._escaped_challenges.inc()
+
+    def shadowed(self, view: str, word: str) -> None:
+        """What a model in shadow said beside the one that decides: agreed, disagreed, or silent."""
+        self._shadows.labels(view, word).inc()
+
+    def crowded(self) -> None:
+        self._crowded.inc()
 
     def restarted(self, view: str, workers: int = 1) -> None:
         self._restarts.labels(view).inc(workers)
@@ -76,6 +87,13 @@ class Metrics:
 
     def dropped_image(self, why: str, pictures: int = 1) -> None:
         self._images_dropped.labels(why).inc(pictures)
+
+    def undelivered_image(self, why: str, pictures: int = 1) -> None:
+        self._undelivered.labels(why).inc(pictures)
+
+    def outgoing_images(self, pictures: int) -> None:
+        """How many wait for the plant server."""
+        self._outgoing.set(pictures)
 
     def now(self, *, ready: bool, queues: dict[str, int], backlog: int) -> None:
         """What is rather than what happened."""
@@ -95,8 +113,8 @@ class Metrics:
         """All of them, in Prometheus' text format."""
         return bytes(generate_latest(self._registry))
 
-    def _counter(self, name: str, told: str, label: str | None = None) -> Counter:
-        return Counter(f"sightline_line_{name}", told, [label] if label else [], registry=self._registry)
+    def _counter(self, name: str, told: str, *labels: str) -> Counter:
+        return Counter(f"sightline_line_{name}", told, labels, registry=self._registry)
 
     def _gauge(self, name: str, told: str, label: str | None = None) -> Gauge:
         return Gauge(f"sightline_line_{name}", told, [label] if label else [], registry=self._registry)

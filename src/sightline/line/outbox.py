@@ -104,6 +104,11 @@ class Outbox:
             error=self._error,
         )
 
+    def has_delivered(self, record: str) -> bool:
+        """Whether the server has the record of this id, or it was set aside. Raises StoreError."""
+        sequence = self._history.sequence_of(record)
+        return sequence is not None and sequence <= self._delivered
+
     def close(self) -> None:
         """End the thread after the batch that is on its way, and close the files. May be called more than once."""
         self._closing.set()

@@ -7,11 +7,13 @@ import secrets
 import threading
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Any
 
-from sightline.records import Defect, Verdict
+from sightline.line.events import Signal
+from sightline.records import Defect, Inspection, Verdict
 
 MOST_DEFECTS = 20  # of a view that are recorded, the most anomalous ones; a line of JSON stays short
 FIRST = hashlib.sha256(b"sightline").hexdigest()  # what the first record names as the digest of the one before
@@ -26,6 +28,16 @@ class Kind(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Opinion:
+    """What a model that runs in shadow says of a view; it decides nothing."""
+
+    verdict: Verdict
+    score: float | None  # None only for a FAULT
+    threshold: float
+    model_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ViewOutcome:
     """What one view of a part came to."""
 
@@ -37,6 +49,7 @@ class ViewOutcome:
     defects: tuple[Defect, ...] = ()  # most anomalous first
     cause: str | None = None  # of a FAULT, one word for counters
     reason: str | None = None  # of a FAULT, for people
+    shadow: Opinion | None = None  # None: no model runs in shadow, or it had nothing to say in time
 
     def __post_init__(self) -> None:
         assert self.score is None or math.isfinite(self.score), "what is not finite is not recorded as a score"
@@ -45,14 +58,16 @@ class ViewOutcome:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """What one part came to, as the PLC was told."""
+    """What one part came to: what was done with it, beside what the models said."""
 
     id: str  # from `Ids.new`
     part_id: int  # the PLC's number of it; 0: none
     product: str
     recipe: int
-    verdict: Verdict
+    verdict: Verdict  # by which it was dealt with
     unix_s: float  # wall clock when it was triggered; order and durations never depend on it
+    judged: Verdict | None = None  # by its views together; None: they did not say, or not in time
+    told: Signal | None = None  # what the PLC was told; None: nothing, or the station ended before it was noted
     serial: str = ""
     kind: Kind = Kind.PRODUCTION
     score: float | None = None  # of the view that decided; None only for a FAULT
@@ -68,26 +83,18 @@ class Outcome:
         assert (self.verdict is Verdict.FAULT) == (self.cause is not None), "a FAULT, and only a FAULT, has a cause"
 
 
-def document(outcome: Outcome, sequence: int, previous: str, station: str) -> str:
-    """The record as one line of canonical JSON: sorted keys, no white space, ASCII.
-
-    docs/store-and-forward.md explains the keys.
-
-    Args:
-        sequence: its place among the station's records, from 1, without gaps.
-        previous: `digest` of the document before it, or FIRST.
-    """
-    content = {
+def content(outcome: Outcome) -> dict[str, Any]:
+    """What is recorded of a part, by the keys of docs/store-and-forward.md, but for its place in the chain."""
+    return {
         "id": outcome.id,
-        "sequence": sequence,
-        "previous": previous,
-        "station": station,
         "part_id": outcome.part_id,
         "serial": outcome.serial,
         "product": outcome.product,
         "recipe": outcome.recipe,
         "kind": outcome.kind,
         "verdict": outcome.verdict,
+        "judged": outcome.judged,
+        "told": outcome.told,
         "score": outcome.score,
         "cause": outcome.cause,
         "reason": outcome.reason,
@@ -97,7 +104,21 @@ def document(outcome: Outcome, sequence: int, previous: str, station: str) -> st
         "durations_ms": {step: round(duration, 3) for step, duration in outcome.durations_ms.items()},
         "views": [_view(view) for view in outcome.views],
     }
-    return json.dumps(content, sort_keys=True, separators=(",", ":"), allow_nan=False)
+
+
+def document(recorded: Mapping[str, Any], sequence: int, previous: str, station: str) -> str:
+    """The record as one line of canonical JSON: sorted keys, no white space, ASCII.
+
+    Args:
+        recorded: as `content` gives it.
+        sequence: its place among the station's records, from 1, without gaps.
+        previous: `digest` of the document before it, or FIRST.
+    """
+    return canonical({**recorded, "sequence": sequence, "previous": previous, "station": station})
+
+
+def canonical(recorded: Mapping[str, Any]) -> str:
+    return json.dumps(recorded, sort_keys=True, separators=(",", ":"), allow_nan=False)
 
 
 def _view(view: ViewOutcome) -> dict[str, object]:
@@ -111,6 +132,16 @@ def _view(view: ViewOutcome) -> dict[str, object]:
         "reason": view.reason,
         "defects": [_defect(defect) for defect in view.defects[:MOST_DEFECTS]],
         "more_defects": max(0, len(view.defects) - MOST_DEFECTS),
+        "shadow": None if view.shadow is None else _opinion(view.shadow),
+    }
+
+
+def _opinion(opinion: Opinion) -> dict[str, object]:
+    return {
+        "verdict": opinion.verdict,
+        "score": opinion.score,
+        "threshold": opinion.threshold,
+        "model": opinion.model_id,
     }
 
 
@@ -124,6 +155,14 @@ def _defect(defect: Defect) -> dict[str, object]:
         "area_mm2": defect.area_mm2,
         "peak": defect.peak if math.isfinite(defect.peak) else None,
     }
+
+
+def opinion_of(inspection: Inspection) -> Opinion:
+    """What is recorded of what a model in shadow found."""
+    score = inspection.score if inspection.score is not None and math.isfinite(inspection.score) else None
+    return Opinion(
+        verdict=inspection.verdict, score=score, threshold=inspection.threshold, model_id=inspection.model_id
+    )
 
 
 def digest(line: str) -> str:

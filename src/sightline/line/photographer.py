@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from sightline.devices.camera import Camera, Shot
 from sightline.errors import DeviceError, DeviceTimeout, FrameError
 
-_END = None
 _GRAB_S = 0.1  # between two looks at whether the station ends
 _FORGOTTEN_S = 5.0  # a picture that has not come by then never will
 _PROBE_S = 0.2  # between two looks at whether a camera is back
@@ -40,6 +39,19 @@ class Patience:
     )
 
 
+Report = Callable[[Taken], None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Asked:
+    """A picture that is wanted."""
+
+    number: int
+    since_s: float
+    patience: Patience
+    report: Report
+
+
 @dataclass(slots=True, kw_only=True)
 class Counts:
     """Since the station began."""
@@ -53,40 +65,43 @@ class Counts:
 class Photographer:
     """Takes one picture for each part asked for, in order, and reports it from its own thread; to be closed.
 
+    Who asks is told, so that two recipes, the one that goes and the one that comes, may use one camera.
+
     A frame from before a part's time is not its picture: what an earlier, missed trigger left in the camera would be
     taken for the next part, and every part after it would be judged by the one before. Neither is one that an earlier
     part is still owed: what comes late is counted off against the triggers, and the part that waits gets its own.
     """
 
-    def __init__(self, view: str, camera: Camera, report: Callable[[str, Taken], None], patience: Patience) -> None:
-        """Begin; `report` is called with the view, and must not block."""
-        self.view, self.counts = view, Counts()
+    def __init__(self, name: str, camera: Camera) -> None:
+        """Begin; the camera is the photographer's from now on."""
+        self.name, self.counts = name, Counts()
         self.temperature_c: float | None = None
-        self.fault: str | None = f"{view}: the camera is not open yet."  # None: it was there when last looked at
-        self._camera, self._report, self._patience = camera, report, patience
+        self.fault: str | None = f"{name}: the camera is not open yet."  # None: it was there when last looked at
+        self._camera = camera
         self._owed: deque[float] = deque()  # when each picture was asked for that has not come
         self._last: int | None = None  # number of the last shot of this connection
-        self._asked: queue.SimpleQueue[tuple[int, float] | None] = queue.SimpleQueue()
+        self._asked: queue.SimpleQueue[_Asked | None] = queue.SimpleQueue()
         self._ending = threading.Event()
-        self._thread = threading.Thread(target=self._run, name=f"photographer {view}", daemon=True)
+        self._thread = threading.Thread(target=self._run, name=f"photographer {name}", daemon=True)
         self._thread.start()
 
     @property
     def connected(self) -> bool:
         return self.fault is None
 
-    def take(self, number: int, since_s: float) -> None:
+    def take(self, number: int, since_s: float, patience: Patience, report: Report) -> None:
         """Take the picture of this part; never waits. The station asks for no more parts than it has in flight.
 
         Args:
             since_s: when the part was announced, by the monotonic clock.
+            report: called once, from this photographer's thread; must not block.
         """
-        self._asked.put((number, since_s))
+        self._asked.put(_Asked(number=number, since_s=since_s, patience=patience, report=report))
 
     def close(self) -> None:
         """Returns when the thread has ended and the camera is closed."""
         self._ending.set()
-        self._asked.put(_END)
+        self._asked.put(None)
         self._camera.close()  # ends a grab that waits
         self._thread.join()
 
@@ -98,10 +113,9 @@ class Photographer:
                 asked = self._asked.get(timeout=None if self.connected else _PROBE_S)
             except queue.Empty:
                 continue
-            if asked is _END:
+            if asked is None:
                 return
-            number, since_s = asked
-            self._report(self.view, self._taken(number, since_s))
+            asked.report(self._taken(asked))
 
     def _probe(self) -> None:
         """Look whether the camera is there: while it is not, no part comes that would tell."""
@@ -115,18 +129,19 @@ class Photographer:
             return
         self.fault = None
 
-    def _taken(self, number: int, since_s: float) -> Taken:
-        now_s = time.monotonic()
+    def _taken(self, asked: _Asked) -> Taken:
+        now_s, number = time.monotonic(), asked.number
         while self._owed and now_s - self._owed[0] > _FORGOTTEN_S:
             self._owed.popleft()
         self._owed.append(now_s)
         try:
-            self._trigger(since_s)
-            shot = self._shot(since_s)
+            self._trigger(asked)
+            shot = self._shot(asked)
         except FrameError as error:
             return Taken(number=number, shot=None, fault=str(error))
         except DeviceTimeout:
-            return Taken(number=number, shot=None, fault=f"{self.view}: no picture within {self._patience.late_s:g} s.")
+            late_s = asked.patience.late_s
+            return Taken(number=number, shot=None, fault=f"{self.name}: no picture within {late_s:g} s.")
         except DeviceError as error:
             self.counts.disconnections += self.connected
             self.fault = str(error)
@@ -136,22 +151,22 @@ class Photographer:
         self.fault = None
         return Taken(number=number, shot=shot)
 
-    def _trigger(self, since_s: float) -> None:
+    def _trigger(self, asked: _Asked) -> None:
         """Raises FrameError where it was done so late that another part may be in view; its picture is no part's."""
         self._camera.trigger()
-        delay_s = time.monotonic() - since_s
-        if self._patience.delay_s is not None and delay_s > self._patience.delay_s:
+        delay_s, most_s = time.monotonic() - asked.since_s, asked.patience.delay_s
+        if most_s is not None and delay_s > most_s:
             raise FrameError(
-                f"{self.view}: triggered {delay_s:.3f} s after the part came, which may have gone by then."
+                f"{self.name}: triggered {delay_s:.3f} s after the part came, which may have gone by then."
             )
 
-    def _shot(self, since_s: float) -> Shot:
+    def _shot(self, asked: _Asked) -> Shot:
         """The frame that is not older than the part, and that no part before it is owed."""
-        until_s = since_s + self._patience.late_s
+        until_s = asked.since_s + asked.patience.late_s
         while True:
             left_s = until_s - time.monotonic()
             if left_s <= 0 or self._ending.is_set():
-                raise DeviceTimeout(self.view, "no picture in time")
+                raise DeviceTimeout(self.name, "no picture in time")
             try:
                 shot = self._camera.grab(min(left_s, _GRAB_S))
             except DeviceTimeout:
@@ -163,7 +178,7 @@ class Photographer:
             self.counts.frames += 1
             self.counts.lost += shot.lost
             self.temperature_c = shot.temperature_c if shot.temperature_c is not None else self.temperature_c
-            if self._is_last(shot) and shot.monotonic_s >= since_s - self._patience.early_s:
+            if self._is_last(shot) and shot.monotonic_s >= asked.since_s - asked.patience.early_s:
                 return shot
             self.counts.unclaimed += 1
 

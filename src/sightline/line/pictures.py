@@ -27,6 +27,9 @@ _SCHEMA = """
     ) WITHOUT ROWID;
     CREATE INDEX IF NOT EXISTS pictures_by_age ON pictures (worth, unix_s);
     CREATE INDEX IF NOT EXISTS pictures_by_name ON pictures (name);
+    CREATE TABLE IF NOT EXISTS outgoing (  -- to the plant server, in the order in which they were written
+        number INTEGER PRIMARY KEY, outcome TEXT NOT NULL, view TEXT NOT NULL, UNIQUE (outcome, view)
+    );
 """
 
 
@@ -47,14 +50,26 @@ class StoredPicture:
     path: Path
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outgoing:
+    """A picture that the plant server is to have."""
+
+    number: int  # ascends in the order in which they were written
+    outcome: str
+    view: str
+    path: Path | None  # None: it was removed meanwhile
+
+
 class PictureFolder:
     """A folder of pictures with its index; one process writes, threads may share it.
 
     Every method raises StoreError where the folder cannot be used.
     """
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
+    def __init__(self, folder: Path, *, delivered: bool = False) -> None:
+        """`delivered`: what is added from now on goes to the plant server too, and is noted as `outgoing`."""
+        self.folder, self._delivered = folder, delivered
+        self.undelivered = 0  # removed before the plant server had them, since it was opened
         self._lock = threading.Lock()
         try:
             folder.mkdir(parents=True, exist_ok=True)
@@ -84,7 +99,35 @@ class PictureFolder:
             with suppress(OSError):  # what is wrong with it is told when the picture is written
                 path.parent.mkdir(exist_ok=True)
             write_bytes(path, content)
+        if self._delivered:
+            with self._told():
+                self._connection.execute(
+                    "INSERT OR IGNORE INTO outgoing (outcome, view) VALUES (?, ?)", (outcome, view)
+                )
         return path
+
+    def outgoing(self, after: int, most: int) -> list[Outgoing]:
+        """The next pictures to be delivered after this number, oldest first."""
+        with self._told():
+            rows = self._connection.execute(
+                "SELECT number, outcome, view, name FROM outgoing LEFT JOIN pictures USING (outcome, view) "
+                "WHERE number > ? ORDER BY number LIMIT ?",
+                (after, most),
+            ).fetchall()
+        return [
+            Outgoing(number=number, outcome=outcome, view=view, path=None if name is None else self._path(name))
+            for number, outcome, view, name in rows
+        ]
+
+    def waiting(self) -> int:
+        """How many are to be delivered."""
+        with self._told():
+            return int(self._connection.execute("SELECT count(*) FROM outgoing").fetchone()[0])
+
+    def gone(self, number: int) -> None:
+        """This one was delivered, or never will be."""
+        with self._told():
+            self._connection.execute("DELETE FROM outgoing WHERE number = ?", (number,))
 
     def of(self, outcome: str) -> list[StoredPicture]:
         """The pictures of one part that are on disk."""
@@ -116,7 +159,10 @@ class PictureFolder:
                 ).fetchone()
                 if not others:
                     self._unlink(name)
-                self._connection.execute("DELETE FROM pictures WHERE outcome = ? AND view = ?", (outcome, view))
+                for table in ("pictures", "outgoing"):
+                    which = f"DELETE FROM {table} WHERE outcome = ? AND view = ?"
+                    went = self._connection.execute(which, (outcome, view)).rowcount
+                self.undelivered += went
             return len(rows)
 
     def _unlink(self, name: str) -> None:

@@ -16,12 +16,12 @@ from sightline.line.fitness import Reference, reference_of
 from sightline.line.handshake import HandshakeConfig
 from sightline.line.judge import Patience as Judging
 from sightline.line.photographer import Patience
-from sightline.line.recipe import Doubt, Recipe, View, read_recipe, window_s
+from sightline.line.recipe import Changeover, Doubt, Recipe, View, read_recipe, window_s
 from sightline.line.recipe import Track as TrackedBy
 from sightline.line.tracking import Track, track_of
 from sightline.line.view import ViewPlan
 from sightline.line.window import working_window_s
-from sightline.line.worker import Work
+from sightline.line.worker import Motion, Work
 
 CYCLE_S = 0.002  # of the station's loop, at rest
 WATCH_S = 0.05  # the PLC shuts the gate when the station's heartbeat stands still for longer, docs/handshake.md
@@ -29,6 +29,7 @@ _LONGEST_CYCLE_S = 0.02  # of the station's loop on a busy machine, an exchange 
 _HEARTBEAT_S = 0.5  # of the station, where the PLC moves the gate
 _DELAY_S = 0.1  # from the trigger's word to that to the camera; the part may have gone by then
 _CAPACITY = 8  # parts in flight where the recipe does not say how near they come
+MOST_DEBLURRED_PX = 6.0  # undoing more does harm: benchmarks/deblur.py, rendered parts of 256 px
 Config = TypeVar("Config")
 
 
@@ -48,9 +49,29 @@ def read(path: Path) -> Recipe:
     try:
         handshake_of(recipe)
         way_of(recipe)
+        for view in recipe.views:
+            motion_of(recipe, view)
+        _refuse_shared_cameras(recipe)
     except OptionError as error:
         raise OptionError(f"{path}: {error}") from error
     return recipe
+
+
+def _refuse_shared_cameras(recipe: Recipe) -> None:
+    """Two views of one camera, or a camera that could be any: which view would get its pictures?"""
+    seen: dict[str, str] = {}
+    for view in recipe.views:
+        if not (hasattr(view.camera, "device") or hasattr(view.camera, "source")):
+            continue
+        named = str(getattr(view.camera, "device", "") or getattr(view.camera, "source", ""))
+        if not named and len(recipe.views) > 1:
+            raise OptionError(
+                f"view {view.name} takes the first camera that is found, which may be another view's; "
+                "name its device by its serial."
+            )
+        if named in seen:
+            raise OptionError(f"views {seen[named]} and {view.name} name one camera, {named}; give each its own.")
+        seen[named] = view.name
 
 
 def find(path: Path, number: int) -> Path:
@@ -81,6 +102,7 @@ def handshake_of(recipe: Recipe) -> HandshakeConfig:
         capacity=in_flight,
         heartbeat_s=0.0 if tracks else _HEARTBEAT_S,
         review_passes=recipe.review is Doubt.PASS,
+        beside=recipe.changeover is Changeover.BESIDE,
     )
 
 
@@ -119,14 +141,17 @@ def view_plan(recipe: Recipe, view: View, reference: Reference | None) -> ViewPl
         shape, bit_depth = (height, width, frame.pixels.shape[2]), frame.bit_depth
     work = Work(
         model=view.model,
-        shadow=view.shadow,
         threads=max(1, _cores() // len(recipe.views)),
         shape=shape,
         bit_depth=bit_depth,
         product=view.product,
         reject_at=view.reject_at,
         review_at=view.review_at,
+        motion=motion_of(recipe, view),
     )
+    shadow = None
+    if view.shadow is not None:
+        shadow = replace(work, model=view.shadow, reject_at=None, review_at=None, modest=True)
     by_software = getattr(view.camera, "trigger", None) is Trigger.SOFTWARE  # others are not triggered by the station
     return ViewPlan(
         name=view.name,
@@ -135,7 +160,32 @@ def view_plan(recipe: Recipe, view: View, reference: Reference | None) -> ViewPl
         judging=Judging(restarts=recipe.restarts.most, within_s=recipe.restarts.within_s),
         region=region,
         mm_per_px=view.mm_per_px,
+        shadow=shadow,
     )
+
+
+def motion_of(recipe: Recipe, view: View) -> Motion | None:
+    """How far a part moves in the picture while the camera exposes it, where the recipe has that undone.
+
+    Raises:
+        OptionError: it is not known, or too far for it to help.
+    """
+    if view.deblur is None:
+        return None
+    exposure_us = getattr(view.camera, "exposure_us", None)
+    speed_mm_s = view.deblur.speed_mm_s or (recipe.conveyor.speed_mm_s if recipe.conveyor else None)
+    if exposure_us is None or speed_mm_s is None or view.mm_per_px is None:
+        raise OptionError(
+            f"view {view.name}: deblur needs to know how far a part moves: give mm_per_px, the camera's exposure_us, "
+            "and speed_mm_s there or in [conveyor]."
+        )
+    length_px = speed_mm_s * exposure_us * 1e-6 / view.mm_per_px
+    if length_px > MOST_DEBLURRED_PX:
+        raise OptionError(
+            f"view {view.name}: a part moves by {length_px:.1f} px while exposed, and undoing more than "
+            f"{MOST_DEBLURRED_PX:g} px does harm (docs/recipe.md). Expose for a shorter time."
+        )
+    return Motion(length_px=length_px, angle_deg=view.deblur.angle_deg, noise=view.deblur.noise)
 
 
 def reference_of_view(view: View) -> Reference | None:

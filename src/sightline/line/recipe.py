@@ -38,6 +38,13 @@ class Track(StrEnum):
     STATION = "station"  # by encoder or time; the station opens the gate
 
 
+class Changeover(StrEnum):
+    """How one recipe follows another."""
+
+    BESIDE = "beside"  # it is loaded while the one before works: no part is missed, and memory is needed for both
+    INSTEAD = "instead"  # the one before goes first; parts that come meanwhile are rejected
+
+
 class Missed(StrEnum):
     """What a challenge part that was not rejected does."""
 
@@ -60,6 +67,15 @@ class Region:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Deblur:
+    """A part's own movement while it is exposed, which is undone before the model sees it."""
+
+    speed_mm_s: Positive | None = None  # of the part before this camera; None: the conveyor's
+    angle_deg: float = 0.0  # of the movement in the picture: 0 along a row, 90 down a column
+    noise: Annotated[float, Within(low=1e-6, high=1.0)] = 0.01  # the larger, the softer and quieter
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class View:
     """One camera position of a part."""
 
@@ -76,6 +92,7 @@ class View:
     reference: ModelFile | None = None  # the picture of the set-up that others are compared with
     target: Region | None = None  # in the reference: a mark that each picture has at the same place
     grey_patch: Region | None = None  # in the reference: something grey that each picture has
+    deblur: Deblur | None = None  # None: the model sees pictures as they are
     fitness: FitnessLimits = field(default_factory=FitnessLimits)
 
     def __post_init__(self) -> None:
@@ -128,6 +145,7 @@ class PlantServer:
     url: str
     token_file: ModelFile | None = None
     ca_file: ModelFile | None = None
+    pictures: bool = False  # those that are stored are delivered too, after their record
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -171,6 +189,7 @@ class Recipe:
     store: Storage
     fusion: FusionRule = field(default_factory=FusionRule)
     review: Doubt = Doubt.REJECT
+    changeover: Changeover = Changeover.BESIDE
     window_ms: Positive | None = None  # from trigger to result; None: computed from the conveyor
     plc_cycle_ms: NotNegative = 10.0  # the longest, exchange of signals included
     conveyor: Conveyor | None = None

@@ -35,10 +35,11 @@ from sightline.line.history import History
 from sightline.line.images import ImagePolicy, ImageWriter
 from sightline.line.judge import Patience as Judging
 from sightline.line.metrics import Metrics
-from sightline.line.photographer import Patience
+from sightline.line.photographer import Patience, Photographer
 from sightline.line.pictures import PictureFolder
+from sightline.line.setup import Setup
 from sightline.line.spool import Spool
-from sightline.line.station import Setup, Station, StationConfig
+from sightline.line.station import Station, StationConfig
 from sightline.line.stock import Stock
 from sightline.line.view import Seen, View, ViewPlan
 from sightline.line.window import working_window_s
@@ -90,7 +91,7 @@ class LineResult:
     misplaced: int  # fell elsewhere than their verdict says; nothing but a PASS in time may pass
     latency_ms_p50: float  # from the PLC's trigger to the result at the PLC
     latency_ms_p99: float
-    dropped: int  # a PASS that could not be told to the PLC in time: rejected, and neither overkill nor misplaced
+    dropped: int  # judged to be good, and not told to the PLC in time: rejected, which is not overkill
 
 
 class Wire(Protocol):
@@ -161,7 +162,9 @@ class SimulatedLine:
         self._model, self._shape = model, stock.good[0][stock.views[0]].pixels.shape
         self.metrics = Metrics()
         self.views: tuple[View, ...] = ()
-        self.station = self._station(folder)
+        self._photographers: list[Photographer] = []
+        self.images = ImageWriter(PictureFolder(folder / "pictures"), config.policy)
+        self.station = self._station()
         self._failed: InspectionError | None = None
         self._thread = threading.Thread(target=self._run, name="station")
 
@@ -209,6 +212,8 @@ class SimulatedLine:
     def _end(self) -> None:
         self.station.stop()
         self._thread.join()
+        for photographer in self._photographers:
+            photographer.close()
         self.wire.close()
 
     def _run(self) -> None:
@@ -220,7 +225,7 @@ class SimulatedLine:
     def _scene(self, view: str, stock: Stock) -> Callable[[int], Frame]:
         return lambda _number: stock.picture(view, self.plc.in_view(0.0, REACH_MM))
 
-    def _station(self, folder: Path) -> Station:
+    def _station(self) -> Station:
         belt = self.config.belt
         window_s = working_window_s(
             speed_mm_s=belt.speed_mm_s,
@@ -235,13 +240,11 @@ class SimulatedLine:
             ReconnectingPlc("plc", lambda: open_plc("plc", self.wire.config), seed=self.config.seed),
             self._load,
             Spool(self.records, station="simulated"),
-            ImageWriter(PictureFolder(folder / "pictures"), self.config.policy),
+            self.images,
             self.metrics,
         )
 
-    def _load(self, recipe: int, tell: Callable[[Seen], None], former: Setup | None) -> Setup:
-        if former is not None:
-            former.close()
+    def _load(self, recipe: int, tell: Callable[[Seen], None]) -> Setup:
         self.views = tuple(self._view(name, tell) for name in self.cameras)
         self.until(lambda: all(view.judge.pid is not None for view in self.views), _START_S)
         weights = dict.fromkeys(self.cameras, 1.0)
@@ -260,8 +263,9 @@ class SimulatedLine:
             patience=Patience(late_s=0.15, delay_s=0.25 / self.config.rate_hz),
             judging=Judging(restarts=self.config.restarts),
         )
-        camera = ReconnectingCamera(name, lambda: SimCamera(name, device))
-        return View(plan, camera, FitnessCheck(FitnessLimits()), tell)
+        photographer = Photographer(name, ReconnectingCamera(name, lambda: SimCamera(name, device)))
+        self._photographers.append(photographer)
+        return View(plan, photographer, FitnessCheck(FitnessLimits()), tell)
 
 
 def account(plc: SimPlc, records: Path, latencies_s: list[float]) -> LineResult:
@@ -286,14 +290,16 @@ def account(plc: SimPlc, records: Path, latencies_s: list[float]) -> LineResult:
 
 
 def _end_of(record: dict[str, object] | None, where: Bin, told: Reason) -> str:
-    passed = record is not None and record["verdict"] == Verdict.PASS
+    if record is None:
+        return "misplaced" if where is Bin.GOOD else "fault"
+    passed = record["verdict"] == Verdict.PASS
     if where is Bin.GOOD:
         return "passed" if passed else "misplaced"
-    if passed:
+    if passed:  # it was shown, and the PLC did not read it in time
         return "misplaced" if told is Reason.OK else "dropped"
-    if record is None or record["verdict"] == Verdict.FAULT or record["late"]:
-        return "fault"
-    return "judged"
+    if record["judged"] == Verdict.PASS:
+        return "dropped"
+    return "fault" if record["verdict"] == Verdict.FAULT or record["late"] else "judged"
 
 
 def run_line(line: SimulatedLine, *, faults: bool = True, progress: Callable[[int, int], None] | None = None) -> None:

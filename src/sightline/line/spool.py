@@ -1,19 +1,22 @@
 """The station's records: one SQLite file in which a verdict is before the PLC may pass the part.
 
-A commit returns when the disk has it (write-ahead log, synchronous FULL). Each record is one line of JSON that holds
-the digest of the record before, so that none can be changed or taken out unseen; line/history.py reads them.
+A commit returns when the disk has it (write-ahead log, synchronous FULL). A verdict is held until it is known what the
+PLC was told; then it becomes a record, one line of JSON that holds the digest of the record before, so that none can be
+changed or taken out unseen. What a crash left held becomes a record at the next start. line/history.py reads them.
 """
 
+import json
 import sqlite3
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from sightline.errors import StoreError
-from sightline.line.outcome import FIRST, Ids, Outcome, digest, document
+from sightline.line.outcome import FIRST, Ids, Outcome, canonical, content, digest, document
 
 BUSY_S = 5.0  # how long a commit waits for another process that has the file
 PRUNED_AT_ONCE = 500  # rows; a commit never waits longer than for their removal
@@ -33,6 +36,7 @@ _MIGRATIONS = (  # from schema n to n + 1; each may run again after it was inter
         name TEXT PRIMARY KEY, sequence INTEGER NOT NULL, digest TEXT NOT NULL, id TEXT
     ) WITHOUT ROWID;
     """,
+    "CREATE TABLE IF NOT EXISTS held (id TEXT PRIMARY KEY, content TEXT NOT NULL) WITHOUT ROWID;",
 )
 SCHEMA = len(_MIGRATIONS)
 
@@ -43,7 +47,7 @@ class End:
 
     sequence: int = 0
     digest: str = FIRST
-    id: str | None = None  # None: there is no record yet
+    id: str | None = None  # the latest until then; None: there is no record yet
 
 
 class Spool:
@@ -66,19 +70,40 @@ class Spool:
         self._last = End()
         with self._lock:
             self._reopen()
+        self._adopt()
         self.ids = Ids(self._last.id)
 
-    def record(self, outcomes: Sequence[Outcome]) -> None:
-        """Make these durable, in this order, in one commit; those whose id is there already are left out.
+    def record(self, outcomes: Sequence[Outcome], held: Sequence[Outcome] = ()) -> None:
+        """Make these durable in one commit; those whose id is recorded already are left out.
+
+        Args:
+            outcomes: that are complete, and become records in this order.
+            held: of which it is not known yet what the PLC is told; each is to be given again, complete.
 
         Raises:
             StoreError: none of them counts as recorded: disk full, failing, or gone.
         """
+        self._commit([content(outcome) for outcome in outcomes], [content(outcome) for outcome in held])
+
+    def _adopt(self) -> None:
+        """What a crash left held becomes records: what the PLC was told of it is not known."""
+        with self._lock, self._committing() as connection:
+            left = [json.loads(row[0]) for row in connection.execute("SELECT content FROM held ORDER BY id")]
+        if left:
+            self._commit(left, [])
+
+    def _commit(self, complete: Sequence[Mapping[str, Any]], held: Sequence[Mapping[str, Any]]) -> None:
         with self._lock:
             with self._committing() as connection:
                 last = self._last
-                for outcome in outcomes:
-                    last = self._insert(connection, outcome, last)
+                for recorded in held:
+                    connection.execute(
+                        "INSERT OR IGNORE INTO held SELECT ?1, ?2 WHERE NOT EXISTS (SELECT 1 FROM parts WHERE id = ?1)",
+                        (recorded["id"], canonical(recorded)),
+                    )
+                for recorded in complete:
+                    last = self._insert(connection, recorded, last)
+                    connection.execute("DELETE FROM held WHERE id = ?", (recorded["id"],))
                 _set_end(connection, "last", last)
             self._last = last
 
@@ -108,21 +133,22 @@ class Spool:
             self._close()
             self._closed = True
 
-    def _insert(self, connection: sqlite3.Connection, outcome: Outcome, last: End) -> End:
+    def _insert(self, connection: sqlite3.Connection, recorded: Mapping[str, Any], last: End) -> End:
         sequence = last.sequence + 1
-        line = document(outcome, sequence, last.digest, self._station)
-        day = datetime.fromtimestamp(outcome.unix_s, UTC).date().isoformat()
+        line = document(recorded, sequence, last.digest, self._station)
+        day = datetime.fromtimestamp(recorded["unix_s"], UTC).date().isoformat()
+        id_, verdict = recorded["id"], recorded["verdict"]
         inserted = connection.execute(
             "INSERT INTO parts VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING",
-            (sequence, outcome.id, day, outcome.part_id, outcome.serial, outcome.kind, outcome.verdict, line),
+            (sequence, id_, day, recorded["part_id"], recorded["serial"], recorded["kind"], verdict, line),
         )
         if not inserted.rowcount:
             return last
         connection.execute(
             "INSERT INTO counts VALUES (?, ?, ?, ?, ?, ?, 1) ON CONFLICT DO UPDATE SET parts = parts + 1",
-            (day, outcome.recipe, outcome.kind, outcome.verdict, outcome.cause or "", outcome.late),
+            (day, recorded["recipe"], recorded["kind"], verdict, recorded["cause"] or "", recorded["late"]),
         )
-        return End(sequence=sequence, digest=digest(line), id=outcome.id)
+        return End(sequence=sequence, digest=digest(line), id=max(id_, last.id or ""))
 
     @contextmanager
     def _committing(self) -> Iterator[sqlite3.Connection]:

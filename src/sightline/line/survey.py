@@ -15,8 +15,9 @@ from pathlib import Path
 from sightline.errors import StoreError
 from sightline.line.board import Device
 from sightline.line.images import ImageWriter, free_share_of
-from sightline.line.judge import JudgeState
+from sightline.line.judge import Judge, JudgeState
 from sightline.line.outbox import Outbox
+from sightline.line.picture_outbox import PictureOutbox
 from sightline.line.spool import PRUNED_AT_ONCE, Spool
 from sightline.line.station import Station
 from sightline.line.view import View
@@ -37,6 +38,7 @@ class Stores:
     spool: Spool
     images: ImageWriter
     outbox: Outbox | None  # None: records go to no plant server
+    pictures: PictureOutbox | None  # None: pictures go to no plant server
     record_days: float  # records older than this go, once the plant server has them where there is one
 
 
@@ -83,6 +85,9 @@ class Survey:
             if outbox is not None:
                 backlog = outbox.status.backlog
                 devices.append(Device(name="plant server", state=_delivery(outbox)))
+            pictures = self._stores.pictures
+            if pictures is not None:
+                devices.append(Device(name="pictures", state=self._of_pictures(pictures)))
             self._prune()
         except StoreError as error:
             devices.append(Device(name="records", state=str(error)))
@@ -96,15 +101,16 @@ class Survey:
             self.look()
             self._closing.wait(_EVERY_S)
 
-    def _of_view(self, view: View) -> tuple[Device, Device]:
+    def _of_view(self, view: View) -> list[Device]:
         name, camera, judge = view.name, view.photographer, view.judge
-        lost = self._totals.grown(f"lost {name}", camera.counts.lost, view)
-        self._metrics.lost_frames(name, lost)
-        self._metrics.lost_camera(name, self._totals.grown(f"gone {name}", camera.counts.disconnections, view))
+        self._metrics.lost_frames(name, self._totals.grown(f"lost {name}", camera.counts.lost, camera))
+        self._metrics.lost_camera(name, self._totals.grown(f"gone {name}", camera.counts.disconnections, camera))
         self._metrics.restarted(name, self._totals.grown(f"restarts {name}", judge.counts.restarts, view))
         if camera.temperature_c is not None:
             self._metrics.temperature(name, camera.temperature_c)
-        return Device(name=f"camera {name}", state=_camera(view)), Device(name=f"model {name}", state=_model(view))
+        judges = [judge] if view.shadow is None else [judge, view.shadow]
+        models = [Device(name=f"model {one.view}", state=_model(one)) for one in judges]
+        return [Device(name=f"camera {name}", state=_camera(view)), *models]
 
     def _of_disk(self) -> Device:
         share, images = free_share_of(self._stores.folder), self._stores.images
@@ -116,6 +122,16 @@ class Survey:
         else:
             self._board.quiet(_NO_ROOM)
         return Device(name="disk", state=f"{share:.0%} free, {images.written} pictures written")
+
+    def _of_pictures(self, outbox: PictureOutbox) -> str:
+        status = outbox.status
+        for why, count in status.skipped.items():
+            self._metrics.undelivered_image(why, self._totals.grown(f"undelivered {why}", count, outbox))
+        self._metrics.outgoing_images(status.waiting)
+        lost = sum(status.skipped.values())
+        left_out = f", {lost} left out" if lost else ""
+        error = f"; {status.error}" if status.error else ""
+        return f"{status.waiting} wait for the plant server, {status.sent} sent{left_out}{error}"
 
     def _prune(self) -> None:
         if time.monotonic() - self._pruned_s < _PRUNE_EVERY_S:
@@ -135,8 +151,7 @@ def _camera(view: View) -> str:
     return f"connected{warmth}, {camera.counts.frames} pictures, {camera.counts.lost} lost"
 
 
-def _model(view: View) -> str:
-    judge = view.judge
+def _model(judge: Judge) -> str:
     reason = f": {judge.reason}" if judge.state is JudgeState.HELD else ""
     return f"{judge.state}{reason}, {judge.counts.judged} judged, {judge.counts.restarts} restarts"
 

@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from sightline.devices.camera import Camera
 from sightline.line.faults import Fault
 from sightline.line.fitness import FitnessCheck
 from sightline.line.judge import Judge, JudgeState
@@ -24,7 +23,8 @@ class Seen:
     frame: Frame | None = None  # the region that is judged
     outcome: ViewOutcome | None = None
     inspection: Inspection | None = None
-    shadow: Inspection | None = None
+    shadow: Inspection | None = None  # what the model in shadow found
+    shadow_ended: bool = False  # it has found that, or will find nothing
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,23 +37,44 @@ class ViewPlan:
     judging: JudgePatience
     region: Box | None = None  # of the camera's picture, px; None: all of it
     mm_per_px: float | None = None  # None: areas are told in pixels alone
+    shadow: Work | None = None  # of a second model that judges the same frames and decides nothing
 
 
 class View:
-    """A camera and a model; `tell` hears of every part asked for, from other threads, and must not block."""
+    """A camera and a model; `tell` hears of every part asked for, from other threads, and must not block.
+
+    A model in shadow has a process of its own, so that it can neither delay nor take along the one that decides.
+    """
 
     def __init__(
-        self, plan: ViewPlan, camera: Camera, fitness: FitnessCheck | None, tell: Callable[[Seen], None]
+        self, plan: ViewPlan, photographer: Photographer, fitness: FitnessCheck | None, tell: Callable[[Seen], None]
     ) -> None:
-        """`fitness` looks at whole pictures, and is the view's from now on; None: every picture is fit."""
-        self.plan, self.name = plan, plan.name
+        """
+        Args:
+            photographer: may be another view's too, and stays open.
+            fitness: looks at whole pictures, and is the view's from now on; None: every picture is fit.
+        """
+        self.plan, self.name, self.photographer = plan, plan.name, photographer
         self._fitness, self._tell = fitness, tell
         self.judge = Judge(plan.name, plan.work, self._judged, plan.judging)
-        self.photographer = Photographer(plan.name, camera, self._taken, plan.patience)
+        named = f"{plan.name} in shadow"
+        self.shadow = None if plan.shadow is None else Judge(named, plan.shadow, self._shadowed, plan.judging)
 
     def look(self, number: int, since_s: float) -> None:
         """Take and judge the picture of this part, which was announced then; never waits."""
-        self.photographer.take(number, since_s)
+        self.photographer.take(number, since_s, self.plan.patience, self._taken)
+
+    @property
+    def off(self) -> bool:
+        """One picture after another is not as at the set-up; until `release`."""
+        return self._fitness is not None and self._fitness.off
+
+    def release(self) -> None:
+        """Leave a hold: a person has looked."""
+        if self._fitness is not None:
+            self._fitness.forgive()
+        for judge in self._judges():
+            judge.release()
 
     def fault(self) -> Fault:
         """Why the view cannot work now; NONE where it can."""
@@ -67,10 +88,13 @@ class View:
         return Fault.NONE if self.photographer.connected else Fault.CAMERA_LOST
 
     def close(self) -> None:
-        self.photographer.close()
-        self.judge.close()
+        for judge in self._judges():
+            judge.close()
 
-    def _taken(self, _: str, taken: Taken) -> None:
+    def _judges(self) -> list[Judge]:
+        return [self.judge] if self.shadow is None else [self.judge, self.shadow]
+
+    def _taken(self, taken: Taken) -> None:
         if taken.shot is None:
             self._fail(taken.number, Fault.VIEW_MISSING.name.lower(), str(taken.fault))
             return
@@ -87,6 +111,8 @@ class View:
             self._fail(taken.number, unfit[0].cause, f"{self.name}: {reasons}.")
         elif not self.judge.submit(taken.number, frame):
             self._fail(taken.number, Fault.WORKER_DIED.name.lower(), f"{self.name}: no worker is ready.")
+        elif self.shadow is not None and not self.shadow.submit(taken.number, frame):
+            self._tell(Seen(view=self.name, number=taken.number, shadow_ended=True))
 
     def _judged(self, _: str, judged: Judged) -> None:
         inspection = judged.inspection
@@ -104,8 +130,10 @@ class View:
             cause=Fault.MODEL_FAILED.name.lower() if faulty else None,
             reason=inspection.fault,
         )
-        seen = Seen(view=self.name, number=judged.number, outcome=outcome, inspection=inspection, shadow=judged.shadow)
-        self._tell(seen)
+        self._tell(Seen(view=self.name, number=judged.number, outcome=outcome, inspection=inspection))
+
+    def _shadowed(self, _: str, judged: Judged) -> None:
+        self._tell(Seen(view=self.name, number=judged.number, shadow=judged.inspection, shadow_ended=True))
 
     def _sized(self, defects: tuple[Defect, ...]) -> tuple[Defect, ...]:
         scale = self.plan.mm_per_px

@@ -1,5 +1,6 @@
-"""The process in which the model of one view judges. It may crash, hang or be killed, and takes one part with it."""
+"""The process in which a model of one view judges. It may crash, hang or be killed, and takes one part with it."""
 
+import os
 import signal
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
@@ -8,13 +9,24 @@ from pathlib import Path
 import numpy as np
 
 from sightline.errors import InspectionError, OptionError
+from sightline.imaging.deblur import deblur
 from sightline.inspector import Inspector, load
 from sightline.line.messages import Job, Judged, receive_job, send_judged
 from sightline.line.thresholds import judged_by
-from sightline.records import Frame, Inspection
+from sightline.records import Frame
 
 READY = b"ready"
 _WARM_UP = 3  # runs, after which a graph takes as long as ever
+_MODEST = 10  # how much nicer than the station a worker is that nobody waits for
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Motion:
+    """How far a part moves while it is exposed, which is undone before the model sees it."""
+
+    length_px: float
+    angle_deg: float  # 0 along a row, 90 down a column
+    noise: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,13 +34,14 @@ class Work:
     """What a worker judges with."""
 
     model: Path
-    shadow: Path | None = None  # judges the same frames, and decides nothing
-    threads: int = 1  # of each graph
+    threads: int = 1  # of its graph
     shape: tuple[int, int, int] | None = None  # of the frames to come, by which it warms up; None: not known
     bit_depth: int = 8
     product: str | None = None
     reject_at: float | None = None  # the recipe's threshold in place of the model's; None: the model's
     review_at: float | None = None  # likewise; only beside `reject_at`
+    motion: Motion | None = None  # None: frames are judged as they are
+    modest: bool = False  # it judges in shadow: it gives way to all that the line waits for
 
 
 def work(connection: Connection, task: Work) -> None:
@@ -38,10 +51,11 @@ def work(connection: Connection, task: Work) -> None:
     """
     for name in (signal.SIGINT, signal.SIGTERM):  # the station drains first, then closes the connection
         signal.signal(name, signal.SIG_IGN)
+    if task.modest and hasattr(os, "nice"):
+        os.nice(_MODEST)
     try:
         model = _model(task)
-        shadow = None if task.shadow is None else load(task.shadow, threads=task.threads)
-        _warm_up([model] if shadow is None else [model, shadow], task)
+        _warm_up(model, task)
     except InspectionError as error:
         connection.send_bytes(str(error).encode())
         return
@@ -49,7 +63,7 @@ def work(connection: Connection, task: Work) -> None:
     try:
         while True:
             job = receive_job(connection)
-            send_judged(connection, _judged(job, model, shadow, task))
+            send_judged(connection, _judged(job, model, task))
     except (EOFError, ConnectionError):
         return
 
@@ -63,32 +77,26 @@ def _model(task: Work) -> Inspector:
     return model
 
 
-def _warm_up(models: list[Inspector], task: Work) -> None:
-    if task.shape is None:
+def _warm_up(model: Inspector, task: Work) -> None:
+    if task.shape is None or model.manifest.input.depth:
         return
     pixels = np.zeros(task.shape, np.uint8) if task.bit_depth == 8 else np.zeros(task.shape, np.uint16)
     frame = Frame(pixels=pixels, bit_depth=task.bit_depth, source="warm-up")
-    for model in models:
-        if not model.manifest.input.depth:
-            for _ in range(_WARM_UP):
-                model.inspect(frame, product=task.product)
+    for _ in range(_WARM_UP):
+        model.inspect(_still(frame, task.motion), product=task.product)
 
 
-def _judged(job: Job, model: Inspector, shadow: Inspector | None, task: Work) -> Judged:
+def _judged(job: Job, model: Inspector, task: Work) -> Judged:
     try:
-        inspection = model.inspect(job.frame, product=task.product)
+        inspection = model.inspect(_still(job.frame, task.motion), product=task.product)
     except InspectionError as error:
         return Judged(number=job.number, inspection=None, fault=str(error))
     if task.reject_at is not None:
         inspection = judged_by(inspection, task.reject_at, task.review_at)
-    return Judged(number=job.number, inspection=inspection, shadow=_beside(job.frame, shadow, task.product))
+    return Judged(number=job.number, inspection=inspection)
 
 
-def _beside(frame: Frame, shadow: Inspector | None, product: str | None) -> Inspection | None:
-    """The shadow's opinion; what goes wrong in it is its own affair."""
-    if shadow is None:
-        return None
-    try:
-        return shadow.inspect(frame, product=product)
-    except InspectionError:
-        return None
+def _still(frame: Frame, motion: Motion | None) -> Frame:
+    if motion is None:
+        return frame
+    return deblur(frame, motion_px=motion.length_px, angle_deg=motion.angle_deg, noise=motion.noise)

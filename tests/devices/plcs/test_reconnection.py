@@ -7,10 +7,13 @@ from itertools import pairwise
 import pytest
 
 from plc_servers import ModbusServer, Proxy, wait_for
+from sightline.devices.clock import MonotonicClock
 from sightline.devices.controllers import open_plc
 from sightline.devices.plc import SAFE, Answer, Plc, Request
 from sightline.devices.reconnection import SHORTEST_PAUSE_S, ReconnectingPlc
+from sightline.devices.sim_plc import SimPlc, SimPlcConfig
 from sightline.errors import DeviceLost, DeviceTimeout
+from soak_opcua import SimOpcUa
 
 
 class Silent:
@@ -35,6 +38,18 @@ def connected(plc: Plc) -> bool:
     except DeviceLost:
         return False
     return True
+
+
+def test_the_simulated_opc_ua_plc_of_the_trials_can_be_unplugged() -> None:
+    wire = SimOpcUa(SimPlc(MonotonicClock(), SimPlcConfig()))
+    plc = ReconnectingPlc("plc", lambda: open_plc("plc", wire.config), seed=0)
+    wait_for(lambda: connected(plc), "the first connection", 120)
+    wire.unplug()
+    wait_for(lambda: not connected(plc), "the loss", 120)
+    wire.plug_in()
+    wait_for(lambda: connected(plc), "the second connection", 120)
+    plc.close()
+    wire.close()
 
 
 def test_it_comes_back_after_a_cut() -> None:
