@@ -51,6 +51,12 @@ EXTRAS |= {f"sightline.search.{name}": {"optuna"} for name in ("leaderboard", "s
 EXTRAS["sightline.line.metrics"] = {"prometheus_client"}
 EXTRAS["sightline.evaluation.coco_precision"] = {"pycocotools"}
 EXTRAS |= {f"sightline.store.{name}": {"sqlalchemy"} for name in ("database", "schema")}
+EXTRAS |= {  # pictures, models, data sets and reviews
+    f"sightline.store.{name}": {"sqlalchemy"}
+    for name in ("audit", "datasets", "escapes", "holds", "labels", "models", "pictures", "recipes", "tiering")
+}
+EXTRAS["sightline.store.shelf"] = {"fsspec"}
+EXTRAS |= {f"sightline.feedback.{name}": {"sqlalchemy"} for name in ("reviews", "review_queue", "claims")}
 EXTRAS |= {f"sightline.service.{name}": {"fastapi"} for name in ("access", "plant")}
 HEAVY = {module for module, names in EXTRAS.items() if names & {"torch", "optuna"}}  # importing them loads it
 
