@@ -53,7 +53,7 @@ EXTRAS["sightline.evaluation.coco_precision"] = {"pycocotools"}
 EXTRAS |= {f"sightline.store.{name}": {"sqlalchemy"} for name in ("database", "schema")}
 EXTRAS |= {  # pictures, models, data sets and reviews
     f"sightline.store.{name}": {"sqlalchemy"}
-    for name in ("audit", "datasets", "escapes", "holds", "labels", "models", "pictures", "recipes", "tiering")
+    for name in ("audit", "datasets", "escapes", "holds", "labels", "models", "pictures", "recipes", "tiering", "turns")
 }
 EXTRAS["sightline.store.shelf"] = {"fsspec"}
 EXTRAS |= {f"sightline.feedback.{name}": {"sqlalchemy"} for name in ("reviews", "review_queue", "claims")}

@@ -1,7 +1,7 @@
 """The plant's models: `.sight` files by their content, and which version of each name is the current one.
 
-Of each name at most one version is current. Whoever changes that locks all versions of the name first, so of two who
-do it at once the second sees what the first did.
+Of each name at most one version is current. Whoever changes that takes a turn at the name first, so of two who do it at
+once the second sees what the first did.
 """
 
 import math
@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy import ColumnElement, select
-from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from sightline.bundle import load
@@ -20,6 +19,7 @@ from sightline.store.audit import note
 from sightline.store.database import Database
 from sightline.store.schema import Model, Promotion
 from sightline.store.shelf import Shelf, digest_of_file
+from sightline.store.turns import take_turn
 
 MOST_FIGURES = 200
 _CANDIDATE, _CURRENT, _FORMER, _WITHDRAWN = "candidate", "current", "former", "withdrawn"
@@ -135,8 +135,9 @@ def add(database: Database, files: ModelFiles, path: Path, upload: Upload, *, no
             author=upload.author,
             created_s=now_s,
         )
-        _insert(session, row)
+        session.add(row)
         note(session, who=upload.author, action="upload", subject=_subject(row), before=None, after={"digest": digest})
+        session.flush()
         return _known(row)
 
 
@@ -284,16 +285,8 @@ def _stack(steps: list[int]) -> list[int]:
 
 
 def _locked(session: Session, name: str) -> list[Model]:
-    query = select(Model).where(Model.name == name).order_by(Model.version)
-    return list(session.scalars(query.with_for_update().execution_options(populate_existing=True)))
-
-
-def _insert(session: Session, row: Model) -> None:
-    try:
-        with session.begin_nested():
-            session.add(row)
-    except IntegrityError as error:  # the first of its name, twice at once: there was nothing to lock
-        raise ConflictError(f"model {row.name}: another one was uploaded at the same time; send it again.") from error
+    take_turn(session, f"model:{name}")
+    return list(session.scalars(select(Model).where(Model.name == name).order_by(Model.version)))
 
 
 def _row(session: Session, name: str, version: int) -> Model:

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sqlalchemy import func, select, tuple_
-from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from sightline.devices.controllers import plc_config
@@ -19,6 +18,7 @@ from sightline.store.audit import note
 from sightline.store.database import Database
 from sightline.store.models import check_name
 from sightline.store.schema import Recipe
+from sightline.store.turns import take_turn
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,11 +66,7 @@ def add(database: Database, *, name: str, text: str, author: str, now_s: float) 
             author=author,
             created_s=now_s,
         )
-        try:
-            with session.begin_nested():
-                session.add(row)
-        except IntegrityError as error:  # the first of its name, twice at once
-            raise ConflictError(f"recipe {name}: another one was saved at the same time; save it again.") from error
+        session.add(row)
         before = earlier[-1].text if earlier else None
         note(session, who=author, action="save", subject=f"recipe:{name}/{row.version}", before=before, after=text)
         return _known(row)
@@ -132,13 +128,13 @@ def newest(database: Database, *, after: str = "", limit: int = 100) -> list[Kno
 
 def difference(database: Database, name: str, old: int, new: int) -> str:
     """The lines that differ, as a unified diff; empty where none do."""
-    texts = [one(database, name, version).text.splitlines() for version in (old, new)]
-    return "\n".join(difflib.unified_diff(*texts, f"{name}/{old}", f"{name}/{new}", lineterm=""))
+    before, after = (one(database, name, version).text.splitlines() for version in (old, new))
+    return "\n".join(difflib.unified_diff(before, after, f"{name}/{old}", f"{name}/{new}", lineterm=""))
 
 
 def _locked(session: Session, name: str) -> list[Recipe]:
-    query = select(Recipe).where(Recipe.name == name).order_by(Recipe.version)
-    return list(session.scalars(query.with_for_update().execution_options(populate_existing=True)))
+    take_turn(session, f"recipe:{name}")
+    return list(session.scalars(select(Recipe).where(Recipe.name == name).order_by(Recipe.version)))
 
 
 def _known(row: Recipe) -> KnownRecipe:
