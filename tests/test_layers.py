@@ -53,11 +53,15 @@ EXTRAS["sightline.evaluation.coco_precision"] = {"pycocotools"}
 EXTRAS |= {f"sightline.store.{name}": {"sqlalchemy"} for name in ("database", "schema")}
 EXTRAS |= {  # pictures, models, data sets and reviews
     f"sightline.store.{name}": {"sqlalchemy"}
-    for name in ("audit", "datasets", "escapes", "holds", "labels", "models", "pictures", "recipes", "tiering", "turns")
+    for name in ("audit", "datasets", "dataset_files", "escapes", "holds", "labels", "models", "pictures", "recipes", "tiering", "turns")
 }
 EXTRAS["sightline.store.shelf"] = {"fsspec"}
-EXTRAS |= {f"sightline.feedback.{name}": {"sqlalchemy"} for name in ("reviews", "review_queue", "claims")}
-EXTRAS |= {f"sightline.service.{name}": {"fastapi"} for name in ("access", "plant")}
+EXTRAS |= {f"sightline.feedback.{name}": {"sqlalchemy"} for name in ("claims", "review_queue", "reviewed", "reviews")}
+EXTRAS |= {f"sightline.service.{name}": {"fastapi"} for name in ("access", "plant", "uploads")}
+EXTRAS |= {
+    f"sightline.service.routes.{name}": {"fastapi", "pydantic"}
+    for name in ("datasets", "escapes", "labels", "models", "pictures", "recipes", "reviews", "texts")
+}
 HEAVY = {module for module, names in EXTRAS.items() if names & {"torch", "optuna"}}  # importing them loads it
 
 UNSAFE_MODULES = {"pickle", "cPickle", "_pickle", "dill", "cloudpickle", "joblib", "marshal", "shelve"}

@@ -5,7 +5,10 @@ from typing import Annotated
 
 from fastapi import Depends, Request
 
+from sightline.service.thumbnails import Thumbnails
 from sightline.store.database import Database
+from sightline.store.models import ModelFiles
+from sightline.store.pictures import Pictures
 
 
 @dataclass(slots=True, kw_only=True)
@@ -13,6 +16,9 @@ class Plant:
     """One server's resources, opened by the application and closed with it."""
 
     database: Database
+    pictures: Pictures
+    thumbnails: Thumbnails
+    models: ModelFiles
 
 
 def plant_of(request: Request) -> Plant:

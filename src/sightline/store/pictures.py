@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from sqlalchemy import Select, exists, select
+from sqlalchemy import Select, case, exists, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
@@ -21,6 +21,7 @@ from sightline.store.schema import Frame, Inspection, Picture, Review, Station
 from sightline.store.shelf import Shelf, check_digest, digest_of
 
 MOST_BYTES = 64 << 20  # of one file
+_AT_ONCE = 500  # rows changed by one statement
 _READS = 3  # a picture may be moved while it is read
 
 
@@ -245,12 +246,22 @@ def locked(session: Session, digest: str) -> Picture | None:
     return session.get(Picture, digest, with_for_update=True, populate_existing=True)
 
 
-def strengthen_all(session: Session, pictures: Pictures, digests: Iterable[str], kept: Kept, now_s: float) -> None:
-    """Keep these for this reason as well; in one order, so that two who do this do not wait for each other."""
-    for digest in sorted(set(digests)):
-        row = locked(session, digest)
-        if row is not None:
-            pictures.strengthen(row, kept, now_s)
+def strengthen_all(
+    session: Session, pictures: Pictures, digests: Iterable[str], kept: Kept, now_s: float
+) -> frozenset[str]:
+    """Keep these for this reason as well; those of them that are there, and stay while the transaction runs."""
+    names = sorted(set(digests))
+    weaker = [other for other in Kept if pictures.retention.strongest((other, kept)) is kept]
+    until = pictures.retention.keep_until_s(kept, now_s)
+    stronger = case((Picture.kept_as.in_(weaker), str(kept)), else_=Picture.kept_as)
+    later = None if until is None else case((Picture.keep_until_s < until, until), else_=Picture.keep_until_s)
+    there: set[str] = set()
+    for start in range(0, len(names), _AT_ONCE):
+        change = update(Picture).where(Picture.digest.in_(names[start : start + _AT_ONCE]), Picture.tier != Tier.GONE)
+        change = change.values(kept_as=stronger, keep_until_s=later)
+        query = change.returning(Picture.digest).execution_options(synchronize_session=False)
+        there.update(session.scalars(query))
+    return frozenset(there)
 
 
 def pictures_of(session: Session, inspection_id: str) -> list[str]:
