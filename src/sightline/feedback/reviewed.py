@@ -54,7 +54,7 @@ def _of_inspection(session: Session, name: str, outcome: Outcome) -> Iterator[It
     views = list(session.execute(query.where(Picture.tier != "gone").order_by(Frame.view)).tuples())
     for frame, picture in views:
         drawn = of_picture(session, picture.digest)
-        said = [label.label for label in drawn if label.kind is Drawn.CLASS]
+        said = [label for label in drawn if label.kind is Drawn.CLASS]
         annotations = [
             {"label": label.label, "geometry": label.geometry, "confidence": None}
             for label in drawn
@@ -62,11 +62,11 @@ def _of_inspection(session: Session, name: str, outcome: Outcome) -> Iterator[It
         ]
         shown = GOOD if outcome.verdict is Verdict.PASS else ""
         if not shown and (len(views) == 1 or drawn or frame.verdict != Verdict.PASS):
-            shown = said[0] if said else outcome.label or (annotations[0]["label"] if annotations else UNNAMED)
+            shown = next((label.label for label in (*said, *drawn)), outcome.label or UNNAMED)
         yield Item(
             picture=picture.digest,
             name=f"{name}/{frame.view}.{_SUFFIXES.get(picture.media_type, 'bin')}",
-            label=str(shown),
+            label=shown,
             annotations={
                 "labels": [shown] if shown else [],
                 "annotated": bool(shown),
