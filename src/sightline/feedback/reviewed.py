@@ -11,7 +11,7 @@ from sightline.feedback.consensus import Outcome, State
 from sightline.feedback.reviews import outcomes
 from sightline.records import UNNAMED, Verdict
 from sightline.store.datasets import MOST_ITEMS, Item
-from sightline.store.labels import Drawn, of_picture
+from sightline.store.labels import Drawn, KnownLabel, of_picture
 from sightline.store.schema import Frame, Inspection, Picture, Review
 
 _AT_ONCE = 500
@@ -62,7 +62,7 @@ def _of_inspection(session: Session, name: str, outcome: Outcome) -> Iterator[It
         ]
         shown = GOOD if outcome.verdict is Verdict.PASS else ""
         if not shown and (len(views) == 1 or drawn or frame.verdict != Verdict.PASS):
-            shown = next((label.label for label in (*said, *drawn)), outcome.label or UNNAMED)
+            shown = _first(said) or outcome.label or _first(drawn) or UNNAMED
         yield Item(
             picture=picture.digest,
             name=f"{name}/{frame.view}.{_SUFFIXES.get(picture.media_type, 'bin')}",
@@ -74,3 +74,7 @@ def _of_inspection(session: Session, name: str, outcome: Outcome) -> Iterator[It
                 "annotations": annotations if shown != GOOD else [],
             },
         )
+
+
+def _first(labels: list[KnownLabel]) -> str:
+    return labels[0].label if labels else ""

@@ -154,6 +154,8 @@ class Shelf:
         return f"{self._base}/{check_digest(digest)[:2]}/{digest}"
 
     def _make_folders(self) -> None:
+        if Path(self._base, SHARDS[-1]).is_dir():  # the last that is made
+            return
         try:
             for shard in SHARDS:
                 Path(self._base, shard).mkdir(parents=True, exist_ok=True)

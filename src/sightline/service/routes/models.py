@@ -22,6 +22,7 @@ Viewer = Annotated[Caller, Depends(needs(Right.VIEW))]
 Manager = Annotated[Caller, Depends(needs(Right.MANAGE))]
 Signer = Annotated[Caller, Depends(signed(Right.MANAGE))]
 File = Annotated[Path, Depends(in_a_file(MOST_BYTES, ".sight"))]
+_FILE = body_of("application/octet-stream", "A .sight file")
 Figure = float | int | Name | None
 
 
@@ -67,7 +68,7 @@ class Figures(BaseModel):
     figures: Annotated[dict[Name, Figure], Field(max_length=models.MOST_FIGURES, examples=[{"auroc": 0.993}])]
 
 
-@router.post("/{name}/versions", summary="Upload a model", status_code=201, openapi_extra=body_of("application/octet-stream", "A .sight file"))  # fmt: skip
+@router.post("/{name}/versions", summary="Upload a model", status_code=201, openapi_extra=_FILE)
 def upload(
     name: Name, plant: Here, caller: Manager, file: File, note: Annotated[Note, Query(examples=["new lamp"])] = ""
 ) -> ModelRecord:
