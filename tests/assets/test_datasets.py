@@ -1,6 +1,5 @@
 """Versions of data sets never change, come from any format, and go to any."""
 
-import io
 import stat
 import zipfile
 from pathlib import Path
@@ -21,8 +20,8 @@ from sightline.store.database import Database
 from sightline.store.dataset_files import export, from_archive
 from sightline.store.datasets import Item, Making, add_version
 from sightline.store.pictures import Pictures, ViewOf
-from sightline.store.retention import Kept
-from sightline.store.shelf import digest_of
+from sightline.store.retention import Kept, Retention, Tier
+from sightline.store.shelf import Shelf, digest_of
 
 MAKING = Making(dataset="cap", author="ada", product="cap")
 
@@ -102,7 +101,6 @@ def test_an_archive_comes_in_and_goes_out_in_another_format(pictures: Pictures, 
 
 
 BOMB = bytes(30 << 20)
-CSV = b"path,label\n../../secret.png,good\n"
 
 
 @pytest.mark.parametrize(
@@ -116,23 +114,18 @@ CSV = b"path,label\n../../secret.png,good\n"
         pytest.param({f"{n}.png": b"1" for n in range(30)}, (), "holds 30 files", id="many"),
         pytest.param({"a.txt": b"no picture"}, (), "no pictures", id="nothing in it"),
         pytest.param({"a.png": b"no picture"}, (), "a.png: picture", id="no picture"),
-        pytest.param({"a/a.png": png(1), "b/list.csv": CSV}, (), "", id="csv beside"),
     ],
 )
 def test_an_archive_that_would_do_harm_is_refused_in_one_line(
     files: dict[str, bytes], links: tuple[str, ...], told: str, tmp_path: Path
 ) -> None:
     database = Database(f"sqlite:///{tmp_path / 'none.db'}")
-    from sightline.store.retention import Retention, Tier
-    from sightline.store.shelf import Shelf
-
     pictures = Pictures(database, {Tier.HOT: Shelf(f"memory://none-{tmp_path.name}")}, Retention())
     archive = zipped(tmp_path / "a.zip", files, links)
-    if told:
-        with pytest.raises(DatasetError, match=told) as error:
-            from_archive(pictures, archive, now_s=NOW_S, bounds=Bounds(files=20))
-        assert "\n" not in str(error.value)
-        assert "sightline-" not in str(error.value), "where it was unpacked is nobody's business"
+    with pytest.raises(DatasetError, match=told) as error:
+        from_archive(pictures, archive, now_s=NOW_S, bounds=Bounds(files=20))
+    assert "\n" not in str(error.value)
+    assert "sightline-" not in str(error.value), "where it was unpacked is nobody's business"
 
 
 def test_a_list_that_names_a_file_outside_is_refused(pictures: Pictures, tmp_path: Path) -> None:
@@ -149,7 +142,7 @@ def test_what_is_no_zip_or_lies_about_its_sizes_is_refused(tmp_path: Path) -> No
     path = tmp_path / "a.zip"
     for content in (b"", b"no zip", zipped(path, {"a": b"1"}).read_bytes()[:-30]):
         path.write_bytes(content)
-        with pytest.raises(DatasetError, match="a.zip"):
+        with pytest.raises(DatasetError, match=r"a\.zip"):
             unpack(path, tmp_path)
     whole = bytearray(zipped(path, {"a": b"1" * 100}).read_bytes())
     at = whole.rfind(b"PK\x01\x02")
@@ -160,12 +153,8 @@ def test_what_is_no_zip_or_lies_about_its_sizes_is_refused(tmp_path: Path) -> No
     with pytest.raises(DatasetError):
         unpack(path, folder)
     assert sum(found.stat().st_size for found in folder.rglob("*")) <= 100
+    path.write_bytes(zipped(path, {"a": b"1", "b": b"2"}).read_bytes().replace(b"b", b"a"))
     with pytest.raises(DatasetError, match="is there twice"):
-        buffer = io.BytesIO()
-        with zipfile.ZipFile(buffer, "w") as archive, pytest.warns(UserWarning, match="Duplicate"):
-            archive.writestr("a", b"1")
-            archive.writestr("a", b"2")
-        path.write_bytes(buffer.getvalue())
         unpack(path, folder)
 
 

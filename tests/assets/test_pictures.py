@@ -92,8 +92,8 @@ def test_a_view_gets_its_picture_once(pictures: Pictures, database: Database) ->
     other = png(2)
     with pytest.raises(ConflictError, match="never replaced"):
         pictures.link(other, view, digest=digest_of(other), media_type="", now_s=NOW_S)
+    foreign = ViewOf(inspection_id=inspection, view="top", station="line-2")
     with pytest.raises(AccessError, match="line-2"):
-        foreign = ViewOf(inspection_id=inspection, view="top", station="line-2")
         pictures.link(ONE, foreign, digest=NAME, media_type="", now_s=NOW_S)
     with pytest.raises(NotFoundError, match="send its record first"):
         pictures.link(ONE, ViewOf(inspection_id="none", view="top"), digest=NAME, media_type="", now_s=NOW_S)
@@ -239,7 +239,7 @@ def opened(folder: Path) -> Pictures:
     return Pictures(Database(f"sqlite:///{folder / 'plant.db'}"), shelves, Retention())
 
 
-@pytest.mark.parametrize("days", [pytest.param(0, id="upload"), pytest.param(8, id="move"), pytest.param(40, id="removal")])  # fmt: skip
+@pytest.mark.parametrize("days", [0, 8, 40], ids=["upload", "move", "removal"])
 def test_a_kill_anywhere_loses_nothing(days: int, tmp_path: Path) -> None:
     pictures = opened(tmp_path)
     Base.metadata.create_all(pictures.database.engine)

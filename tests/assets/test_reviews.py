@@ -52,8 +52,8 @@ def test_the_name_of_a_defect_is_the_most_frequent_and_that_they_differ_is_told(
     assert (found.verdict, found.label, found.labels_agree) == (R, "scratch", False)
 
 
-def say(pictures: Pictures, name: str, verdict: Verdict, who: str = "ada", now_s: float = NOW_S, label: str = "") -> None:  # fmt: skip
-    decide(pictures, Decision(inspection_id=name, verdict=verdict, label=label), reviewer=who, now_s=now_s)
+def say(pictures: Pictures, name: str, verdict: Verdict, who: str = "ada", now_s: float = NOW_S) -> None:
+    decide(pictures, Decision(inspection_id=name, verdict=verdict), reviewer=who, now_s=now_s)
 
 
 def standing(database: Database, name: str) -> list[tuple[str, Verdict]]:
@@ -61,9 +61,7 @@ def standing(database: Database, name: str) -> list[tuple[str, Verdict]]:
         return [(row.reviewer, row.verdict) for row in of_inspection(session, name) if row.undone_s is None]
 
 
-def test_the_last_word_counts_and_undoing_it_brings_back_the_one_before(
-    pictures: Pictures, database: Database
-) -> None:
+def test_the_last_word_counts_and_undoing_it_brings_back_the_one_before(pictures: Pictures, database: Database) -> None:
     name = inspected(database, 1)
     say(pictures, name, R, now_s=NOW_S)
     say(pictures, name, P, now_s=NOW_S + 1)
@@ -213,6 +211,6 @@ def test_an_escape_finds_the_inspection_that_passed_it(pictures: Pictures, datab
         assert escapes.listed(session, before=(kept.found_s, kept.id)) == [unknown]
     with pytest.raises(OptionError, match="in the future"):
         escapes.report(pictures, Finding(product="cap", found_s=NOW_S + 10), by="ada", now_s=NOW_S)
+    wrong = Finding(product="lid", inspection_id=name, found_s=NOW_S)
     with pytest.raises(OptionError, match="correct product or serial"):
-        wrong = Finding(product="lid", inspection_id=name, found_s=NOW_S)
         escapes.report(pictures, wrong, by="ada", now_s=NOW_S)

@@ -150,7 +150,7 @@ def _unsettled(session: Session, found: Iterable[str], needed: int) -> list[str]
     reviews = select(Review.inspection_id, func.count()).where(
         Review.inspection_id.in_(names), Review.undone_s.is_(None)
     )
-    looked_at = dict(session.execute(reviews.group_by(Review.inspection_id)).tuples())
+    looked_at = {row[0]: row[1] for row in session.execute(reviews.group_by(Review.inspection_id))}
     # one who contradicts the machine settles nothing until a second one has looked
     return [name for name in names if told[name].state is not State.SETTLED or looked_at.get(name) == 1]
 
@@ -159,7 +159,7 @@ def _doubts(session: Session, names: list[str]) -> dict[str, float]:
     """How far the nearest score of each inspection is from its threshold, as a share of that."""
     query = select(Frame.inspection_id, Frame.score, Frame.threshold).where(Frame.inspection_id.in_(names))
     nearest: dict[str, float] = {}
-    for name, score, threshold in session.execute(query.where(Frame.score.is_not(None))).tuples():
+    for name, score, threshold in session.execute(query.where(Frame.score.is_not(None))):
         if score is not None and threshold:
             nearest[name] = min(abs(score - threshold) / abs(threshold), nearest.get(name, float("inf")))
     return nearest
@@ -170,9 +170,8 @@ def _is_doubtful(doubt: float | None) -> bool:
 
 
 def _entry(row: Inspection, reasons: list[Reason], doubt: float | None) -> Waiting:
-    if Reason.DOUBT in reasons and not _is_doubtful(doubt):
-        reasons = [reason for reason in reasons if reason is not Reason.DOUBT]
-    ordered = tuple(sorted(set(reasons), key=list(Reason).index))
+    doubted = {Reason.DOUBT} if _is_doubtful(doubt) else set()
+    ordered = tuple(sorted(set(reasons) - {Reason.DOUBT} | doubted, key=list(Reason).index))
     return Waiting(
         inspection_id=row.id,
         number=row.number,

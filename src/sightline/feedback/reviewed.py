@@ -51,7 +51,7 @@ def _items(session: Session, choice: Choice) -> Iterator[Item]:
 
 def _of_inspection(session: Session, name: str, outcome: Outcome) -> Iterator[Item]:
     query = select(Frame, Picture).join(Picture, Picture.digest == Frame.picture).where(Frame.inspection_id == name)
-    views = list(session.execute(query.where(Picture.tier != "gone").order_by(Frame.view)).tuples())
+    views = list(session.execute(query.where(Picture.tier != "gone").order_by(Frame.view)))
     for frame, picture in views:
         drawn = of_picture(session, picture.digest)
         said = [label for label in drawn if label.kind is Drawn.CLASS]

@@ -150,7 +150,7 @@ def listed(database: Database, *, after: str = "", limit: int = 100) -> list[Kno
     )
     with database.reading() as session:
         rows = session.execute(query.where(Dataset.name > after).order_by(Dataset.name).limit(limit))
-        return [_known(row, dataset) for row, dataset in rows.tuples()]
+        return [_known(row, dataset) for row, dataset in rows]
 
 
 def versions(database: Database, dataset: str, *, before: int | None = None, limit: int = 100) -> list[KnownVersion]:
@@ -181,7 +181,8 @@ def tally(session: Session, dataset: str, version: int) -> list[tuple[str, str, 
     row, _ = _row(session, dataset, version)
     counted = select(DatasetItem.split, DatasetItem.label, func.count()).where(DatasetItem.version_id == row.id)
     groups = counted.group_by(DatasetItem.split, DatasetItem.label)
-    return list(session.execute(groups.order_by(DatasetItem.split, DatasetItem.label)).tuples())
+    rows = session.execute(groups.order_by(DatasetItem.split, DatasetItem.label))
+    return [(split, label, number) for split, label, number in rows]
 
 
 def compare(session: Session, dataset: str, old: int, new: int) -> Comparison:
