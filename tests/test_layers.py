@@ -53,15 +53,29 @@ EXTRAS["sightline.evaluation.coco_precision"] = {"pycocotools"}
 EXTRAS |= {f"sightline.store.{name}": {"sqlalchemy"} for name in ("database", "schema")}
 EXTRAS |= {  # pictures, models, data sets and reviews
     f"sightline.store.{name}": {"sqlalchemy"}
-    for name in ("audit", "datasets", "dataset_files", "escapes", "holds", "labels", "models", "pictures", "recipes", "tiering", "turns")
+    for name in (
+        "audit",
+        "datasets",
+        "dataset_files",
+        "escapes",
+        "holds",
+        "labels",
+        "models",
+        "pictures",
+        "recipes",
+        "tiering",
+        "turns",
+    )
 }
 EXTRAS["sightline.store.shelf"] = {"fsspec"}
 EXTRAS |= {f"sightline.feedback.{name}": {"sqlalchemy"} for name in ("claims", "review_queue", "reviewed", "reviews")}
-EXTRAS |= {f"sightline.service.{name}": {"fastapi"} for name in ("access", "plant", "uploads")}
+EXTRAS |= {f"sightline.service.{name}": {"fastapi"} for name in ("access", "plant")}
+EXTRAS["sightline.service.uploads"] = {"fastapi", "starlette"}
 EXTRAS |= {
     f"sightline.service.routes.{name}": {"fastapi", "pydantic"}
-    for name in ("datasets", "escapes", "labels", "models", "pictures", "recipes", "reviews", "texts")
+    for name in ("escapes", "labels", "models", "pictures", "recipes", "reviews", "texts")
 }
+EXTRAS["sightline.service.routes.datasets"] = {"fastapi", "pydantic", "starlette"}
 HEAVY = {module for module, names in EXTRAS.items() if names & {"torch", "optuna"}}  # importing them loads it
 
 UNSAFE_MODULES = {"pickle", "cPickle", "_pickle", "dill", "cloudpickle", "joblib", "marshal", "shelve"}

@@ -5,8 +5,8 @@ import sys
 import tempfile
 from pathlib import Path
 
-import boto3
-from moto.server import ThreadedMotoServer
+import boto3  # type: ignore[import-not-found]
+from moto.server import ThreadedMotoServer  # type: ignore[import-not-found]
 
 from sightline.errors import NotFoundError, StoreAway, StoreError
 from sightline.store.lifecycle import s3_lifecycle

@@ -311,8 +311,9 @@ def test_buckets_get_rules_that_remove_nothing_that_is_kept_for_ever() -> None:
     assert rules[1]["Transitions"] == [{"Days": 30, "StorageClass": "STANDARD_IA"}]
     assert "Expiration" not in rules[0], "data sets are kept for ever"
     ending = Retention(keep=(Rule(name=Kept.DATASET, remove_days=1000.0),))
-    (first, *_) = s3_lifecycle(ending, addresses, "plant")["Rules"]  # type: ignore[misc]
-    assert first["Expiration"] == {"Days": 2557 + 30}  # regulated parts last longest, seven years
+    rules = s3_lifecycle(ending, addresses, "plant")["Rules"]
+    assert isinstance(rules, list)
+    assert rules[0]["Expiration"] == {"Days": 2557 + 30}  # regulated parts last longest, seven years
     cold = gcs_lifecycle(Retention(), addresses, "cold")["rule"]
     assert cold == [
         {"action": {"type": "AbortIncompleteMultipartUpload"}, "condition": {"age": 1}},

@@ -1,7 +1,7 @@
 """Raw bodies of requests, read no further than they may be long."""
 
 import tempfile
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Callable, Coroutine
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,7 @@ from starlette.concurrency import run_in_threadpool
 _FLUSH_BYTES = 4 << 20
 
 
-def raw(most_bytes: int) -> Callable[[Request], Awaitable[bytes]]:
+def raw(most_bytes: int) -> Callable[[Request], Coroutine[None, None, bytes]]:
     """A dependency: the whole body; 413 where it is longer."""
 
     async def read(request: Request) -> bytes:
