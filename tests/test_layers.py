@@ -50,24 +50,22 @@ EXTRAS |= {
 EXTRAS |= {f"sightline.search.{name}": {"optuna"} for name in ("leaderboard", "space", "study", "trial")}
 EXTRAS["sightline.line.metrics"] = {"prometheus_client"}
 EXTRAS["sightline.evaluation.coco_precision"] = {"pycocotools"}
-STORE = ("backup", "database", "ingest", "inspections", "schema", "stations", "tallies")
-EXTRAS |= {f"sightline.store.{name}": {"sqlalchemy"} for name in STORE}
-EXTRAS["sightline.store.export"] = {"pyarrow"}
 EXTRAS |= {
-    f"sightline.store.{name}": {"alembic", "sqlalchemy"}
-    for name in ("migration", "migrations.env", "migrations.versions.r0001_first_tables")
+    "sightline.evaluation.shift_pdf": {"weasyprint"},
+    "sightline.store.export": {"pyarrow"},
+    "sightline.store.passwords": {"argon2"},
+    "sightline.service.listening": {"uvicorn"},
+    "sightline.service.metrics": {"prometheus_client"},
+    "sightline.service.notice_process": {"apprise"},
+    "sightline.service.parameters": {"pydantic"},
+    "sightline.service.problems": {"pydantic"},
+    "sightline.service.protocols.label_studio": {"pydantic"},
 }
-EXTRAS["sightline.store.audit"] = {"sqlalchemy"}
-QUALITY = ("figures", "findings", "recall", "shift", "studies", "tallied")
-EXTRAS |= {f"sightline.store.{name}": {"sqlalchemy"} for name in QUALITY}
-EXTRAS["sightline.evaluation.shift_pdf"] = {"weasyprint"}
-EXTRAS |= {
-    f"sightline.service.routes.{name}": {"fastapi", "pydantic"}
-    for name in ("quality", "quality_models", "reports", "studies")
-}
-EXTRAS |= {f"sightline.service.{name}": {"fastapi"} for name in ("access", "plant")}
-EXTRAS |= {
-    f"sightline.service.routes.{name}": {"fastapi", "pydantic"} for name in ("ingest", "inspections", "stations")
+SERVER = {  # by folder: what [server] installs
+    "sightline.store": {"alembic", "fsspec", "sqlalchemy"},
+    "sightline.feedback": {"sqlalchemy"},
+    "sightline.service": {"fastapi", "sqlalchemy", "starlette"},
+    "sightline.service.routes": {"pydantic"},
 }
 HEAVY = {module for module, names in EXTRAS.items() if names & {"torch", "optuna"}}  # importing them loads it
 
@@ -145,7 +143,8 @@ def imports_a_package(module: str, tree: ast.Module) -> Iterator[str]:
 
 
 def foreign(module: str, tree: ast.Module) -> Iterator[str]:
-    allowed = sys.stdlib_module_names | LIGHT | EXTRAS.get(module, set()) | {"sightline"}
+    server = {name for folder, names in SERVER.items() if module.startswith(f"{folder}.") for name in names}
+    allowed = sys.stdlib_module_names | LIGHT | EXTRAS.get(module, set()) | server | {"sightline"}
     for line, name, level in imports(tree):
         if not level and name.split(".")[0] not in allowed:
             yield f"{module}:{line}: {name} is not part of the light runtime, nor of an extra that may be used here"

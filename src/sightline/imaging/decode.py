@@ -15,7 +15,7 @@ import numpy as np
 
 from sightline.errors import FrameError
 from sightline.imaging import bmp, jpeg, png, tiff, webp
-from sightline.imaging.headers import Declared, pixel_limit
+from sightline.imaging.headers import Declared, Header, pixel_limit
 from sightline.imaging.opencv import imdecode
 from sightline.records import Frame, Pixels
 
@@ -24,6 +24,13 @@ _PARSERS: dict[str, Callable[[memoryview, int], Declared]] = {
     "JPEG": jpeg.parse,
     "BMP": bmp.parse,
     "WebP": webp.parse,
+}
+_MEDIA_TYPES = {
+    "PNG": "image/png",
+    "JPEG": "image/jpeg",
+    "BMP": "image/bmp",
+    "WebP": "image/webp",
+    "TIFF": "image/tiff",
 }
 _BYTES_PER_PIXEL = 8  # 16-bit RGB with alpha, uncompressed
 _METADATA_BYTES = 16 << 20  # room for profiles, thumbnails and notes
@@ -70,13 +77,24 @@ def read_size(path: Path, *, max_megapixels: float = 50.0) -> tuple[int, int]:
     Raises:
         FrameError: as `decode`, but for what only decoding finds out.
     """
-    data, limit = memoryview(_content(path, max_megapixels)), pixel_limit(max_megapixels)
+    header = read_header(_content(path, max_megapixels), source=str(path), max_megapixels=max_megapixels)
+    return header.height, header.width
+
+
+def read_header(data: bytes | memoryview, *, source: str = "", max_megapixels: float = 50.0) -> Header:
+    """What the picture in these bytes is; its structure is checked, but no pixel is decoded.
+
+    Raises:
+        FrameError: as `decode`, but for what only decoding finds out.
+    """
+    content, limit = memoryview(data), pixel_limit(max_megapixels)
     try:
-        declared = _declared(data, limit)
+        declared = _declared(content, limit)
     except (struct.error, IndexError, FrameError) as error:
-        raise _named(error, str(path)) from error
+        raise _named(error, source or "picture") from error
     sides = declared.height, declared.width
-    return sides[::-1] if declared.orientation >= 5 else sides
+    height, width = sides[::-1] if declared.orientation >= 5 else sides
+    return Header(media_type=_MEDIA_TYPES[_kind(content)], width=width, height=height)
 
 
 def _content(path: Path, max_megapixels: float) -> bytes:

@@ -26,6 +26,15 @@ class Declared:
     payload: memoryview  # the file without what a decoder has no need of (metadata, alpha, padding)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Header:
+    """What a picture file is, told without decoding a pixel."""
+
+    media_type: str
+    width: int  # px, upright
+    height: int
+
+
 def pixel_limit(max_megapixels: float) -> int:
     """The cap in pixels; OptionError unless it is a positive number."""
     if not (math.isfinite(max_megapixels) and max_megapixels > 0):

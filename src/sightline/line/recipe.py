@@ -238,11 +238,17 @@ def window_s(recipe: Recipe, rule: WindowRule) -> float:
 
 
 def read_recipe(
-    path: Path, *, camera: Parse | None = None, plc: Parse | None = None, window: WindowRule | None = None
+    path: Path,
+    *,
+    text: str | None = None,
+    camera: Parse | None = None,
+    plc: Parse | None = None,
+    window: WindowRule | None = None,
 ) -> Recipe:
     """Read and check a recipe; paths in it count from its folder.
 
     Args:
+        text: what the file says, where neither it nor the files that it names are on this machine.
         camera, plc: what makes a device's settings of its table; None: the table stays as it is, unchecked.
         window: what computes the working window; None: it is not computed.
 
@@ -250,7 +256,7 @@ def read_recipe(
         OptionError: all that is wrong with it, one line for each: file, line, key, what was found, cure.
     """
     parsers = {name: parse for name, parse in (("camera", camera), ("plc", plc)) if parse}
-    file = TomlFile(path, parsers)
+    file = TomlFile(path, parsers, text)
     recipe = file.read(Recipe)
     if window:
         try:

@@ -66,9 +66,14 @@ class Parsed:
 class TomlFile:
     """One file being read; gathers what is wrong with it. Lives as long as the reading does."""
 
-    def __init__(self, path: Path, parsers: Mapping[str, Parse]) -> None:
+    def __init__(self, path: Path, parsers: Mapping[str, Parse], text: str | None = None) -> None:
+        """
+        Args:
+            text: what the file says, where neither it nor the files that it names are on this machine.
+        """
         self.path = path
         self._parsers = parsers
+        self._given = text
         self._errors: dict[int, list[str]] = {}
         self._lines: dict[Key, int] = {}
 
@@ -78,7 +83,7 @@ class TomlFile:
         Raises:
             OptionError: everything that is wrong with it, one line for each.
         """
-        text = _text(self.path)
+        text = _text(self.path) if self._given is None else self._given
         try:
             table = tomllib.loads(text)
         except tomllib.TOMLDecodeError as error:
@@ -140,7 +145,7 @@ class TomlFile:
             return self._record(value, origin, key)  # type: ignore[arg-type]
         found = self._scalar(value, origin)
         within = next((mark for mark in marks if isinstance(mark, Within)), None)
-        if isinstance(found, Path) and Existing in marks and not found.is_file():
+        if isinstance(found, Path) and Existing in marks and self._given is None and not found.is_file():
             self._refuse(key, f"{found} is no file; correct the path, which counts from the recipe's folder.")
         elif found is None or (within and found not in within):
             self._refuse(key, f"is {_shown(value)}; give {_expected(Annotated[hint, *marks] if marks else hint)}.")

@@ -16,6 +16,7 @@ class Caller:
     name: str
     rights: frozenset[Right]
     station: str = ""  # the only one it may report for; empty: any
+    signed: bool = False  # the password was given again for this very request
 
 
 def needs(right: Right) -> Callable[[Request], Caller]:
@@ -33,3 +34,8 @@ def needs(right: Right) -> Callable[[Request], Caller]:
         return caller
 
     return check
+
+
+def signed(right: Right) -> Callable[[Request], Caller]:
+    """As `needs`, for what is signed where the server asks for electronic signatures."""
+    return needs(right)

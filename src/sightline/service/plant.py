@@ -5,8 +5,11 @@ from typing import Annotated
 
 from fastapi import Depends, Request
 
+from sightline.service.thumbnails import Thumbnails
 from sightline.store.database import Database
 from sightline.store.shift import Settings
+from sightline.store.models import ModelFiles
+from sightline.store.pictures import Pictures
 
 
 @dataclass(slots=True, kw_only=True)
@@ -15,6 +18,9 @@ class Plant:
 
     database: Database
     quality: Settings  # shifts, prices
+    pictures: Pictures
+    thumbnails: Thumbnails
+    models: ModelFiles
 
 
 def plant_of(request: Request) -> Plant:

@@ -107,7 +107,7 @@ class Frame(Base):
     cause: Mapped[str] = mapped_column(String(64), default="")
     reason: Mapped[str] = mapped_column(Text, default="")
     picture: Mapped[str | None] = mapped_column(DIGEST, index=True)  # None: none was stored, or it has not come yet
-    overlay: Mapped[str | None] = mapped_column(DIGEST)
+    overlay: Mapped[str | None] = mapped_column(DIGEST, index=True)
     __table_args__ = (Unique("inspection_id", "view"),)
 
 
@@ -172,6 +172,28 @@ class Picture(Base):
     stored_s: Mapped[float]
     keep_until_s: Mapped[float | None]  # None: for ever
     __table_args__ = (Index("ix_pictures_tier_stored", "tier", "stored_s"),)
+
+
+class Hold(Base):
+    """Pictures of these parts are not removed, whatever their age: a legal hold, a recall, a complaint."""
+
+    __tablename__ = "holds"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    product: Mapped[str] = mapped_column(index=True)
+    serial: Mapped[str] = mapped_column(default="")  # empty: all parts of the product
+    reason: Mapped[str] = mapped_column(Text)
+    author: Mapped[str]
+    at_s: Mapped[float]
+    lifted_s: Mapped[float | None]
+
+
+class Claim(Base):
+    """Somebody has this inspection before them, so that nobody else is given it."""
+
+    __tablename__ = "claims"
+    inspection_id: Mapped[str] = mapped_column(UUID, ForeignKey("inspections.id"), primary_key=True)
+    reviewer: Mapped[str]
+    until_s: Mapped[float]
 
 
 class Review(Base):

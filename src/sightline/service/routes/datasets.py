@@ -1,0 +1,232 @@
+"""Data sets: brought as archives, made of reviews, compared, exported."""
+
+import shutil
+import tempfile
+import time
+from pathlib import Path
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Query
+from fastapi.responses import FileResponse
+from pydantic import BaseModel, ConfigDict, Field
+from starlette.background import BackgroundTask
+
+from sightline.datasets.conversion import Conversion
+from sightline.datasets.formats.table import FORMATS
+from sightline.feedback.reviewed import Choice, reviewed_items
+from sightline.service.access import Caller, needs
+from sightline.service.plant import Here
+from sightline.service.rights import Right
+from sightline.service.routes.texts import EXAMPLE_DIGEST, Digest, Limit, Moment, Name, Note, Number
+from sightline.service.uploads import body_of, in_a_file
+from sightline.store import dataset_files, datasets
+from sightline.store.datasets import Item, KnownVersion, Making
+
+MOST_BYTES = 4 << 30
+router = APIRouter(prefix="/api/v1/datasets", tags=["data sets"])
+Viewer = Annotated[Caller, Depends(needs(Right.VIEW))]
+Manager = Annotated[Caller, Depends(needs(Right.MANAGE))]
+Archive = Annotated[Path, Depends(in_a_file(MOST_BYTES, ".zip"))]
+
+
+class VersionRecord(BaseModel):
+    """One version of a data set."""
+
+    dataset: str = Field(examples=["cap"])
+    product: str = Field(examples=["cap"])
+    version: int = Field(examples=[3])
+    digest: str = Field(description="Of its items; equal where they are", examples=[EXAMPLE_DIGEST])
+    items: int = Field(examples=[761])
+    note: str = Field(examples=["with the night shift's pictures"])
+    author: str = Field(examples=["ada"])
+    created_s: float = Field(examples=[1790000000.0])
+
+
+class Tally(BaseModel):
+    """Pictures of one split and label."""
+
+    split: str = Field(examples=["train"])
+    label: str = Field(examples=["good"])
+    pictures: int = Field(examples=[209])
+
+
+class VersionDetail(VersionRecord):
+    """One version with what is in it."""
+
+    tally: list[Tally]
+
+
+class NewItem(BaseModel):
+    """One picture of a version."""
+
+    model_config = ConfigDict(extra="forbid")
+    picture: Digest = Field(examples=[EXAMPLE_DIGEST])
+    name: Annotated[str, Field(min_length=1, max_length=1024, pattern=r"^[^\x00-\x1f]*$", examples=["test/a.png"])]
+    split: str = Field(default="", max_length=16, description="train, validation, test or empty", examples=["train"])
+    label: Name = Field(default="", examples=["good"])
+    annotations: dict[str, Any] = Field(default={}, examples=[{"annotations": []}])
+
+
+class ItemRecord(NewItem):
+    """One picture of a version, with its place."""
+
+    place: int = Field(examples=[0])
+
+
+class NewVersion(BaseModel):
+    """Pictures that are stored already."""
+
+    model_config = ConfigDict(extra="forbid")
+    product: Name = Field(default="", examples=["cap"])
+    note: Note = Field(default="", examples=["night shift"])
+    items: list[NewItem] = Field(min_length=1, max_length=datasets.MOST_ITEMS)
+
+
+class FromReviews(BaseModel):
+    """Which reviewed inspections."""
+
+    model_config = ConfigDict(extra="forbid")
+    product: Name = Field(default="", description="Empty: any", examples=["cap"])
+    since_s: Moment = Field(default=0.0, examples=[1790000000.0])
+    needed: int = Field(default=1, ge=1, le=5, description="People who have to agree")
+    note: Note = Field(default="", examples=["reviews of week 47"])
+
+
+class ChangeRecord(BaseModel):
+    """One way in which a picture differs."""
+
+    kind: str = Field(description="added, removed, label, split or drawing", examples=["label"])
+    picture: str = Field(examples=[EXAMPLE_DIGEST])
+    name: str = Field(examples=["test/a.png"])
+    before: str = Field(examples=["good"])
+    after: str = Field(examples=["scratch"])
+
+
+class ComparisonRecord(BaseModel):
+    """What differs between two versions."""
+
+    counts: dict[str, int] = Field(examples=[{"label": 1}])
+    changes: list[ChangeRecord] = Field(description="The first thousand")
+
+
+@router.get("", summary="Data sets")
+def list_datasets(plant: Here, _: Viewer, after: Name = "", limit: Limit = 100) -> list[VersionRecord]:
+    """The newest version of each, by name; `after` is the last name of the page before."""
+    return [_record(one) for one in datasets.listed(plant.database, after=after, limit=limit)]
+
+
+@router.get("/{name}/versions", summary="Versions of a data set")
+def list_versions(
+    name: Name, plant: Here, _: Viewer, before: Number | None = None, limit: Limit = 100
+) -> list[VersionRecord]:
+    """The newest first; `before` is the version of the last one of the page before."""
+    return [_record(one) for one in datasets.versions(plant.database, name, before=before, limit=limit)]
+
+
+@router.post("/{name}/versions", summary="Make a version", status_code=201)
+def add_version(name: Name, new: NewVersion, plant: Here, caller: Manager) -> VersionRecord:
+    """Make the next version of pictures that are stored already; the newest one's items again are that version."""
+    making = Making(dataset=name, product=new.product, note=new.note, author=caller.name)
+    items = (Item(**item.model_dump()) for item in new.items)
+    return _record(datasets.add_version(plant.pictures, making, items, now_s=time.time()))
+
+
+@router.post(
+    "/{name}/versions/from-archive",
+    summary="Make a version of an archive",
+    status_code=201,
+    openapi_extra=body_of("application/zip", "A data set in any format that `sightline data convert` reads"),
+)
+def add_archive(
+    name: Name, plant: Here, caller: Manager, archive: Archive, product: Name = "", note: Note = ""
+) -> VersionRecord:
+    """Make the next version of the data set in a ZIP, in whatever format it is."""
+    making, now_s = Making(dataset=name, product=product, note=note, author=caller.name), time.time()
+    items = dataset_files.from_archive(plant.pictures, archive, now_s=now_s)
+    return _record(datasets.add_version(plant.pictures, making, items, now_s=now_s))
+
+
+@router.post("/{name}/versions/from-reviews", summary="Make a version of reviews", status_code=201)
+def add_reviews(name: Name, wish: FromReviews, plant: Here, caller: Manager) -> VersionRecord:
+    """Make the next version of the pictures of inspections that people have settled."""
+    making = Making(dataset=name, product=wish.product, note=wish.note, author=caller.name)
+    choice = Choice(product=wish.product, since_s=wish.since_s, needed=wish.needed)
+    with plant.database.reading() as session:
+        items = reviewed_items(session, choice)
+    return _record(datasets.add_version(plant.pictures, making, items, now_s=time.time()))
+
+
+@router.get("/{name}/versions/{version}", summary="One version")
+def get_version(name: Name, version: Number, plant: Here, _: Viewer) -> VersionDetail:
+    """What is in a version."""
+    with plant.database.reading() as session:
+        known = datasets.one(session, name, version)
+        found = datasets.tally(session, name, version)
+    tally = [Tally(split=split, label=label, pictures=number) for split, label, number in found]
+    return VersionDetail(**_record(known).model_dump(), tally=tally)
+
+
+@router.get("/{name}/versions/{version}/items", summary="Pictures of a version")
+def list_items(
+    name: Name,
+    version: Number,
+    plant: Here,
+    _: Viewer,
+    after: Annotated[int, Query(ge=-1, le=2**31 - 1, description="place of the last one of the page before")] = -1,
+    limit: Limit = 100,
+) -> list[ItemRecord]:
+    """In their order."""
+    with plant.database.reading() as session:
+        found = datasets.items(session, name, version, after=after, limit=limit)
+    return [
+        ItemRecord(
+            place=place,
+            picture=item.picture,
+            name=item.name,
+            split=item.split,
+            label=item.label,
+            annotations=item.annotations,
+        )
+        for place, item in found
+    ]
+
+
+@router.get("/{name}/versions/{old}/compared-with/{new}", summary="Compare")
+def compare(name: Name, old: Number, new: Number, plant: Here, _: Viewer) -> ComparisonRecord:
+    """What became of each picture between two versions."""
+    with plant.database.reading() as session:
+        found = datasets.compare(session, name, old, new)
+    return ComparisonRecord.model_validate(found, from_attributes=True)
+
+
+@router.get(
+    "/{name}/versions/{version}/export",
+    summary="Export",
+    response_class=FileResponse,
+    responses={200: {"content": {"application/zip": {"schema": {"type": "string", "format": "binary"}}}}},
+)
+def export(
+    name: Name,
+    version: Number,
+    plant: Here,
+    _: Manager,
+    form: Annotated[str, Query(alias="format", description=", ".join(FORMATS), examples=["coco"])],
+    lossy: Annotated[bool, Query(description="Also where the format cannot carry everything")] = False,
+) -> FileResponse:
+    """A version as a ZIP in any format."""
+    conversion = Conversion(format=form, lossy=lossy)
+    with plant.database.reading() as session:
+        known = datasets.one(session, name, version)
+        items = datasets.every_item(session, name, version)
+    folder = Path(tempfile.mkdtemp(prefix="sightline-"))
+    try:
+        done = dataset_files.export(plant.pictures, f"{known.dataset}-{version}", items, folder, conversion)
+    except BaseException:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
+    after = BackgroundTask(shutil.rmtree, folder, ignore_errors=True)
+    return FileResponse(done.path, media_type="application/zip", filename=done.path.name, background=after)
+
+
+def _record(known: KnownVersion) -> VersionRecord:
+    return VersionRecord.model_validate(known, from_attributes=True)

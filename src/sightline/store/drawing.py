@@ -1,0 +1,97 @@
+"""What is drawn on a picture, as JSON: a box, outlines or a mask, in pixels; docs/review.md.
+
+{"box": [left, top, right, bottom]}
+{"parts": [{"outline": [[x, y], ...], "holes": [[[x, y], ...], ...]}, ...]}
+{"size": [height, width], "runs": [unmarked, marked, ...]}     column after column, as COCO counts them
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from sightline.datasets.annotations import Annotation, Geometry, Mask, Polygon, Polygons, Rectangle, Ring
+from sightline.errors import DatasetError
+
+MOST_POINTS = 20_000  # of one drawing
+MOST_RUNS = 400_000
+
+
+def to_document(geometry: Geometry) -> dict[str, Any]:
+    """The JSON of a drawing."""
+    if isinstance(geometry, Rectangle):
+        return {"box": [geometry.left, geometry.top, geometry.right, geometry.bottom]}
+    if isinstance(geometry, Mask):
+        return {"size": [geometry.height, geometry.width], "runs": list(geometry.runs)}
+    parts = [
+        {"outline": _points(part.outline), "holes": [_points(ring) for ring in part.holes]} for part in geometry.parts
+    ]
+    return {"parts": parts}
+
+
+def from_document(document: Mapping[str, Any]) -> Geometry:
+    """The drawing in this JSON; DatasetError where it is none, or has more points or runs than a person draws."""
+    try:
+        if set(document) == {"box"}:
+            left, top, right, bottom = map(_number, document["box"])
+            return Rectangle(left=left, top=top, right=right, bottom=bottom)
+        if set(document) == {"size", "runs"}:
+            height, width = map(_whole, document["size"])
+            return Mask(height=height, width=width, runs=_runs(document["runs"]))
+        if set(document) == {"parts"}:
+            return _polygons(document["parts"])
+    except (TypeError, ValueError, KeyError, AttributeError) as error:
+        raise DatasetError("a drawing is not well formed; give a box, parts or runs as docs/review.md says.") from error
+    raise DatasetError("a drawing is none that is known; give a box, parts, or size and runs.")
+
+
+def annotation_document(annotation: Annotation) -> dict[str, Any]:
+    return {
+        "label": annotation.label,
+        "geometry": to_document(annotation.geometry),
+        "confidence": annotation.confidence,
+    }
+
+
+def annotation_from(document: Mapping[str, Any]) -> Annotation:
+    """Raises DatasetError as `from_document`."""
+    return Annotation(
+        label=str(document.get("label", "")),
+        geometry=from_document(document.get("geometry", {})),
+        confidence=document.get("confidence"),
+    )
+
+
+def _polygons(parts: list[Mapping[str, Any]]) -> Polygons:
+    rings = [ring for part in parts for ring in (part["outline"], *part.get("holes", ()))]
+    if sum(map(len, rings)) > MOST_POINTS:
+        raise DatasetError(f"an outline has more than {MOST_POINTS} points; draw it with fewer, or as a mask.")
+    return Polygons(
+        parts=tuple(
+            Polygon(outline=_ring(part["outline"]), holes=tuple(map(_ring, part.get("holes", ())))) for part in parts
+        )
+    )
+
+
+def _ring(points: list[list[float]]) -> Ring:
+    return tuple((_number(x), _number(y)) for x, y in points)
+
+
+def _runs(runs: list[int]) -> tuple[int, ...]:
+    if len(runs) > MOST_RUNS:
+        raise DatasetError(f"a mask has more than {MOST_RUNS} runs; draw it smoother.")
+    return tuple(map(_whole, runs))
+
+
+def _points(ring: Ring) -> list[list[float]]:
+    return [[x, y] for x, y in ring]
+
+
+def _number(value: object) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float) or abs(value) > 1e6:
+        raise ValueError(value)
+    return float(value)
+
+
+def _whole(value: object) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value < 1 << 40:
+        raise ValueError(value)
+    return value
