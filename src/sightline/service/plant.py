@@ -5,6 +5,7 @@ from typing import Annotated
 
 from fastapi import Depends, Request
 
+from sightline.service.serving import Serving
 from sightline.store.database import Database
 
 
@@ -13,6 +14,7 @@ class Plant:
     """One server's resources, opened by the application and closed with it."""
 
     database: Database
+    serving: Serving
 
 
 def plant_of(request: Request) -> Plant:
