@@ -50,7 +50,7 @@ EXTRAS |= {
 EXTRAS |= {f"sightline.search.{name}": {"optuna"} for name in ("leaderboard", "space", "study", "trial")}
 EXTRAS["sightline.line.metrics"] = {"prometheus_client"}
 EXTRAS["sightline.evaluation.coco_precision"] = {"pycocotools"}
-EXTRAS |= {f"sightline.store.{name}": {"sqlalchemy"} for name in ("database", "schema")}
+EXTRAS |= {f"sightline.store.{name}": {"sqlalchemy"} for name in ("audit", "database", "schema")}
 EXTRAS |= {f"sightline.service.{name}": {"fastapi"} for name in ("access", "plant")}
 HEAVY = {module for module, names in EXTRAS.items() if names & {"torch", "optuna"}}  # importing them loads it
 

@@ -349,6 +349,14 @@ class Audit(Base):
     __table_args__ = (Index("ix_audit_at", "at_s"), Index("ix_audit_subject", "subject"))
 
 
+class Fact(Base):
+    """One thing that is true of the whole database: where the audit trail ends, which set-up link is open."""
+
+    __tablename__ = "facts"
+    name: Mapped[str] = mapped_column(String(32), primary_key=True)
+    value: Mapped[str] = mapped_column(Text)
+
+
 class Job(Base):
     """Work in the background."""
 
