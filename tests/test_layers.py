@@ -52,6 +52,14 @@ EXTRAS["sightline.line.metrics"] = {"prometheus_client"}
 EXTRAS["sightline.evaluation.coco_precision"] = {"pycocotools"}
 EXTRAS |= {f"sightline.store.{name}": {"sqlalchemy"} for name in ("audit", "database", "schema")}
 EXTRAS |= {f"sightline.service.{name}": {"fastapi"} for name in ("access", "plant")}
+EXTRAS |= {
+    f"sightline.service.protocols.{name}": {"fastapi", "starlette"}
+    for name in ("inference_protocol", "landing", "lookout", "replies", "vertex", "visual_inspection")
+}
+EXTRAS |= {
+    "sightline.service.body": {"fastapi", "starlette"},
+    "sightline.service.routes.inspect": {"fastapi", "pydantic"},
+}
 HEAVY = {module for module, names in EXTRAS.items() if names & {"torch", "optuna"}}  # importing them loads it
 
 UNSAFE_MODULES = {"pickle", "cPickle", "_pickle", "dill", "cloudpickle", "joblib", "marshal", "shelve"}

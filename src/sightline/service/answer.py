@@ -18,8 +18,10 @@ from sightline.products import Limits
 from sightline.records import UNNAMED, Frame, Inspection, Verdict
 
 BACKGROUND = (255, 255, 255)
-_COLOURS = ((0x23, 0xA4, 0x36), (0xD6, 0x27, 0x28), (0x1F, 0x77, 0xB4), (0xFF, 0x7F, 0x0E), (0x94, 0x67, 0xBD))
-_COLOURS += ((0x8C, 0x56, 0x4B), (0xE3, 0x77, 0xC2), (0x7F, 0x7F, 0x7F), (0xBC, 0xBD, 0x22), (0x17, 0xBE, 0xCF))
+_COLOURS = tuple(  # of the first defects by place; far apart, none of them white
+    (shade >> 16, shade >> 8 & 255, shade & 255)
+    for shade in (0x23A436, 0xD62728, 0x1F77B4, 0xFF7F0E, 0x9467BD, 0x8C564B, 0xE377C2, 0x7F7F7F, 0xBCBD22, 0x17BECF)
+)
 _MOST_DECADES = 300.0  # that exp() can take
 
 
@@ -170,7 +172,9 @@ def _paint(
     for defect in reversed(inspection.defects):  # the most anomalous on top
         box = defect.box
         here = (slice(box.y, box.y + box.height), slice(box.x, box.x + box.width))
-        places[here] = order[defect.label] if inside is None else np.where(inside[here], order[defect.label], places[here])
+        places[here] = (
+            order[defect.label] if inside is None else np.where(inside[here], order[defect.label], places[here])
+        )
 
 
 def _enlarged(values: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.uint8]:

@@ -60,7 +60,9 @@ def decoded(text: object, where: str) -> bytes:
     try:
         return base64.b64decode(text, validate=True)
     except (binascii.Error, ValueError) as error:
-        raise OptionError(f"{where}: is not base64 ({error}). Give the picture in base64, without line breaks.") from error
+        raise OptionError(
+            f"{where}: is not base64 ({error}). Give the picture in base64, without line breaks."
+        ) from error
 
 
 def number(value: object, where: str, default: float) -> float:

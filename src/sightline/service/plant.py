@@ -5,6 +5,7 @@ from typing import Annotated
 
 from fastapi import Depends, Request
 
+from sightline.service.protocols.lookout_projects import Projects
 from sightline.service.serving import Serving
 from sightline.store.database import Database
 
@@ -15,6 +16,7 @@ class Plant:
 
     database: Database
     serving: Serving
+    projects: Projects  # of Lookout's clients
 
 
 def plant_of(request: Request) -> Plant:

@@ -158,6 +158,12 @@ class Serving:
         with self._lock:
             return self._of(name)
 
+    def has(self, name: str, version: str) -> bool:
+        """Whether this version, or `latest`, is ready."""
+        with self._lock:
+            loaded = self._loaded.get(name)
+        return loaded is not None and version in ("latest", str(loaded.version))
+
     def manifest(self, name: str) -> Manifest:
         """Of a model that is ready; errors as `judge`."""
         return self._ready(name).alone.manifest

@@ -170,8 +170,7 @@ class Workers(Generic[Made]):
     def _sit(self, seat: _Seat) -> None:
         try:
             while (begun := self._next(seat)) is not None:
-                self._do(*begun)
-                self._rise(seat)
+                self._do(seat, *begun)
         finally:
             with self._changed:
                 if seat.left:
@@ -197,21 +196,25 @@ class Workers(Generic[Made]):
                 self._changed.wait()
         return None
 
-    def _do(self, task: _Task[Made], alone: bool) -> None:
+    def _do(self, seat: _Seat, task: _Task[Made], alone: bool) -> None:
         try:
-            task.future.set_result(task.work(alone))
+            made = task.work(alone)
         except InspectionError as error:
+            self._rise(seat, task)
             task.future.set_exception(error)
         except BaseException as error:
+            self._rise(seat, task)
             task.future.set_result(task.fault(f"judging failed ({type(error).__name__}). See the server's log."))
             raise
-        finally:
-            took_ms = (time.monotonic() - task.asked_s) * 1e3
-            with self._changed:
-                self._counts["judged"] += 1
-                self._latencies[bisect_left(BUCKETS_MS, took_ms)] += 1
-                self._latency_sum_ms += took_ms
+        else:
+            self._rise(seat, task)
+            task.future.set_result(made)
 
-    def _rise(self, seat: _Seat) -> None:
+    def _rise(self, seat: _Seat, task: _Task[Made]) -> None:
+        """Before whoever asked is told: the next picture may come at once, and is alone then."""
+        took_ms = (time.monotonic() - task.asked_s) * 1e3
         with self._changed:
             seat.task = None
+            self._counts["judged"] += 1
+            self._latencies[bisect_left(BUCKETS_MS, took_ms)] += 1
+            self._latency_sum_ms += took_ms

@@ -90,7 +90,7 @@ class Projects:
         self._buckets = buckets
         self._lock = threading.Lock()
 
-    def list(self) -> list[Project]:
+    def projects(self) -> list[Project]:
         """All, by name."""
         stored = sorted(path.parent.name for path in self._folder.glob("*/project.json"))
         served = [served.name for served in self._serving.models()]

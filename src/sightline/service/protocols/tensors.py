@@ -101,7 +101,11 @@ def _input(tensor: object, where: str, rest: memoryview) -> tuple[Input, int]:
     datatype, shape = tensor.get("datatype"), tensor.get("shape")
     if datatype != "BYTES" and datatype not in _TYPES:
         raise OptionError(f"{where}.datatype: is none of BYTES, {', '.join(_TYPES)}.")
-    if not isinstance(shape, list) or len(shape) > 8 or not all(type(side) is int and 0 < side < 2**31 for side in shape):
+    if (
+        not isinstance(shape, list)
+        or len(shape) > 8
+        or not all(type(side) is int and 0 < side < 2**31 for side in shape)
+    ):
         raise OptionError(f"{where}.shape: is not a list of positive whole numbers.")
     size = _parameters(tensor).get("binary_data_size")
     count = int(np.prod(shape, dtype=object)) if shape else 1

@@ -39,6 +39,7 @@ _ENDPOINT = "/v1/projects/{project}/locations/{location}/endpoints/{endpoint}"
 _TASKS = ("classification", "detection", "segmentation")
 _MAY = [Depends(needs(Right.INSPECT))]
 Task = str
+_TINY = 1e-30
 
 
 def _tell(status: HTTPStatus, message: str) -> Response:
@@ -227,7 +228,7 @@ def _segmentation(answer: Answer, _least: float, _most: int) -> dict[str, Any]:
     sure = np.zeros((1, 1), np.float32)
     if inspection.map is not None and inspection.score is not None:
         # half at the threshold, as `anomalous` is
-        above = inspection.map / max(abs(inspection.threshold), np.finfo(np.float32).tiny)
+        above = inspection.map / max(abs(inspection.threshold), _TINY)
         sure = np.clip(above / (1 + np.abs(above)), 0, 1).astype(np.float32)
     size = (inspection.width or 1, inspection.height or 1)
     eighth = cv2.resize((sure * 255).astype(np.uint8), size, interpolation=cv2.INTER_LINEAR).astype(np.uint8)
