@@ -11,6 +11,7 @@ from tests.service.server import PATIENCE_S, application, picture, plant_in, run
 
 from sightline.imaging.decode import decode
 from sightline.service import serving as module
+from sightline.service.answer import answered
 from sightline.service.plant import Plant
 from sightline.service.rights import Right
 
@@ -99,11 +100,10 @@ def test_without_the_right_nothing_is_judged(cap_plant: Plant) -> None:
 
 def test_a_full_queue_is_429_and_says_when_to_come_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     let_go = threading.Event()
-    judge = module.answered
 
     def slow(*given: object) -> object:
         let_go.wait(PATIENCE_S)
-        return judge(*given)  # type: ignore[arg-type]
+        return answered(*given)  # type: ignore[arg-type]
 
     with plant_in(tmp_path, queue=1) as plant, running(application(plant)) as url:
         plant.serving.load("cap", sight(tmp_path / "cap.sight"))

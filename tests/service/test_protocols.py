@@ -3,7 +3,6 @@
 import base64
 import json
 import struct
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -160,13 +159,13 @@ def test_the_inference_protocol_is_ready_and_knows_versions(client: httpx.Client
 
 
 @pytest.fixture
-def bucket(tmp_path: Path) -> Iterator[Path]:
+def bucket(tmp_path: Path) -> Path:
     folder = tmp_path / "bucket"
     folder.mkdir()
     (folder / "a.png").write_bytes(GOOD)
     (tmp_path / "secret").write_bytes(b"secret")
     (folder / "link").symlink_to(tmp_path / "secret")
-    yield folder
+    return folder
 
 
 def test_a_bucket_is_a_folder_and_nothing_outside_it(bucket: Path) -> None:

@@ -15,7 +15,7 @@ from tests.service.server import PATIENCE_S, picture, sight, wait_for
 from sightline.errors import BundleError, BusyError, ConflictError, FrameError, NotFoundError, OptionError
 from sightline.records import Verdict
 from sightline.service import serving as module
-from sightline.service.answer import Answer, Wish
+from sightline.service.answer import Answer, Wish, answered
 from sightline.service.serving import Serving, State
 
 GOOD, BAD = picture(60), picture(200)
@@ -127,7 +127,6 @@ def test_a_model_that_hangs_is_a_fault_and_is_given_up_in_the_end(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     let_go = threading.Event()
-    judge = module.answered
 
     def hang(inspector: object, given: bytes, wish: Wish, name: str, version: int) -> Answer:
         let_go.wait(PATIENCE_S)
@@ -137,12 +136,12 @@ def test_a_model_that_hangs_is_a_fault_and_is_given_up_in_the_end(
         serving.load("cap", sight(tmp_path / "cap.sight"))
         monkeypatch.setattr(module, "answered", hang)
         try:
-            verdicts = []
+            verdicts = list[Verdict | None]()
             while serving.model("cap").state is State.READY and len(verdicts) < 20:
                 verdicts.append(_verdict(serving))
             assert set(verdicts) <= {Verdict.FAULT, None}
             assert "stuck 3 times" in serving.model("cap").reason
-            monkeypatch.setattr(module, "answered", judge)
+            monkeypatch.setattr(module, "answered", answered)
             serving.start("cap")
             assert serving.judge("cap", GOOD).verdict is Verdict.PASS
         finally:

@@ -92,7 +92,7 @@ def test_a_worker_that_is_stuck_is_replaced(gate: Gate) -> None:
     workers = Workers[str](Load(workers=1, hang_s=0.05))
     told: list[str] = []
     workers.submit(gate.work, size=1, fault=lambda reason: reason, stuck=lambda: told.append("stuck"))
-    wait_for(lambda: workers.relieve() is None and workers.figures().stuck == 1)
+    wait_for(lambda: _stuck(workers) == 1)
     quick = workers.submit(lambda alone: "quick", size=1, fault=lambda reason: reason, stuck=lambda: None)
     assert quick.result(PATIENCE_S) == "quick"
     assert told == ["stuck"]
@@ -107,6 +107,11 @@ def test_when_all_are_stuck_the_caller_is_told_to_come_back(gate: Gate) -> None:
         ask(workers, gate)
     gate.opened.set()
     workers.close()
+
+
+def _stuck(workers: Workers[str]) -> int:
+    workers.relieve()
+    return workers.figures().stuck
 
 
 def _stuck_or_busy(workers: Workers[str], gate: Gate) -> bool:

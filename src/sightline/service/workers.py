@@ -192,7 +192,7 @@ class Workers(Generic[Made]):
                         seat.task, seat.since_s = task, time.monotonic()  # type: ignore[assignment]  # its kind is lost
                         begun = sum(other.task is not None for other in self._seats)
                         self._together[begun - 1] += 1
-                        return task, begun == 1 and not self._waiting
+                        return task, self._load.workers == 1 or (begun == 1 and not self._waiting)
                 self._changed.wait()
         return None
 

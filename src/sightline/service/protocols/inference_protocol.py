@@ -106,6 +106,8 @@ async def infer(name: str, request: Request, plant: Here, version: str = "") -> 
 
     answers = await asyncio.gather(*map(one, _pictures(inputs, plant.serving.max_megapixels)))
     head: dict[str, Any] = {"model_name": name, "model_version": str(served.version)}
+    spent = [answer.inspection.timings.total_ms for answer in answers if answer.inspection.timings is not None]
+    head["parameters"] = {"model_ms": sum(spent)}
     if isinstance(document.get("id"), str):
         head["id"] = document["id"]
     body, length = written(head, {o.name: _output(o.name, answers) for o in outputs}, outputs)

@@ -28,7 +28,7 @@ from sightline.service.body import body_of, json_object
 from sightline.service.plant import Here, Plant
 from sightline.service.protocols.lookout_entries import Filter
 from sightline.service.protocols.lookout_projects import DatasetInfo, ModelInfo, Project
-from sightline.service.protocols.replies import json_reply, route_telling, sound
+from sightline.service.protocols.replies import json_reply, route_telling, sound, timing
 from sightline.service.rights import Right
 from sightline.store.audit import note
 
@@ -87,7 +87,7 @@ async def detect_anomalies(project: str, version: str, request: Request, plant: 
         result["Anomalies"] = _anomalies(answer.mask)
         if len(answer.mask.content) <= _MOST_MASK_BYTES:
             result["AnomalyMask"] = base64.b64encode(answer.mask.content).decode()
-    return json_reply({"DetectAnomalyResult": result})
+    return json_reply({"DetectAnomalyResult": result}, headers=timing(answer))
 
 
 def _anomalies(mask: Mask) -> list[dict[str, Any]]:

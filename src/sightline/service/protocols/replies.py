@@ -55,6 +55,13 @@ def json_reply(document: object, status: int = 200, headers: dict[str, str] | No
     return Response(content, status, headers, media_type="application/json")
 
 
+def timing(answer: Answer) -> dict[str, str]:
+    """Where the time went, as the header that W3C's Server Timing names; milliseconds."""
+    timings = answer.inspection.timings
+    model_ms = timings.total_ms if timings else 0.0
+    return {"Server-Timing": f"queue;dur={answer.queued_ms:.2f}, model;dur={model_ms:.2f}"}
+
+
 def status_of(error: InspectionError) -> HTTPStatus:
     """What says the same in HTTP as these protocols use it: 400 for anything wrong with what was sent."""
     if isinstance(error, AccessError):
