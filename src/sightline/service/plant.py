@@ -19,8 +19,8 @@ class Plant:
     projects: Projects  # of Lookout's clients
 
 
-def plant_of(request: Request) -> Plant:
-    """The dependency by which a route reaches them."""
+async def plant_of(request: Request) -> Plant:
+    """The dependency by which a route reaches them; a coroutine, as a function would take a thread."""
     plant: Plant = request.app.state.plant
     return plant
 
