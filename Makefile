@@ -1,7 +1,7 @@
 # Each target does its own set-up: scripts/setup fills .venv once, and again when the pinned versions change.
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo test check bench bench-accuracy soak wheel clean
+.PHONY: help demo test test-clients check bench bench-accuracy soak wheel clean
 
 PYTHON := .venv/bin/python
 RESULTS := benchmarks/results
@@ -16,6 +16,10 @@ demo: ## render parts, train, evaluate, inspect, run a simulated line; writes to
 
 test: check ## everything that must hold: the checks, then all tests
 	@$(PYTHON) -m pytest
+
+test-clients: ## the larger clients of other systems, each in an environment of its own (some 300 MB, once)
+	@scripts/setup dev
+	$(PYTHON) benchmarks/clients.py --out $(RESULTS)
 
 check: ## format, lint, strict types, layers, sizes
 	@scripts/setup dev
@@ -42,6 +46,6 @@ wheel: ## build the wheel into dist/
 	@scripts/setup dev
 	@$(PYTHON) -m build --wheel --no-isolation --outdir dist
 
-clean: ## remove everything the other targets made, .venv included; results and the backbone's cache stay
-	rm -rf .venv demo dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis
+clean: ## remove everything the other targets made, .venv and .venv-clients included; results and the backbone's cache stay
+	rm -rf .venv .venv-clients demo dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

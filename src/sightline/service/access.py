@@ -1,6 +1,6 @@
 """Who calls, and whether they may: what every route depends on."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from fastapi import Request
@@ -19,13 +19,13 @@ class Caller:
     signed: bool = False  # the password was given again for this very request
 
 
-def needs(right: Right) -> Callable[[Request], Caller]:
+def needs(right: Right) -> Callable[[Request], Awaitable[Caller]]:
     """A dependency that lets a caller with this right through; raises AccessError for others.
 
     Used as `caller: Annotated[Caller, Depends(needs(Right.VIEW))]`; the application has put who it is on the request.
     """
 
-    def check(request: Request) -> Caller:
+    async def check(request: Request) -> Caller:
         caller: Caller | None = getattr(request.state, "caller", None)
         if caller is None:
             raise AccessError("log in, or send a key: Authorization: Bearer KEY", known=False)

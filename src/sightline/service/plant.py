@@ -6,6 +6,8 @@ from typing import Annotated
 from fastapi import Depends, Request
 
 from sightline.service.thumbnails import Thumbnails
+from sightline.service.protocols.lookout_projects import Projects
+from sightline.service.serving import Serving
 from sightline.store.database import Database
 from sightline.store.shift import Settings
 from sightline.store.models import ModelFiles
@@ -21,10 +23,12 @@ class Plant:
     pictures: Pictures
     thumbnails: Thumbnails
     models: ModelFiles
+    serving: Serving
+    projects: Projects  # of Lookout's clients
 
 
-def plant_of(request: Request) -> Plant:
-    """The dependency by which a route reaches them."""
+async def plant_of(request: Request) -> Plant:
+    """The dependency by which a route reaches them; a coroutine, as a function would take a thread."""
     plant: Plant = request.app.state.plant
     return plant
 
