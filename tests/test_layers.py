@@ -51,6 +51,16 @@ EXTRAS |= {f"sightline.search.{name}": {"optuna"} for name in ("leaderboard", "s
 EXTRAS["sightline.line.metrics"] = {"prometheus_client"}
 EXTRAS["sightline.evaluation.coco_precision"] = {"pycocotools"}
 EXTRAS |= {f"sightline.store.{name}": {"sqlalchemy"} for name in ("database", "schema")}
+EXTRAS |= {f"sightline.store.{name}": {"sqlalchemy"} for name in ("alerts", "audit", "jobs", "recent", "webhooks")}
+EXTRAS |= {
+    f"sightline.service.routes.{name}": {"fastapi", "pydantic", "starlette"} for name in ("alerts", "jobs", "webhooks")
+}
+EXTRAS |= {
+    "sightline.service.parameters": {"pydantic"},
+    "sightline.service.notices": {"apprise"},
+    "sightline.service.notice_process": {"apprise"},
+    "sightline.service.protocols.label_studio": {"fastapi", "pydantic"},
+}
 EXTRAS |= {f"sightline.service.{name}": {"fastapi"} for name in ("access", "plant")}
 HEAVY = {module for module, names in EXTRAS.items() if names & {"torch", "optuna"}}  # importing them loads it
 

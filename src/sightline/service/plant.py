@@ -5,6 +5,7 @@ from typing import Annotated
 
 from fastapi import Depends, Request
 
+from sightline.service.jobs import Jobs
 from sightline.store.database import Database
 
 
@@ -13,6 +14,7 @@ class Plant:
     """One server's resources, opened by the application and closed with it."""
 
     database: Database
+    jobs: Jobs
 
 
 def plant_of(request: Request) -> Plant:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler
 
 import pytest
-from tests.service.outbound_server import Got, Peer, answer, serving
+from tests.service.operations.outbound_server import Got, Peer, answer, serving
 
 from sightline.errors import DeliveryError, OptionError
 from sightline.service.outbound import Reach, check_url, networks_of, send
