@@ -6,6 +6,7 @@ from typing import Annotated
 from fastapi import Depends, Request
 
 from sightline.service.jobs import Jobs
+from sightline.service.webhooks import Sender
 from sightline.store.database import Database
 
 
@@ -15,6 +16,7 @@ class Plant:
 
     database: Database
     jobs: Jobs
+    sender: Sender
 
 
 def plant_of(request: Request) -> Plant:

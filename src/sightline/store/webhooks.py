@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from random import Random
 from typing import Any, Final, cast
 
-from sqlalchemy import CursorResult, delete, func, select, update
+from sqlalchemy import CursorResult, Select, Update, delete, func, select, update
 from sqlalchemy.orm import Session
 
 from sightline.errors import ConflictError, NotFoundError
@@ -144,23 +144,20 @@ def publish(session: Session, event: str, data: Mapping[str, Any], *, now_s: flo
     return len(chosen)
 
 
+def is_due(session: Session, *, now_s: float) -> bool:
+    """Whether `take` would find something."""
+    return session.scalars(_due(now_s).limit(1)).first() is not None
+
+
 def take(session: Session, *, now_s: float) -> Parcel | None:
     """The first delivery in the queue of any webhook whose time has come; None: there is none.
 
     It is the sender's for LEASE_S; if that dies, it is sent again, with the same id. While it is on its way or waits
     for its next try, what stands behind it waits, too.
     """
-    head = (
-        select(func.min(Delivery.id).label("id"))
-        .join(Webhook, Webhook.id == Delivery.webhook_id)
-        .where(Delivery.state == "waiting", Webhook.active)
-        .group_by(Delivery.webhook_id)
-        .subquery()
-    )
-    due = select(Delivery).join(head, head.c.id == Delivery.id).where(Delivery.next_s <= now_s)
-    for found in session.scalars(due.order_by(Delivery.next_s, Delivery.id)):
-        lease = update(Delivery).where(Delivery.id == found.id, Delivery.next_s == found.next_s)
-        if _changed(session, lease.values(next_s=now_s + LEASE_S, tries=found.tries + 1)):
+    for found in session.scalars(_due(now_s)):
+        held = (Delivery.id == found.id, Delivery.state == "waiting", Delivery.next_s == found.next_s)
+        if _changed(session, update(Delivery).where(*held).values(next_s=now_s + LEASE_S, tries=found.tries + 1)):
             hook = _found(session, found.webhook_id)
             return Parcel(
                 id=found.id,
@@ -172,6 +169,18 @@ def take(session: Session, *, now_s: float) -> Parcel | None:
                 tries=found.tries + 1,
             )
     return None
+
+
+def _due(now_s: float) -> Select[Delivery]:
+    head = (
+        select(func.min(Delivery.id).label("id"))
+        .join(Webhook, Webhook.id == Delivery.webhook_id)
+        .where(Delivery.state == "waiting", Webhook.active)
+        .group_by(Delivery.webhook_id)
+        .subquery()
+    )
+    due = select(Delivery).join(head, head.c.id == Delivery.id).where(Delivery.next_s <= now_s)
+    return due.order_by(Delivery.next_s, Delivery.id)
 
 
 def delivered(session: Session, parcel: Parcel) -> None:
@@ -215,7 +224,7 @@ def _set(session: Session, parcel: Parcel, **values: Any) -> None:
     session.execute(update(Delivery).where(Delivery.id == parcel.id, Delivery.tries == parcel.tries).values(**values))
 
 
-def _changed(session: Session, change: Any) -> bool:
+def _changed(session: Session, change: Update) -> bool:
     done = cast("CursorResult[Any]", session.execute(change.execution_options(synchronize_session=False)))
     return done.rowcount == 1
 

@@ -26,8 +26,10 @@ from sightline.errors import (
 from sightline.service.access import Caller
 from sightline.service.job_task import Site
 from sightline.service.jobs import Jobs
+from sightline.service.outbound import Reach
 from sightline.service.plant import Plant
 from sightline.service.rights import RIGHTS, Role
+from sightline.service.webhooks import Sender
 from sightline.store.database import Database
 from sightline.store.schema import Base
 
@@ -126,8 +128,8 @@ def _made(url: str) -> None:
 def plant_of(tmp_path: Path) -> Callable[..., Plant]:
     """A plant with what a test names, and idle ones of the rest."""
 
-    def build(database: Database, *, jobs: Jobs | None = None) -> Plant:
+    def build(database: Database, *, jobs: Jobs | None = None, sender: Sender | None = None) -> Plant:
         site = Site(database="", data=tmp_path, models=tmp_path, results=tmp_path)
-        return Plant(database=database, jobs=jobs or Jobs(database, site))
+        return Plant(database=database, jobs=jobs or Jobs(database, site), sender=sender or Sender(database, Reach()))
 
     return build
