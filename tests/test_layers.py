@@ -57,7 +57,6 @@ EXTRAS |= {
 }
 EXTRAS |= {
     "sightline.service.parameters": {"pydantic"},
-    "sightline.service.notices": {"apprise"},
     "sightline.service.notice_process": {"apprise"},
     "sightline.service.protocols.label_studio": {"fastapi", "pydantic"},
 }

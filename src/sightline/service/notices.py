@@ -9,6 +9,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Mapping
 from importlib.util import find_spec
 
 from sightline.errors import DeliveryError, OptionError
@@ -18,18 +19,21 @@ _MOST_S = 30.0  # for starting Python and reaching a service
 
 
 def check_notice(url: str) -> None:
-    """Refuse with OptionError what Apprise cannot send to."""
+    """Refuse with OptionError what Apprise cannot send to, or would do on this machine itself."""
     if find_spec("apprise") is None:
         raise OptionError("address: only http and https without Apprise. Install it with pip install apprise.")
-    import apprise
-
-    if len(url) > LONGEST_URL or apprise.Apprise.instantiate(url, suppress_exceptions=True) is None:
+    if len(url) > LONGEST_URL or not _done({"url": url}):
         raise OptionError("address: is neither a web address nor one that Apprise knows; see its list of services.")
 
 
 def send_notice(reach: Reach, url: str, *, title: str, text: str) -> None:
     """Send one message; raises DeliveryError, without a word of the address."""
-    order = {"url": url, "title": title, "text": text, "networks": [str(network) for network in reach.networks]}
+    networks = [str(network) for network in reach.networks]
+    if not _done({"url": url, "title": title, "text": text, "networks": networks}):
+        raise DeliveryError("notice: the service did not take it, or lies in a network that the settings do not allow.")
+
+
+def _done(order: Mapping[str, object]) -> bool:
     program = [sys.executable, "-m", "sightline.service.notice_process"]
     environment = {name: os.environ[name] for name in ("PATH", "PYTHONPATH", "LANG") if name in os.environ}  # no proxy
     try:
@@ -44,5 +48,4 @@ def send_notice(reach: Reach, url: str, *, title: str, text: str) -> None:
         )
     except subprocess.TimeoutExpired as error:
         raise DeliveryError(f"notice: the service did not take it within {_MOST_S:g} s.") from error
-    if done.returncode != 0:
-        raise DeliveryError("notice: the service did not take it, or lies in a network that the settings do not allow.")
+    return done.returncode == 0

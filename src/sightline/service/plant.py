@@ -6,6 +6,7 @@ from typing import Annotated
 from fastapi import Depends, Request
 
 from sightline.service.jobs import Jobs
+from sightline.service.protocols.label_tasks import LabelStudio
 from sightline.service.webhooks import Sender
 from sightline.store.database import Database
 
@@ -17,6 +18,7 @@ class Plant:
     database: Database
     jobs: Jobs
     sender: Sender
+    label_studio: LabelStudio
 
 
 def plant_of(request: Request) -> Plant:

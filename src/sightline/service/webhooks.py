@@ -1,8 +1,8 @@
 """Brings events to webhooks: signed, in order, again and again until they arrive or are given up.
 
 A message is a POST of JSON, {"event", "at_s", "data"}, with the headers X-Sightline-Event, X-Sightline-Delivery (the
-same for each try: who gets one twice can tell) and X-Sightline-Signature: t=SECONDS,v1=HMAC, in hex, of "SECONDS.BODY" by
-SHA-256 with the webhook's secret. An answer of 200 to 299 is taken for received.
+same for each try: who gets one twice can tell) and X-Sightline-Signature: t=SECONDS,v1=HMAC, in hex, of "SECONDS.BODY"
+by SHA-256 with the webhook's secret. An answer of 200 to 299 is taken for received.
 """
 
 import hashlib

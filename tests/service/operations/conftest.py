@@ -28,6 +28,7 @@ from sightline.service.job_task import Site
 from sightline.service.jobs import Jobs
 from sightline.service.outbound import Reach
 from sightline.service.plant import Plant
+from sightline.service.protocols.label_tasks import LabelStudio
 from sightline.service.rights import RIGHTS, Role
 from sightline.service.webhooks import Sender
 from sightline.store.database import Database
@@ -128,8 +129,22 @@ def _made(url: str) -> None:
 def plant_of(tmp_path: Path) -> Callable[..., Plant]:
     """A plant with what a test names, and idle ones of the rest."""
 
-    def build(database: Database, *, jobs: Jobs | None = None, sender: Sender | None = None) -> Plant:
+    def build(
+        database: Database,
+        *,
+        jobs: Jobs | None = None,
+        sender: Sender | None = None,
+        label_studio: LabelStudio | None = None,
+    ) -> Plant:
         site = Site(database="", data=tmp_path, models=tmp_path, results=tmp_path)
-        return Plant(database=database, jobs=jobs or Jobs(database, site), sender=sender or Sender(database, Reach()))
+        workers = jobs or Jobs(database, site)
+        studio = label_studio or LabelStudio(
+            judge=lambda *_: pytest.fail("not asked"),
+            classes=lambda _: (),
+            database=database,
+            jobs=workers,
+            reach=Reach(),
+        )
+        return Plant(database=database, jobs=workers, sender=sender or Sender(database, Reach()), label_studio=studio)
 
     return build

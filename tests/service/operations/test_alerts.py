@@ -60,13 +60,13 @@ class Line:
                     received_s=at_s, total_ms=ms + place / len(verdicts), document="{}",
                 )  # fmt: skip
                 session.add(row)
-                session.flush()
                 self._defect(session, row, sure)
                 self._tally(session, int(at_s // HOUR_S), verdict)
 
     def _defect(self, session, row: Inspection, sure: float | None) -> None:  # type: ignore[no-untyped-def]
         if sure is None:
             return
+        session.flush()
         frame = Frame(inspection_id=row.id, view="top", verdict=row.verdict)
         session.add(frame)
         session.flush()
@@ -176,10 +176,10 @@ def test_names_that_are_less_sure_are_told(line: Line) -> None:
 
 @pytest.mark.parametrize(("score", "raised"), [(1.01, 0), (1.2, 1), (0.8, 1)])
 def test_scores_that_move_are_told_in_either_direction(line: Line, score: float, raised: int) -> None:
-    rule(line.database, "drift", window_min=5.0)
-    line.parts(["PASS"] * 200)
+    rule(line.database, "drift", window_min=5.0, least=50)
+    line.parts(["PASS"] * 80)
     line.now_s += 600.0
-    line.parts(["PASS"] * 200, score=score)
+    line.parts(["PASS"] * 80, score=score)
     assert watch(line).look() == raised
 
 

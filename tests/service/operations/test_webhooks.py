@@ -4,9 +4,9 @@ import hashlib
 import hmac
 import json
 import logging
-import sys
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler
+from importlib.util import find_spec
 from random import Random
 
 import pytest
@@ -178,9 +178,14 @@ def test_threads_of_two_servers_send_each_event_once(database: Database, peer: P
 
 def test_an_event_is_there_only_if_what_it_tells_of_is(sqlite: Database, peer: Peer) -> None:
     hook = added(sqlite, peer.url)
-    with pytest.raises(ZeroDivisionError), sqlite.writing() as session:
-        webhooks.publish(session, "alert.raised", {}, now_s=1.0)
-        raise ZeroDivisionError
+
+    def fail() -> None:
+        with sqlite.writing() as session:
+            webhooks.publish(session, "alert.raised", {}, now_s=1.0)
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        fail()
     assert target(sqlite, hook).waiting == 0
 
 
@@ -195,17 +200,16 @@ def test_a_queue_that_is_too_long_loses_its_oldest(sqlite: Database, monkeypatch
 
 
 @pytest.mark.parametrize(
-    "url", ["http://127.0.0.1/x", "http://169.254.169.254/", "file:///etc/passwd", "nonsense", "dbus://", "ftp://a/b"]
+    "url", ["http://127.0.0.1/x", "http://169.254.169.254/", "file:///etc/passwd", "nonsense", "syslog://"]
 )
 def test_no_webhook_leads_where_it_should_not(url: str) -> None:
-    if url == "dbus://" and "apprise" not in sys.modules:
-        pytest.importorskip("apprise")
     with pytest.raises(OptionError):
         check_target(url, Reach())
 
 
 def test_apprise_reaches_what_the_settings_allow_and_nothing_else(peer: Peer) -> None:
-    pytest.importorskip("apprise")
+    if find_spec("apprise") is None:
+        pytest.skip("Apprise is not installed: pip install apprise")
     url = f"json://user:very-secret@127.0.0.1:{peer.port}/in"
     check_notice(url)
     send_notice(REACH, url, title="Sightline: alert.raised", text="press-3: too many rejects")
