@@ -44,7 +44,7 @@ def live() -> None:
 
 
 class Page(BaseHTTPRequestHandler):
-    def do_GET(self) -> None:  # noqa: N802 - the library's name
+    def do_GET(self) -> None:
         live()
         body = STATION.page() + generate_latest(SERVER)
         self.send_response(200)

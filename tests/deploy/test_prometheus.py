@@ -1,4 +1,4 @@
-"""The alert rules fire when they should, and every query of rules and dashboard finds something in a real Prometheus."""
+"""The alert rules fire when they should; every query of rules and dashboard finds something in a real Prometheus."""
 
 import json
 import re

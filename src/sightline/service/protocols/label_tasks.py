@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
+from sightline.datasets.pictures import is_picture
 from sightline.errors import BusyError, DatasetError, DeliveryError, OptionError
 from sightline.files import write_bytes
 from sightline.records import Inspection
