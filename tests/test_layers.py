@@ -56,6 +56,7 @@ EXTRAS |= {
     f"sightline.service.routes.{name}": {"fastapi", "pydantic", "starlette"} for name in ("alerts", "jobs", "webhooks")
 }
 EXTRAS |= {
+    "sightline.service.alert_rules": {"sqlalchemy"},
     "sightline.service.parameters": {"pydantic"},
     "sightline.service.notice_process": {"apprise"},
     "sightline.service.protocols.label_studio": {"fastapi", "pydantic"},
