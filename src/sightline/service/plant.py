@@ -8,6 +8,9 @@ from fastapi import Depends, Request
 from sightline.service.thumbnails import Thumbnails
 from sightline.service.protocols.lookout_projects import Projects
 from sightline.service.serving import Serving
+from sightline.service.jobs import Jobs
+from sightline.service.protocols.label_tasks import LabelStudio
+from sightline.service.webhooks import Sender
 from sightline.store.database import Database
 from sightline.store.shift import Settings
 from sightline.store.models import ModelFiles
@@ -25,6 +28,9 @@ class Plant:
     models: ModelFiles
     serving: Serving
     projects: Projects  # of Lookout's clients
+    jobs: Jobs
+    sender: Sender
+    label_studio: LabelStudio
 
 
 async def plant_of(request: Request) -> Plant:

@@ -1,0 +1,154 @@
+"""Jobs that judge pictures again: validation against the truth, re-inspection against another model or the record."""
+
+import csv
+import io
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from sightline.datasets.dataset import Sample
+from sightline.datasets.labelled import open_classes
+from sightline.datasets.opening import open_dataset
+from sightline.datasets.pictures import is_picture
+from sightline.datasets.synthetic import refuse_synthetic
+from sightline.errors import DatasetError
+from sightline.evaluation.document import to_json
+from sightline.evaluation.report import write_report
+from sightline.evaluation.run import evaluate
+from sightline.files import write_bytes
+from sightline.inspector import Inspector, load
+from sightline.records import Inspection
+from sightline.service.job_task import Kind, Task, inside
+
+_SHOWN = 200  # changed verdicts in the result; the file has all
+MOST_PICTURES = 1_000_000
+_LIST = "verdicts.csv"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ValidateOptions:
+    """As `sightline evaluate` takes them."""
+
+    model: str  # file below the server's models
+    data: str  # folder below the server's data
+    product: str | None = None
+    cost_escape: float = 50.0
+    cost_overkill: float = 1.0
+    defect_rate: float = 0.01
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReinspectOptions:
+    """A folder of pictures judged by one model, and by another one to compare with."""
+
+    model: str  # file below the server's models
+    data: str  # folder below the server's data, with all that lies in it
+    against: str | None = None  # another model; None: no comparison
+    product: str | None = None
+
+
+def _validate(options: ValidateOptions, task: Task) -> Mapping[str, Any]:
+    inspector = load(inside(task.site.models, options.model, "model"))
+    data = inside(task.site.data, options.data, "data")
+    dataset = open_classes(data) if inspector.names else open_dataset(data)
+    samples = dataset.test or dataset.samples
+    refuse_synthetic(samples)
+    thresholds = inspector.limits(options.product).thresholds
+    found = evaluate(
+        _judged_samples(inspector, samples, options.product, task),
+        model_id=inspector.model_id,
+        method=inspector.manifest.method,
+        dataset=dataset.name,
+        threshold=thresholds.reject,
+        review_threshold=thresholds.review,
+    )
+    write_report(
+        task.folder / "report.html",
+        found,
+        (),
+        (),
+        title=f"{dataset.name}: {inspector.manifest.method} model {inspector.model_id}",
+        cost_escape=options.cost_escape,
+        cost_overkill=options.cost_overkill,
+        defect_rate=options.defect_rate,
+        notes=[thresholds.rule, thresholds.promise],
+    )
+    document = to_json(found)
+    document.pop("judged", None)  # a row for each picture: the report has what matters of them
+    return document | {"page": "report.html", "tested": bool(dataset.test)}
+
+
+def _judged_samples(
+    inspector: Inspector, samples: Sequence[Sample], product: str | None, task: Task
+) -> Iterator[tuple[Sample, Inspection]]:
+    for done, sample in enumerate(samples, 1):
+        yield sample, inspector.inspect(sample.path, product=product)
+        task.progress("judging", done, len(samples))
+
+
+def _reinspect(options: ReinspectOptions, task: Task) -> Mapping[str, Any]:
+    root = inside(task.site.data, options.data, "data")
+    pictures = _pictures(root)
+    model = load(inside(task.site.models, options.model, "model"))
+    other = load(inside(task.site.models, options.against, "model")) if options.against else None
+    rows, verdicts, changes = [], Counter[str](), Counter[str]()
+    changed: list[dict[str, Any]] = []
+    for done, picture in enumerate(pictures, 1):
+        now = model.inspect(picture, product=options.product)
+        before = None if other is None else other.inspect(picture, product=options.product)
+        row = _row(str(picture.relative_to(root)), now, before)
+        rows.append(row)
+        verdicts[now.verdict] += 1
+        if before is not None and before.verdict is not now.verdict:
+            changes[f"{before.verdict} to {now.verdict}"] += 1
+            changed.append(row)
+        task.progress("judging", done, len(pictures))
+    write_bytes(task.folder / _LIST, _as_csv(rows))
+    return {
+        "pictures": len(pictures),
+        "model_id": model.model_id,
+        "against": None if other is None else other.model_id,
+        "verdicts": dict(verdicts),
+        "changes": dict(changes),
+        "changed": changed[:_SHOWN],
+        "file": _LIST,
+    }
+
+
+def _pictures(root: Path) -> list[Path]:
+    """All below a folder, by name; what a link leads to outside is left out."""
+    found = sorted(path for path in root.rglob("*") if is_picture(path) and path.resolve().is_relative_to(root))
+    if not found:
+        raise DatasetError(f"{root.name}: holds no pictures; give another folder.")
+    if len(found) > MOST_PICTURES:
+        raise DatasetError(f"{root.name}: holds {len(found)} pictures; give at most {MOST_PICTURES} at once.")
+    return found
+
+
+def _row(name: str, now: Inspection, before: Inspection | None) -> dict[str, Any]:
+    row = {"picture": name, "verdict": str(now.verdict), "score": now.score, "label": _label(now)}
+    if before is not None:
+        row |= {"verdict_before": str(before.verdict), "score_before": before.score, "label_before": _label(before)}
+    return row
+
+
+def _label(found: Inspection) -> str:
+    return found.defects[0].label if found.defects else ""
+
+
+def _as_csv(rows: Sequence[Mapping[str, Any]]) -> bytes:
+    text = io.StringIO(newline="")
+    writer = csv.DictWriter(text, list(rows[0]))
+    writer.writeheader()
+    writer.writerows(rows)
+    return text.getvalue().encode()
+
+
+VALIDATE = Kind(
+    name="validate", told="judge a data set and compare with the truth", options=ValidateOptions, run=_validate
+)
+REINSPECT = Kind(
+    name="reinspect", told="judge a folder again, and compare two models", options=ReinspectOptions, run=_reinspect
+)

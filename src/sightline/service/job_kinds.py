@@ -1,0 +1,9 @@
+"""What a job can be: each kind is one entry here, and is run in a process of its own."""
+
+from collections.abc import Mapping
+
+from sightline.service.job_judging import REINSPECT, VALIDATE
+from sightline.service.job_learning import EXPORT, SEARCH, TRAIN
+from sightline.service.job_task import Kind
+
+KINDS: Mapping[str, Kind] = {kind.name: kind for kind in (TRAIN, SEARCH, EXPORT, VALIDATE, REINSPECT)}

@@ -1,0 +1,201 @@
+"""Jobs that make models: train, search, export."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any, Literal
+
+from sightline.bundle import load
+from sightline.datasets.boxed import open_boxed
+from sightline.datasets.dataset import Dataset
+from sightline.datasets.labelled import open_classes
+from sightline.datasets.opening import open_dataset
+from sightline.datasets.segmented import open_segmented
+from sightline.errors import OptionError
+from sightline.export.exporting import ExportConfig, export
+from sightline.hybrid import train_hybrid
+from sightline.locating import METHOD as BOXES
+from sightline.locating import LocatingConfig, train_boxes
+from sightline.models.detector import Method
+from sightline.segmenting import METHOD as SEGMENTER
+from sightline.segmenting import SegmenterConfig, train_segmenter
+from sightline.service.job_task import Kind, Task, inside
+from sightline.supervised import ClassifierConfig, train_classifier
+from sightline.training import HYBRID, SUPERVISED, TrainConfig, Trained, train
+
+_LONGEST_SEARCH_MIN = 7 * 24 * 60.0
+_ENDINGS = {"onnx": ".onnx", "openvino": ".xml", "litert": ".tflite", "edgetpu": ".tflite", "tensorrt": ".engine"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrainOptions:
+    """As `sightline train` takes them; what is left out is as there."""
+
+    data: str  # folder below the server's data
+    name: str = "model"  # of the file
+    method: Literal["hybrid"] | Method = "patchcore"
+    size: tuple[int, int] | None = None  # height, width, px
+    smallest_defect: int | None = None  # px
+    tile: int | None = None  # px
+    dimensions: int | None = None
+    bank: int | None = None
+    position_prior: bool = True
+    steps: int | None = None
+    max_overkill: float = 0.01
+    memory_mib: int = 2048
+    bit_depth: int | None = None
+    max_megapixels: float = 50.0
+    seed: int = 0
+    depth: bool = False
+
+    def __post_init__(self) -> None:
+        check_name(self.name)
+        self.config()
+
+    def config(self) -> TrainConfig:
+        return TrainConfig(
+            method="patchcore" if self.method == HYBRID else self.method,
+            size=self.size,
+            smallest_defect=self.smallest_defect,
+            tile=self.tile,
+            dimensions=self.dimensions,
+            bank=self.bank,
+            position_prior=self.position_prior,
+            steps=self.steps,
+            max_overkill=self.max_overkill,
+            memory_mib=self.memory_mib,
+            bit_depth=self.bit_depth,
+            max_megapixels=self.max_megapixels,
+            seed=self.seed,
+            depth=self.depth,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SearchOptions:
+    """As `sightline auto` takes them."""
+
+    data: str
+    name: str = "model"
+    task: Literal["auto", "anomaly", "names"] = "auto"
+    minutes: float = 30.0
+    max_latency_ms: float | None = None
+    max_size_mb: float | None = None
+    max_overkill: float = 0.01
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        check_name(self.name)
+        for name in ("minutes", "max_latency_ms", "max_size_mb"):
+            value = getattr(self, name)
+            if value is not None and not 0 < value <= _LONGEST_SEARCH_MIN:
+                raise OptionError(f"{name} is {value}; give a number above 0, up to {_LONGEST_SEARCH_MIN:g}.")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExportOptions:
+    """As `sightline export` takes them."""
+
+    model: str  # file below the server's models
+    to: Literal["onnx", "openvino", "litert", "edgetpu", "tensorrt"] = "onnx"
+    int8: bool = False
+    images: str | None = None  # folder below the server's data that it is judged on; None: made-up ones
+    max_loss: float = 0.01
+    product: str | None = None
+
+    def __post_init__(self) -> None:
+        self.config()
+
+    def config(self) -> ExportConfig:
+        return ExportConfig(format=self.to, int8=self.int8, max_loss=self.max_loss, product=self.product)
+
+
+def check_name(name: str) -> None:
+    """Refuse what is no plain name of a file."""
+    if not 0 < len(name) <= 100 or not all(sign.isalnum() or sign in "-_." for sign in name) or name[0] == ".":
+        raise OptionError(f"name {name!r:.60}: take letters, digits, - and _.")
+
+
+def _train(options: TrainOptions, task: Task) -> Mapping[str, Any]:
+    data = inside(task.site.data, options.data, "data")
+    output = task.folder / f"{options.name}.sight"
+    return _learnt(_trained(data, output, options, task), task)
+
+
+def _trained(data: Path, output: Path, options: TrainOptions, task: Task) -> Trained:
+    config = options.config()
+    if config.method not in SUPERVISED and options.method != HYBRID:
+        return train(open_dataset(data), output, config, task.progress)
+    if options.method == SEGMENTER:
+        outlining = SegmenterConfig(**_shared(config))
+        return train_segmenter(open_segmented(data), output, outlining, task.progress)
+    if options.method == BOXES:
+        return train_boxes(open_boxed(data), output, LocatingConfig(**_shared(config)), task.progress)
+    naming = ClassifierConfig(**_shared(config))
+    if options.method == HYBRID:
+        return train_hybrid(open_classes(data), output, config, naming, task.progress)
+    return train_classifier(open_classes(data), output, naming, task.progress)
+
+
+def _shared(config: TrainConfig) -> dict[str, Any]:
+    """What all methods that learn from labels take."""
+    names = ("size", "smallest_defect", "bit_depth", "max_megapixels", "memory_mib")
+    return {name: getattr(config, name) for name in names}
+
+
+def _learnt(trained: Trained, task: Task) -> dict[str, Any]:
+    manifest = trained.bundle.manifest
+    for warning in trained.warnings:
+        task.say(f"warning: {warning}")
+    return {
+        "file": trained.bundle.path.name,
+        "model_id": trained.bundle.model_id,
+        "method": manifest.method,
+        "images": trained.images,
+        "threshold": manifest.thresholds.reject,
+        "promise": manifest.thresholds.promise,
+        "unusual": [{"image": item.path.name, "score": item.score} for item in trained.unusual],
+        "warnings": list(trained.warnings),
+    }
+
+
+def _search(options: SearchOptions, task: Task) -> Mapping[str, Any]:
+    if find_spec("optuna") is None:
+        raise OptionError("a search needs Optuna. Install it on the server with pip install 'sightline[train]'.")
+    from sightline.search.leaderboard import rows, write_leaderboard
+    from sightline.search.study import search
+    from sightline.search.trial import Limits
+
+    limits = Limits(
+        minutes=options.minutes,
+        latency_ms=options.max_latency_ms,
+        size_mb=options.max_size_mb,
+        max_overkill=options.max_overkill,
+        task=options.task,
+        seed=options.seed,
+    )
+    data = inside(task.site.data, options.data, "data")
+    dataset: Dataset = open_dataset(data) if options.task == "anomaly" else open_classes(data)
+    folder = task.folder / "search"  # begun again, it goes on where it was
+    outcome = search(dataset, task.folder / f"{options.name}.sight", limits, folder=folder, progress=task.progress)
+    page = write_leaderboard(folder, outcome, limits)
+    return _learnt(outcome.trained, task) | {
+        "compared_on": outcome.material.told,
+        "settings": dict(outcome.chosen.settings),
+        "leaderboard": rows(outcome, limits)[:50],
+        "page": f"search/{page.name}",
+    }
+
+
+def _export(options: ExportOptions, task: Task) -> Mapping[str, Any]:
+    bundle = load(inside(task.site.models, options.model, "model"))
+    opened = open_dataset if bundle.manifest.naming is None else open_classes
+    dataset = opened(inside(task.site.data, options.images, "data")) if options.images else None
+    output = task.folder / f"{Path(options.model).stem}{_ENDINGS[options.to]}"
+    return export(bundle, output, options.config(), dataset, task.progress).document
+
+
+TRAIN = Kind(name="train", told="learn a model from pictures", options=TrainOptions, run=_train)
+SEARCH = Kind(name="search", told="try methods and settings for some time", options=SearchOptions, run=_search)
+EXPORT = Kind(name="export", told="write a model for another runtime", options=ExportOptions, run=_export)

@@ -1,0 +1,79 @@
+"""What can be checked of the manifests without the programs that read them."""
+
+import configparser
+import subprocess
+from pathlib import Path
+from shutil import which
+from typing import Any
+
+import pytest
+
+yaml = pytest.importorskip("yaml", reason="PyYAML is not installed: pip install pyyaml")
+DEPLOY = Path(__file__).resolve().parents[2] / "deploy"
+
+
+def documents() -> dict[str, dict[str, Any]]:
+    texts = [path.read_text() for path in sorted((DEPLOY / "kubernetes").glob("*.yaml"))]
+    found = [one for text in texts for one in yaml.safe_load_all(text)]
+    return {one["kind"]: one for one in found}
+
+
+def test_kubernetes_runs_it_as_nobody_with_a_read_only_root() -> None:
+    found = documents()
+    pod = found["Deployment"]["spec"]["template"]["spec"]
+    assert pod["securityContext"]["runAsNonRoot"] is True
+    assert pod["automountServiceAccountToken"] is False
+    (container,) = pod["containers"]
+    assert container["securityContext"]["readOnlyRootFilesystem"] is True
+    assert container["securityContext"]["capabilities"] == {"drop": ["ALL"]}
+    assert {mount["name"] for mount in container["volumeMounts"]} == {volume["name"] for volume in pod["volumes"]}
+    labels = found["Deployment"]["spec"]["template"]["metadata"]["labels"]
+    assert found["Deployment"]["spec"]["selector"]["matchLabels"] == labels
+    assert found["Service"]["spec"]["selector"] == labels
+    assert found["PersistentVolumeClaim"]["metadata"]["name"] == pod["volumes"][0]["persistentVolumeClaim"]["claimName"]
+    assert found["NetworkPolicy"]["spec"]["podSelector"]["matchLabels"] == labels
+
+
+def test_compose_keeps_the_server_small_and_reachable_from_this_machine_alone() -> None:
+    compose = yaml.safe_load((DEPLOY / "compose.yaml").read_text())
+    assert set(compose["services"]) == {"server", "database", "prometheus"}
+    server = compose["services"]["server"]
+    assert server["read_only"] is True
+    assert server["cap_drop"] == ["ALL"]
+    ports = [port for one in compose["services"].values() for port in one.get("ports", ())]
+    assert all(port.startswith("127.0.0.1:") for port in ports)
+    named = {volume.split(":")[0] for one in compose["services"].values() for volume in one.get("volumes", ())}
+    assert {name for name in named if not name.startswith(".")} == set(compose["volumes"])
+    assert (DEPLOY.parent / "deploy" / server["build"]["context"] / server["build"]["dockerfile"]).is_file()
+
+
+def test_the_image_runs_as_nobody_and_copies_what_exists() -> None:
+    lines = (DEPLOY / "Dockerfile").read_text().splitlines()
+    assert sum(line.startswith("FROM ") for line in lines) == 2
+    assert "USER 10001" in lines
+    copied = [line.split()[1:-1] for line in lines if line.startswith("COPY ") and "--from" not in line]
+    ignored = (DEPLOY.parent / ".dockerignore").read_text().splitlines()
+    for name in (name for names in copied for name in names):
+        assert (DEPLOY.parent / name).exists(), name
+        assert f"!{name}" in ignored, name
+
+
+@pytest.mark.skipif(which("systemd-analyze") is None, reason="systemd is not installed")
+@pytest.mark.parametrize("name", ["sightline-server.service", "sightline-line.service"])
+def test_systemd_takes_the_unit(name: str, tmp_path: Path) -> None:
+    # the program is not installed here, and that is all that may be wrong
+    unit = (DEPLOY / name).read_text().replace("/opt/sightline/bin/sightline", "/bin/true")
+    (tmp_path / name).write_text(unit)
+    done = subprocess.run(
+        ["systemd-analyze", "verify", "--man=no", str(tmp_path / name)], capture_output=True, text=True, check=False
+    )
+    said = [line for line in done.stderr.splitlines() if name in line]
+    assert said == [], done.stderr
+
+
+def test_the_server_unit_is_hardened() -> None:
+    unit = configparser.RawConfigParser(strict=False)
+    unit.optionxform = str  # type: ignore[assignment,method-assign]
+    unit.read(DEPLOY / "sightline-server.service")
+    wanted = {"NoNewPrivileges": "yes", "ProtectSystem": "strict", "PrivateTmp": "yes", "CapabilityBoundingSet": ""}
+    assert {name: unit["Service"][name] for name in wanted} == wanted
