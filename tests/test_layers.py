@@ -50,8 +50,9 @@ EXTRAS |= {
 EXTRAS |= {f"sightline.search.{name}": {"optuna"} for name in ("leaderboard", "space", "study", "trial")}
 EXTRAS["sightline.line.metrics"] = {"prometheus_client"}
 EXTRAS["sightline.evaluation.coco_precision"] = {"pycocotools"}
-STORE = ("database", "export", "ingest", "inspections", "schema", "stations", "tallies")
+STORE = ("backup", "database", "ingest", "inspections", "schema", "stations", "tallies")
 EXTRAS |= {f"sightline.store.{name}": {"sqlalchemy"} for name in STORE}
+EXTRAS["sightline.store.export"] = {"pyarrow"}
 EXTRAS |= {
     f"sightline.store.{name}": {"alembic", "sqlalchemy"}
     for name in ("migration", "migrations.env", "migrations.versions.r0001_first_tables")
@@ -65,6 +66,9 @@ EXTRAS |= {
     for name in ("quality", "quality_models", "reports", "studies")
 }
 EXTRAS |= {f"sightline.service.{name}": {"fastapi"} for name in ("access", "plant")}
+EXTRAS |= {
+    f"sightline.service.routes.{name}": {"fastapi", "pydantic"} for name in ("ingest", "inspections", "stations")
+}
 HEAVY = {module for module, names in EXTRAS.items() if names & {"torch", "optuna"}}  # importing them loads it
 
 UNSAFE_MODULES = {"pickle", "cPickle", "_pickle", "dill", "cloudpickle", "joblib", "marshal", "shelve"}

@@ -1,9 +1,11 @@
 """A database for each test, once SQLite and once PostgreSQL."""
 
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from sqlalchemy.orm import Session
 from tests.store.postgres import Postgres, programs
 
 from sightline.store.database import Database
@@ -18,9 +20,22 @@ def postgres() -> Iterator[Postgres]:
     server.close()
 
 
+@pytest.fixture(scope="session")
+def made_postgres(postgres: Postgres) -> str:
+    """The address of a database with all tables, which tests copy."""
+    return _made(postgres.database())
+
+
+@pytest.fixture(scope="session")
+def made_sqlite(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("made") / "plant.db"
+    _made(f"sqlite:///{path}")
+    return path
+
+
 @pytest.fixture(params=["sqlite", "postgresql"])
-def url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
-    """The address of an empty database."""
+def empty_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """The address of a database without any table."""
     if request.param == "sqlite":
         yield f"sqlite:///{tmp_path / 'plant.db'}"
         return
@@ -30,10 +45,49 @@ def url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
     server.drop(address)
 
 
+@pytest.fixture(params=["sqlite", "postgresql"])
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """The address of a database with all tables, and nothing in them."""
+    if request.param == "sqlite":
+        shutil.copy(request.getfixturevalue("made_sqlite"), tmp_path / "plant.db")
+        yield f"sqlite:///{tmp_path / 'plant.db'}"
+        return
+    server: Postgres = request.getfixturevalue("postgres")
+    address = server.database(request.getfixturevalue("made_postgres"))
+    yield address
+    server.drop(address)
+
+
 @pytest.fixture
 def database(url: str) -> Iterator[Database]:
-    """With all tables, and empty."""
     opened = Database(url)
-    opened.upgrade()
     yield opened
     opened.close()
+
+
+@pytest.fixture(scope="session", params=["sqlite", "postgresql"])
+def kept(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Database]:
+    """One database of each kind for all tests that leave nothing in it."""
+    if request.param == "sqlite":
+        url = f"sqlite:///{tmp_path_factory.mktemp('kept') / 'plant.db'}"
+    else:
+        server: Postgres = request.getfixturevalue("postgres")
+        url = server.database()
+    opened = Database(_made(url))
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def session(kept: Database) -> Iterator[Session]:
+    """A transaction that writes and is undone after the test."""
+    with Session(kept.engine.execution_options(writes=True)) as session, session.begin() as transaction:
+        yield session
+        transaction.rollback()
+
+
+def _made(url: str) -> str:
+    database = Database(url)
+    database.upgrade()
+    database.close()
+    return url

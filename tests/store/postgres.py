@@ -26,9 +26,10 @@ def programs() -> Path | None:
 
 
 class Postgres:
-    """A server, running until it is closed; nothing that it holds survives a loss of power."""
+    """A server, running until it is closed; unless it is durable, what it holds does not survive a loss of power."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, durable: bool = False) -> None:
+        self._durable = durable
         found = programs()
         assert found is not None, "ask `programs` before"
         self._programs = found
@@ -48,7 +49,7 @@ class Postgres:
             "listen_addresses": "127.0.0.1",
             "port": self.port,
             "unix_socket_directories": "",
-            "fsync": "off",
+            "fsync": "on" if self._durable else "off",
             "shared_buffers": "64MB",
             "max_connections": 100,
         }
@@ -82,11 +83,12 @@ class Postgres:
             self._server.wait(WITHIN_S)
         shutil.rmtree(self._folder, ignore_errors=True)
 
-    def database(self) -> str:
-        """The address of a new, empty database, as `Database` takes it."""
+    def database(self, like: str = "") -> str:
+        """The address of a new database: empty, or a copy of one that nobody is connected to."""
         name = f"t{uuid.uuid4().hex}"
+        template = like.rpartition("/")[2] or "template0"
         with psycopg.connect(self._address("postgres"), autocommit=True) as connection:
-            connection.execute(f"CREATE DATABASE {name}".encode())
+            connection.execute(f"CREATE DATABASE {name} TEMPLATE {template}".encode())
         return f"postgresql+psycopg://sightline@127.0.0.1:{self.port}/{name}"
 
     def drop(self, url: str) -> None:

@@ -2,6 +2,7 @@
 
 import json
 import threading
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
 
@@ -164,7 +165,7 @@ def changed(line: str, **values: object) -> str:
     return json.dumps(json.loads(line) | values)
 
 
-REFUSED = {
+REFUSED: dict[str, tuple[Callable[[str], str], str]] = {
     "no JSON": (lambda line: "{", "line 2"),
     "a list": (lambda line: "[1]", "no JSON object"),
     "deep": (lambda line: "[" * 100_000, "line 2"),
@@ -305,4 +306,4 @@ def test_products_of_one_serial_are_parts_of_their_own(database: Database) -> No
     one = outcome(1, serial="7")
     take(database, Teller().tell(one, replace(outcome(2, serial="7"), product="cap")))
     with database.reading() as session:
-        assert set(session.execute(select(Part.serial, Part.product)).tuples()) == {("7", "disc"), ("7", "cap")}
+        assert {(part.serial, part.product) for part in session.scalars(select(Part))} == {("7", "disc"), ("7", "cap")}

@@ -33,8 +33,8 @@ def test_a_newer_database_is_refused(database: Database) -> None:
         database.upgrade()
 
 
-def test_servers_that_upgrade_at_once_wait_for_each_other(url: str) -> None:
-    servers = [Database(url) for _ in range(3)]
+def test_servers_that_upgrade_at_once_wait_for_each_other(empty_url: str) -> None:
+    servers = [Database(empty_url) for _ in range(3)]
     start = threading.Barrier(len(servers), timeout=30)
     errors: list[StoreError] = []
 
@@ -55,8 +55,8 @@ def test_servers_that_upgrade_at_once_wait_for_each_other(url: str) -> None:
     assert errors == []
 
 
-def test_an_upgrade_that_fails_leaves_nothing(url: str) -> None:
-    server = Database(url)
+def test_an_upgrade_that_fails_leaves_nothing(empty_url: str) -> None:
+    server = Database(empty_url)
     with server.engine.begin() as connection:
         connection.execute(text("CREATE TABLE webhooks (id INTEGER)"))  # in the way of ours
     with pytest.raises(StoreError):

@@ -241,10 +241,12 @@ def _parts(session: Session, placed: Sequence[_Placed]) -> dict[tuple[str, str],
 
 
 def _store_views(session: Session, records: Iterable[Reported]) -> None:
-    plain, with_defects, defects = [], [], []
+    plain: list[dict[str, object]] = []
+    with_defects: list[dict[str, object]] = []
+    defects = []
     for record in records:
         for view in record.views:
-            row = {
+            row: dict[str, object] = {
                 "inspection_id": record.id,
                 "view": view.view,
                 "verdict": view.verdict,

@@ -1,5 +1,7 @@
 """The first tables, as they were when they were released; schema.py has them as they are now."""
 
+from typing import Any
+
 from alembic import op
 from sqlalchemy import (
     JSON,
@@ -33,17 +35,17 @@ TABLES = MetaData(
 )
 
 
-def key(name: str, type_: TypeEngine[object], *more: SchemaItem) -> Column[object]:
+def key(name: str, type_: TypeEngine[Any], *more: SchemaItem) -> Column[Any]:
     """A column of the primary key; it counts up by itself where it is a whole number and the only one."""
     return Column(name, type_, *more, primary_key=True)
 
 
-def column(name: str, type_: TypeEngine[object], *more: SchemaItem, unique: bool = False) -> Column[object]:
+def column(name: str, type_: TypeEngine[Any], *more: SchemaItem, unique: bool = False) -> Column[Any]:
     """A column that always has a value."""
     return Column(name, type_, *more, nullable=False, unique=unique)
 
 
-def maybe(name: str, type_: TypeEngine[object], *more: SchemaItem) -> Column[object]:
+def maybe(name: str, type_: TypeEngine[Any], *more: SchemaItem) -> Column[Any]:
     """A column that may be null."""
     return Column(name, type_, *more, nullable=True)
 
@@ -101,6 +103,12 @@ Table(
     column("name", String(255), unique=True),
     column("product", String(255)),
     column("created_s", Float(53)),
+)
+Table(
+    "facts",
+    TABLES,
+    key("name", String(32)),
+    column("value", Text()),
 )
 Table(
     "jobs",
