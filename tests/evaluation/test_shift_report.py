@@ -185,15 +185,6 @@ def test_long_tables_are_cut_and_say_so() -> None:
     assert "and 5 more" in words(to_html(replace(made(), stops=many)))
 
 
-def test_the_pdf_is_one() -> None:
-    pytest.importorskip(
-        "weasyprint", reason="WeasyPrint is not installed: pip install 'sightline[server]'", exc_type=ImportError
-    )
-    document = to_pdf(made())
-    assert document.startswith(b"%PDF-")
-    assert 10_000 < len(document) < 2_000_000
-
-
 def test_without_weasyprint_the_cure_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(__import__("sys").modules, "weasyprint", None)
     with pytest.raises(OptionError, match=r"pip install 'sightline\[server\]'"):

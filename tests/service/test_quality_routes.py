@@ -175,6 +175,7 @@ def test_the_shift_report_comes_as_pdf(client: Client) -> None:
     pytest.importorskip("weasyprint", reason="WeasyPrint is not installed", exc_type=ImportError)
     answer = client.get("/api/v1/reports/shift.pdf", params={"at": "2026-11-17T08:00"})
     assert answer.content.startswith(b"%PDF-")
+    assert 10_000 < len(answer.content) < 2_000_000
     assert 'filename="shift-2026-11-17-0600.pdf"' in answer.headers["content-disposition"]
 
 

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from sqlalchemy.orm import Session
 from tests.store.postgres import Postgres, programs
 
 from sightline.store.database import Database
@@ -62,6 +63,27 @@ def database(url: str) -> Iterator[Database]:
     opened = Database(url)
     yield opened
     opened.close()
+
+
+@pytest.fixture(scope="session", params=["sqlite", "postgresql"])
+def kept(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Database]:
+    """One database of each kind for all tests that leave nothing in it."""
+    if request.param == "sqlite":
+        url = f"sqlite:///{tmp_path_factory.mktemp('kept') / 'plant.db'}"
+    else:
+        server: Postgres = request.getfixturevalue("postgres")
+        url = server.database()
+    opened = Database(_made(url))
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def session(kept: Database) -> Iterator[Session]:
+    """A transaction that writes and is undone after the test."""
+    with Session(kept.engine.execution_options(writes=True)) as session, session.begin() as transaction:
+        yield session
+        transaction.rollback()
 
 
 def _made(url: str) -> str:

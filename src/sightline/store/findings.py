@@ -19,7 +19,8 @@ from sightline.store.schema import Alert, Defect, Escape, Frame, Inspection, Rev
 from sightline.store.tallied import Slice, conditions, stations
 
 MOST_REJECTS = 10_000  # whose defects are placed
-MOST_REVIEWED = 50_000
+MOST_REVIEWED = 10_000
+MOST_PASSES = 150_000  # of parts at stations, whose gaps are looked at
 MOST_ESCAPES = 1_000
 MOST_STOPS = 200
 SCORES = 400  # looked at in each period
@@ -187,11 +188,13 @@ def stops(session: Session, chosen: Slice, longer_than_s: float = 300.0) -> tupl
     known = stations(session, chosen)
     found = []
     for id_, station in known.items():
-        before = func.lag(Inspection.at_s).over(order_by=(Inspection.at_s, Inspection.number)).label("before")
-        gaps = select(Inspection.at_s, before).where(
+        newest = select(Inspection.at_s, Inspection.number).where(
             Inspection.station_id == id_, Inspection.at_s >= chosen.since_s, Inspection.at_s < chosen.until_s
         )
-        of_station = gaps.subquery()
+        newest = newest.order_by(Inspection.at_s.desc(), Inspection.number.desc()).limit(MOST_PASSES // len(known))
+        passes = newest.subquery()
+        before = func.lag(passes.c.at_s).over(order_by=(passes.c.at_s, passes.c.number)).label("before")
+        of_station = select(passes.c.at_s, before).subquery()
         query = select(of_station.c.before, of_station.c.at_s).where(
             of_station.c.at_s - of_station.c.before > longer_than_s
         )
@@ -202,14 +205,14 @@ def stops(session: Session, chosen: Slice, longer_than_s: float = 300.0) -> tupl
 def escapes(session: Session, chosen: Slice) -> tuple[Escape, ...]:
     """Bad parts that were passed and were found in the slice's time, the newest first, at most `MOST_ESCAPES`.
 
-    Station and line are of the inspection that passed it, where that is known.
+    Station and line are of the inspection that passed it; those of which that is not known belong to every station.
     """
     query = select(Escape).where(Escape.found_s >= chosen.since_s, Escape.found_s < chosen.until_s)
     if chosen.product:
         query = query.where(Escape.product == chosen.product)
     if chosen.station or chosen.line:
         passed = select(Inspection.id).where(Inspection.station_id.in_(stations(session, chosen)))
-        query = query.where(Escape.inspection_id.in_(passed))
+        query = query.where(Escape.inspection_id.is_(None) | Escape.inspection_id.in_(passed))
     return tuple(session.scalars(query.order_by(Escape.found_s.desc(), Escape.id.desc()).limit(MOST_ESCAPES)))
 
 

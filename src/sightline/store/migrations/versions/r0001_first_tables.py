@@ -441,7 +441,6 @@ Table(
     maybe("severity", Float(53)),
     Index("ix_defects_inspection_id", "inspection_id"),
 )
-Table("facts", TABLES, key("name", String(32)), column("value", Text()))
 Table(
     "studies",
     TABLES,
