@@ -136,7 +136,7 @@ def plant_of(tmp_path: Path) -> Callable[..., Plant]:
         sender: Sender | None = None,
         label_studio: LabelStudio | None = None,
     ) -> Plant:
-        site = Site(database="", data=tmp_path, models=tmp_path, results=tmp_path)
+        site = Site(database="", data=tmp_path, models=str(tmp_path), results=tmp_path)
         workers = jobs or Jobs(database, site)
         studio = label_studio or LabelStudio(
             judge=lambda *_: pytest.fail("not asked"),
