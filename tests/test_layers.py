@@ -50,8 +50,22 @@ EXTRAS |= {
 EXTRAS |= {f"sightline.search.{name}": {"optuna"} for name in ("leaderboard", "space", "study", "trial")}
 EXTRAS["sightline.line.metrics"] = {"prometheus_client"}
 EXTRAS["sightline.evaluation.coco_precision"] = {"pycocotools"}
-EXTRAS |= {f"sightline.store.{name}": {"sqlalchemy"} for name in ("audit", "database", "schema")}
-EXTRAS |= {f"sightline.service.{name}": {"fastapi"} for name in ("access", "plant")}
+EXTRAS |= {
+    f"sightline.store.{name}": {"sqlalchemy"} for name in ("audit", "database", "keys", "logins", "schema", "users")
+}
+EXTRAS["sightline.store.passwords"] = {"argon2"}
+EXTRAS |= {f"sightline.service.{name}": {"fastapi", "starlette"} for name in ("access", "app", "openapi", "plant")}
+EXTRAS |= {f"sightline.service.{name}": {"starlette"} for name in ("edge", "limits", "recognition")}
+EXTRAS |= {
+    f"sightline.service.routes.{name}": {"fastapi", "pydantic", "starlette"}
+    for name in ("accounts", "audit", "health", "keys", "pages")
+}
+EXTRAS |= {
+    "sightline.service.metrics": {"prometheus_client", "sqlalchemy", "starlette"},
+    "sightline.service.problems": {"fastapi", "pydantic", "starlette"},
+    "sightline.service.readiness": {"sqlalchemy"},
+    "sightline.service.listening": {"starlette", "uvicorn"},
+}
 HEAVY = {module for module, names in EXTRAS.items() if names & {"torch", "optuna"}}  # importing them loads it
 
 UNSAFE_MODULES = {"pickle", "cPickle", "_pickle", "dill", "cloudpickle", "joblib", "marshal", "shelve"}

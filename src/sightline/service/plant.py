@@ -15,8 +15,8 @@ class Plant:
     database: Database
 
 
-def plant_of(request: Request) -> Plant:
-    """The dependency by which a route reaches them."""
+async def plant_of(request: Request) -> Plant:
+    """The dependency by which a route reaches them; a coroutine, as a function would take a thread."""
     plant: Plant = request.app.state.plant
     return plant
 

@@ -11,7 +11,7 @@ import hashlib
 import json
 import time
 from collections.abc import Iterable, Iterator, Mapping
-from typing import IO
+from typing import IO, Any
 
 from sqlalchemy import select, text
 from sqlalchemy.orm import Session
@@ -37,6 +37,17 @@ class Checked:
     digest: str  # of the last of them
     number: int = 0  # of the row that is not as it was written; 0: all are
     damage: str = ""  # what is the matter with it
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """Which rows; empty: all."""
+
+    before: int  # only with a smaller number
+    limit: int
+    who: str = ""
+    subject: str = ""
+    action: str = ""
 
 
 def note(
@@ -76,6 +87,15 @@ def note(
     else:
         end.value = f"{row.number} {row.digest}"
     session.flush()
+
+
+def changes(database: Database, wanted: Wanted) -> list[dict[str, Any]]:
+    """Rows by column, the newest first; `before` and `after` are JSON."""
+    query = select(Audit).where(Audit.number < wanted.before).order_by(Audit.number.desc()).limit(wanted.limit)
+    equal = {Audit.who: wanted.who, Audit.subject: wanted.subject, Audit.action: wanted.action}
+    with database.reading() as session:
+        found = session.scalars(query.where(*(column == value for column, value in equal.items() if value)))
+        return [{**_values(row), "digest": row.digest} for row in found]
 
 
 def verify(database: Database, exported: Iterable[str] = ()) -> Checked:
