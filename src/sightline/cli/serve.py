@@ -118,10 +118,10 @@ def _run(settings: "Settings", models: dict[str, Path], *, dev: bool) -> None:
     with closing(Notifier(os.environ)) as systemd:
 
         def ready(address: str) -> None:
-            systemd.ready()
-            click.echo(f"sightline: serving at {address}", err=True)
             if not dev:
                 _tell_setup_link(app.state.plant.database, settings, address)
+            systemd.ready()
+            click.echo(f"sightline: serving at {address}", err=True)
 
         serve(app, settings.server, ready)
         systemd.stopping()

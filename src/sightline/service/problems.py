@@ -73,6 +73,12 @@ class Problem(BaseModel):
     errors: list[Fault] | None = Field(default=None, description="What is wrong with the request, one by one")
 
 
+REFUSED: dict[str, Any] = {  # of the description of a public route that refuses by itself
+    "description": "Refused",
+    "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}},
+}
+
+
 def problem(
     status: int,
     detail: str,

@@ -10,6 +10,7 @@ from sightline.errors import AccessError, BusyError
 from sightline.service.access import Caller, needs
 from sightline.service.metrics import ServerMetrics
 from sightline.service.plant import Here
+from sightline.service.problems import REFUSED
 from sightline.service.recognition import COOKIE, CSRF, token_in
 from sightline.service.rights import RIGHTS, Right, Role
 from sightline.service.tries import Tries
@@ -87,7 +88,7 @@ class User(BaseModel):
     last_login_s: float | None = Field(description="None: never", examples=[1790000500.0])
 
 
-@router.post("/setup", status_code=201)
+@router.post("/setup", status_code=201, responses={403: REFUSED})
 def set_up(body: SetUp, here: Here, request: Request) -> User:
     """Make the first administrator, with the link that the server printed when it started; works once."""
     with _tries(request).counted("set-up", _address(request)):
@@ -102,7 +103,7 @@ def set_up(body: SetUp, here: Here, request: Request) -> User:
     return _user(made)
 
 
-@router.post("/login")
+@router.post("/login", responses={401: REFUSED})
 def log_in(body: Credentials, here: Here, request: Request, response: Response) -> Me:
     """Begin a session; its cookie comes with the answer, and earlier ones of this browser end."""
     metrics: ServerMetrics = request.app.state.metrics
