@@ -36,17 +36,23 @@ class Limits:
             await self._app(scope, receive, send)
             return
         most = self._most(scope)
-        declared = Headers(scope=scope).get("content-length", "")
+        headers = Headers(scope=scope)
+        declared = headers.get("content-length", "")
         if declared and not (declared.isascii() and declared.isdigit() and len(declared) < 16):
             await refusal(400, f"Content-Length {declared!r:.40}: is no number of bytes.")(scope, receive, send)
         elif int(declared or "0") > most:
             await refusal(413, _too_large(most))(scope, receive, send)
         else:
-            await self._timed(scope, receive, send, most)
+            empty = not int(declared or "0") and "transfer-encoding" not in headers
+            await self._timed(scope, receive, send, most, whole=empty)
 
-    async def _timed(self, scope: Scope, receive: Receive, send: Send, most: int) -> None:
+    async def _timed(self, scope: Scope, receive: Receive, send: Send, most: int, *, whole: bool) -> None:
+        """
+        Args:
+            whole: whether all of the body is there already, as there is none.
+        """
         loop = asyncio.get_running_loop()
-        begun_s, received, started, whole = loop.time(), 0, False, False
+        begun_s, received, started = loop.time(), 0, False
 
         async def counted() -> Message:
             nonlocal received, whole

@@ -18,11 +18,13 @@ MOST = 20_000  # counters in memory; the oldest give way
 class Tries:
     """Counts tries within windows of five minutes; threads may share it. Forgets everything with the process."""
 
-    def __init__(self, per_person: int = 5, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, per_person: int = 5, clock: Callable[[], float] = time.monotonic, most: int = MOST) -> None:
         """
         Args:
             per_person: tries of one account from one address.
+            most: counters in memory.
         """
+        self._most = most
         self._per_person = per_person
         self._clock = clock
         self._lock = Lock()
@@ -66,7 +68,7 @@ class Tries:
                 fresh = now_s - since_s >= WINDOW_S
                 self._counts[key] = (1, now_s) if fresh else (tries + 1, since_s)
                 self._counts.move_to_end(key)
-            while len(self._counts) > MOST:
+            while len(self._counts) > self._most:
                 self._counts.popitem(last=False)
 
     def _took_back(self, limits: dict[tuple[str, str], int]) -> None:
