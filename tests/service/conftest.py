@@ -82,13 +82,15 @@ def started(opening: Opening) -> Iterator[Server]:
         yield Server(app=app, settings=opening.settings)
 
 
-@pytest.fixture(autouse=True)
-def cheap_passwords(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Their true cost is seen in test_passwords.py; here there are many."""
+@pytest.fixture(autouse=True, scope="module")
+def cheap_passwords() -> Iterator[None]:
+    """Their true cost is seen in tests/store/test_passwords.py; here there are many."""
     hasher = PasswordHasher(time_cost=1, memory_cost=64, parallelism=1)
     nobodys = hasher.hash("nobody has this")
-    monkeypatch.setattr(passwords, "_hasher", lambda: hasher)
-    monkeypatch.setattr(passwords, "_nobodys", lambda: nobodys)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(passwords, "_hasher", lambda: hasher)
+        patch.setattr(passwords, "_nobodys", lambda: nobodys)
+        yield
 
 
 @pytest.fixture

@@ -6,8 +6,7 @@ import os
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
-from functools import partial
+from contextlib import closing, contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -114,12 +113,13 @@ def _run(settings: "Settings", models: dict[str, Path], *, dev: bool) -> None:
         from sightline.service.listening import serve
         from sightline.service.opening import open_plant
 
-    app = create_app(settings, partial(open_plant, models=models), open_to_all=dev)
-    with closing(Notifier(os.environ)) as systemd:
+    # opened before the port is: what is wrong with them is then told in one line
+    with open_plant(settings, models) as plant, closing(Notifier(os.environ)) as systemd:
+        app = create_app(settings, lambda _: nullcontext(plant), open_to_all=dev)
 
         def ready(address: str) -> None:
             if not dev:
-                _tell_setup_link(app.state.plant.database, settings, address)
+                _tell_setup_link(plant.database, settings, address)
             systemd.ready()
             click.echo(f"sightline: serving at {address}", err=True)
 

@@ -122,7 +122,7 @@ def read(path: Path | None, environment: Mapping[str, str], options: Mapping[Key
     strange = sorted(name for name in environment if name.startswith(sections) and name not in known)
     if strange:
         raise OptionError(
-            f"environment: {', '.join(strange[:5])} is no setting; `sightline serve settings` lists them."
+            f"environment, {', '.join(strange[:5])}: there is no such setting; `sightline serve settings` lists them."
         )
     given: dict[Key, Given] = {
         one.key: Given(place=f"environment, {name}", value=_value(environment[name], one.kind))
