@@ -37,7 +37,8 @@ class Server:
 
     def client(self, headers: Mapping[str, str] | None = None, base_url: str = "http://localhost") -> TestClient:
         """Somebody with a browser of their own, who was not there before."""
-        return TestClient(self.app, base_url=base_url, headers=headers, raise_server_exceptions=False)
+        given = None if headers is None else dict(headers)
+        return TestClient(self.app, base_url=base_url, headers=given, raise_server_exceptions=False)
 
     def add(self, role: Role, name: str | None = None) -> str:
         """An account; its name is the role's unless another is given."""
