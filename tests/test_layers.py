@@ -50,9 +50,6 @@ EXTRAS |= {
 EXTRAS |= {f"sightline.search.{name}": {"optuna"} for name in ("leaderboard", "space", "study", "trial")}
 EXTRAS["sightline.line.metrics"] = {"prometheus_client"}
 EXTRAS["sightline.evaluation.coco_precision"] = {"pycocotools"}
-EXTRAS |= {
-    f"sightline.store.{name}": {"sqlalchemy"} for name in ("audit", "database", "keys", "logins", "schema", "users")
-}
 EXTRAS["sightline.store.passwords"] = {"argon2"}
 EXTRAS |= {f"sightline.service.{name}": {"fastapi", "starlette"} for name in ("access", "app", "openapi", "plant")}
 EXTRAS |= {f"sightline.service.{name}": {"starlette"} for name in ("edge", "limits", "recognition")}
@@ -65,6 +62,17 @@ EXTRAS |= {
     "sightline.service.problems": {"fastapi", "pydantic", "starlette"},
     "sightline.service.readiness": {"sqlalchemy"},
     "sightline.service.listening": {"starlette", "uvicorn"},
+}
+STORE = ["backup", "database", "ingest", "inspections", "schema", "stations", "tallies"]
+STORE += ["audit", "keys", "logins", "users"]
+EXTRAS |= {f"sightline.store.{name}": {"sqlalchemy"} for name in STORE}
+EXTRAS["sightline.store.export"] = {"pyarrow"}
+EXTRAS |= {
+    f"sightline.store.{name}": {"alembic", "sqlalchemy"}
+    for name in ("migration", "migrations.env", "migrations.versions.r0001_first_tables")
+}
+EXTRAS |= {
+    f"sightline.service.routes.{name}": {"fastapi", "pydantic"} for name in ("ingest", "inspections", "stations")
 }
 HEAVY = {module for module, names in EXTRAS.items() if names & {"torch", "optuna"}}  # importing them loads it
 

@@ -29,12 +29,22 @@ def write_bytes(path: Path, content: bytes) -> None:
     Raises:
         StoreError: it could not be written; the folder is left as it was.
     """
+    with replacing(path) as partial:
+        partial.write_bytes(content)
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """A place beside `path` to write a file in; it becomes `path`, durably, at the end, and vanishes after an error.
+
+    Raises:
+        StoreError: it could not be written; the folder is left as it was.
+    """
     refuse_unwritable(path)
     partial = path.with_name(f".{secrets.token_hex(8)}.partial")
     try:
-        with partial.open("xb") as file:
-            file.write(content)
-            file.flush()
+        yield partial
+        with partial.open("rb+") as file:
             os.fsync(file.fileno())
         partial.replace(path)
         _sync_folder(path.parent)

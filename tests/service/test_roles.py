@@ -28,6 +28,9 @@ BY_TAG: dict[str, frozenset[Role]] = {
     "keys": ADMINISTRATORS,
     "audit": ADMINISTRATORS,
     "health": PEOPLE,
+    "ingest": frozenset({Role.STATION}),
+    "inspections": PEOPLE,
+    "stations": PEOPLE,
 }
 BY_OPERATION: dict[str, frozenset[Role]] = {
     "accounts_log_out": EVERYBODY,

@@ -2,12 +2,13 @@
 
 import time
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 import schemathesis
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
-from schemathesis import BaseSchema, GenerationMode
+from schemathesis import APIOperation, BaseSchema, GenerationMode
 from tests.service.conftest import Opening, Server, started
 
 from sightline.service.app import ROUTERS
@@ -52,7 +53,7 @@ def test_no_request_is_answered_with_a_fault_of_the_server(
         suppress_health_check=list(HealthCheck),
     )
     @given(case=both)
-    def send(case: "schemathesis.Case[APIOperation]") -> None:
+    def send(case: "schemathesis.Case[APIOperation[Any, Any, Any, Any]]") -> None:
         sent = case.as_transport_kwargs(base_url="http://localhost")
         content = sent.get("data")
         answer = client.request(

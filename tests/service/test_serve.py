@@ -208,6 +208,12 @@ def test_the_trail_is_proven_on_the_command_line(serve, tmp_path: Path) -> None:
     assert serve("audit", "verify", "--file", str(export))[0] == 1
 
 
+def test_the_database_is_copied_on_the_command_line(serve, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    serve("users", "add", "ada", "--role", "administrator", *PASSWORD)
+    assert serve("backup", str(tmp_path / "copy.db"))[0] == 0
+    assert b"ada" in (tmp_path / "copy.db").read_bytes()
+
+
 @pytest.mark.parametrize(
     ("arguments", "status", "message"),
     [

@@ -49,6 +49,7 @@ def serve_group() -> None:
     sightline serve setup-link            make the first administrator
     sightline serve users                 accounts
     sightline serve audit                 prove or export who changed what
+    sightline serve backup FILE           copy the database
     sightline serve settings              all settings with their defaults
     """
 
@@ -282,6 +283,22 @@ def audit_export_command(file: Path, path: Path | None) -> int:
         finally:
             unfinished.unlink(missing_ok=True)
     return _told(str(file), checked)
+
+
+@serve_group.command("backup")
+@click.argument("file", type=PLACE)
+@settings_option
+def backup_command(file: Path, path: Path | None) -> None:
+    """Copy the database, which may be in use, into FILE.
+
+    Pictures and model files lie beside it in the folder of the settings, never change, and are copied by any means,
+    after the database. For PostgreSQL, take pg_dump.
+    """
+    with _opened(_settings(path, {})) as database:
+        from sightline.store.backup import back_up
+
+        back_up(database, file)
+    click.echo(f"{file}: holds the database")
 
 
 @serve_group.command("settings")

@@ -15,7 +15,7 @@ from sightline.service.limits import Limits
 from sightline.service.metrics import ServerMetrics
 from sightline.service.plant import Plant
 from sightline.service.recognition import ANYBODY, DEVELOPER, KnownKeys, Recognition
-from sightline.service.routes import accounts, audit, health, keys, pages
+from sightline.service.routes import accounts, audit, health, ingest, inspections, keys, pages, stations
 from sightline.service.settings import Settings
 from sightline.service.tries import Tries
 
@@ -24,6 +24,9 @@ ROUTERS: tuple[APIRouter, ...] = (
     keys.router,
     audit.router,
     health.router,
+    ingest.router,
+    inspections.router,
+    stations.router,
     pages.router,
 )
 PUBLIC = frozenset(  # paths for which nobody needs to be known
@@ -37,6 +40,9 @@ TAGS = [
     {"name": "accounts", "description": "Logging in, and who may"},
     {"name": "keys", "description": "Keys of programs and stations"},
     {"name": "audit", "description": "Who changed what"},
+    {"name": "ingest", "description": "What stations report"},
+    {"name": "inspections", "description": "What was judged: searched, counted, exported"},
+    {"name": "stations", "description": "PCs at the lines"},
     {"name": "health", "description": "Whether the server is well"},
 ]
 ABOUT = """The plant server of Sightline: what stations report, and what people and programs ask.

@@ -8,7 +8,6 @@ from sightline.errors import OptionError, StoreError
 from sightline.service.plant import Plant
 from sightline.service.settings import Settings
 from sightline.store.database import Database
-from sightline.store.schema import Base
 
 
 @contextmanager
@@ -36,6 +35,5 @@ def open_database(settings: Settings) -> Iterator[Database]:
     except OSError as error:
         raise StoreError(f"{folder}: cannot be made ({error.strerror}). Give another folder in [store].") from error
     with closing(Database(settings.store.url)) as database:
-        with database.writing() as session:
-            Base.metadata.create_all(session.connection())
+        database.upgrade()
         yield database

@@ -3,15 +3,22 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy import Connection, Engine, create_engine, event, func, select
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from sightline.errors import OptionError, StoreAway, StoreError
+from sightline.store.schema import Base
 
 BUSY_S = 10.0  # how long a transaction waits for another one's lock
 _CONNECTIONS = 10  # at once; PostgreSQL allows 100 by default, for all servers together
+_POSTGRESQL = {
+    "connect_timeout": 5,  # s
+    # a server that hangs in the middle of a transaction loses it, so that the others go on
+    "options": f"-c lock_timeout={BUSY_S * 1e3:.0f} -c idle_in_transaction_session_timeout=60000",
+}
 
 
 class Database:
@@ -26,6 +33,9 @@ class Database:
             OptionError: the address cannot be used.
         """
         self._engine = _engine(url)
+        snapshot = {} if self.is_sqlite else {"isolation_level": "REPEATABLE READ"}
+        self._reader = self._engine.execution_options(**snapshot)
+        self._writer = self._engine.execution_options(writes=True)
 
     @property
     def engine(self) -> Engine:
@@ -42,7 +52,7 @@ class Database:
         Raises:
             StoreAway: the database cannot be reached; it may be later. StoreError: it cannot be read.
         """
-        with _told(), Session(self._engine) as session:
+        with _told(), Session(self._reader) as session:
             yield session
 
     @contextmanager
@@ -52,12 +62,39 @@ class Database:
         Raises:
             StoreAway: the database cannot be reached, or is busy. StoreError: it cannot be written.
         """
-        with _told(), Session(self._engine.execution_options(writes=True)) as session, session.begin():
+        with _told(), Session(self._writer) as session, session.begin():
             yield session
+
+    def upgrade(self) -> None:
+        """Make the tables, or bring older ones up to date; servers that do so at once wait for each other.
+
+        Raises:
+            StoreAway: the database cannot be reached. StoreError: it is of a newer Sightline, or cannot be changed.
+        """
+        from sightline.store.migration import upgrade
+
+        with _told(), self._writer.begin() as connection:
+            upgrade(connection)
 
     def close(self) -> None:
         """Close all connections; the database opens again when it is used."""
         self._engine.dispose()
+
+
+def in_turn(connection: Connection, lock: int) -> None:
+    """Wait until no other transaction is in its turn with this number; ours lasts until the end of our transaction.
+
+    SQLite has one writer at a time in any case.
+    """
+    if connection.dialect.name == "postgresql":
+        connection.execute(select(func.pg_advisory_xact_lock(lock)))
+
+
+def upsert(session: Session, table: type[Base]) -> sqlite.Insert | postgresql.Insert:
+    """An INSERT that has `on_conflict_do_nothing` and `on_conflict_do_update`, in the database's own dialect."""
+    if session.get_bind().dialect.name == "postgresql":
+        return postgresql.insert(table)
+    return sqlite.insert(table)
 
 
 def _engine(url: str) -> Engine:
@@ -75,7 +112,14 @@ def _engine(url: str) -> Engine:
             event.listen(engine, "connect", _prepare_sqlite)
             event.listen(engine, "begin", _begin_sqlite)
             return engine
-        return create_engine(address, pool_size=_CONNECTIONS, max_overflow=0, pool_timeout=BUSY_S, pool_pre_ping=True)
+        return create_engine(
+            address,
+            connect_args=_POSTGRESQL,
+            pool_size=_CONNECTIONS,
+            max_overflow=0,
+            pool_timeout=BUSY_S,
+            pool_pre_ping=True,
+        )
     except (NoSuchModuleError, ImportError) as error:
         raise OptionError("database: its driver is missing. Run: pip install 'sightline[server]'") from error
 

@@ -126,8 +126,22 @@ class Defect(Base):
     height: Mapped[int]
     area_px: Mapped[int]
     area_mm2: Mapped[float | None]
-    peak: Mapped[float]
+    peak: Mapped[float | None]  # None: the model's map was not finite there
     severity: Mapped[float | None]
+
+
+class Break(Base):
+    """A place where a station's chain of records does not join, so that something was lost or altered on its way."""
+
+    __tablename__ = "breaks"
+    id: Mapped[int] = mapped_column(BIG, primary_key=True)
+    station_id: Mapped[int] = mapped_column(ForeignKey("stations.id"), index=True)
+    inspection_id: Mapped[str] = mapped_column(UUID, ForeignKey("inspections.id"))  # that does not join what was before
+    sequence: Mapped[int] = mapped_column(BIG)  # of it
+    before: Mapped[int] = mapped_column(BIG)  # sequence of the record that came before it
+    what: Mapped[str] = mapped_column(String(16))  # missing, altered, restarted, differs: store/ingest.py
+    received_s: Mapped[float]
+    __table_args__ = (Unique("inspection_id", "what"),)
 
 
 class Tally(Base):
