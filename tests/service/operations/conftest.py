@@ -13,6 +13,7 @@ import uvicorn
 from fastapi import APIRouter, FastAPI, Request
 from fastapi.responses import JSONResponse
 from sqlalchemy import Engine
+from tests.service.plants import plant_with
 from tests.store.postgres import Postgres, programs
 
 from sightline.errors import (
@@ -145,6 +146,8 @@ def plant_of(tmp_path: Path) -> Callable[..., Plant]:
             jobs=workers,
             reach=Reach(),
         )
-        return Plant(database=database, jobs=workers, sender=sender or Sender(database, Reach()), label_studio=studio)
+        return plant_with(
+            database=database, jobs=workers, sender=sender or Sender(database, Reach()), label_studio=studio
+        )
 
     return build
