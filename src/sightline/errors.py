@@ -60,6 +60,10 @@ class ConflictError(InspectionError):
 class BusyError(InspectionError):
     """There is no room for more work now; the caller should try again shortly."""
 
+    def __init__(self, message: str, *, retry_s: float = 1.0) -> None:
+        super().__init__(message)
+        self.retry_s = retry_s  # after which it is worth it
+
 
 class AccessError(InspectionError):
     """The caller is not known (401), or may not do what was asked (403)."""

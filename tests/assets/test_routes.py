@@ -19,11 +19,11 @@ from fastapi import FastAPI, HTTPException, Request
 from starlette.responses import JSONResponse, Response
 from tests.assets.conftest import inspected, png
 from tests.assets.test_models import RECIPE
+from tests.service.plants import plant_with
 from tests.test_bundle import packed
 
 from sightline.errors import AccessError, ConflictError, InspectionError, NotFoundError
 from sightline.service.access import Caller
-from sightline.service.plant import Plant
 from sightline.service.rights import RIGHTS, Right, Role
 from sightline.service.routes import datasets, escapes, labels, models, pictures, recipes, reviews
 from sightline.service.thumbnails import Thumbnails
@@ -44,7 +44,7 @@ def client(database: Database, tmp_path: Path) -> Iterator[httpx.Client]:
     shelves = Shelf(str(tmp_path / "shelf"))
     kept = Pictures(database, {Tier.HOT: shelves}, Retention())
     app = FastAPI()
-    app.state.plant = Plant(
+    app.state.plant = plant_with(
         database=database,
         pictures=kept,
         thumbnails=Thumbnails(kept),

@@ -21,6 +21,7 @@ sys.path.insert(0, str(ROOT))
 
 from tests.service.operations.conftest import application  # noqa: E402
 from tests.service.operations.test_label_studio import CONFIG, FOUND, PICTURE  # noqa: E402
+from tests.service.plants import plant_with
 
 from sightline.records import Inspection  # noqa: E402
 from sightline.service.job_task import Site  # noqa: E402
@@ -81,7 +82,7 @@ def plant(database: Database, folder: Path) -> Plant:
         uploads=folder / "ls" / "media" / "upload",
         train_every=1,
     )
-    return Plant(database=database, jobs=jobs, sender=Sender(database, Reach()), label_studio=studio)
+    return plant_with(database=database, jobs=jobs, sender=Sender(database, Reach()), label_studio=studio)
 
 
 class started:  # noqa: N801 - reads as a verb in `with`

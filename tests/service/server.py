@@ -13,6 +13,7 @@ import uvicorn
 from fastapi import FastAPI, Request
 from numpy.typing import NDArray
 from starlette.responses import JSONResponse, Response
+from tests.service.plants import plant_with
 from tests.test_inspector import READOUT, Node, graph_of, manifest_of
 
 from sightline import bundle
@@ -67,7 +68,7 @@ def plant_in(
     Base.metadata.create_all(database.engine)
     with Serving(workers=2, queue=queue) as serving:
         projects = Projects(folder / "projects", serving, trainer or NoTrainer(), buckets or Buckets())
-        yield Plant(database=database, serving=serving, projects=projects)
+        yield plant_with(database=database, serving=serving, projects=projects)
     database.close()
 
 

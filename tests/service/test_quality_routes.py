@@ -9,13 +9,13 @@ import uvicorn
 from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse, Response
 from httpx import Client
+from tests.service.plants import plant_with
 from tests.store.inspected import Plant as Filled
 
 from sightline.errors import AccessError, ConflictError, InspectionError, NotFoundError
 from sightline.evaluation.periods import Calendar
 from sightline.evaluation.value import Prices
 from sightline.service.access import Caller
-from sightline.service.plant import Plant
 from sightline.service.rights import RIGHTS, Role
 from sightline.service.routes import quality, reports, studies
 from sightline.store.database import Database
@@ -61,7 +61,7 @@ def database(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Database]:
 def app(database: Database) -> FastAPI:
     app = FastAPI()
     calendar = Calendar(zone="Europe/Berlin")
-    app.state.plant = Plant(database=database, quality=Settings(calendar=calendar, prices=PRICES))
+    app.state.plant = plant_with(database=database, quality=Settings(calendar=calendar, prices=PRICES))
     for router in (quality.router, studies.router, reports.router):
         app.include_router(router)
 

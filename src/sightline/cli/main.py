@@ -22,6 +22,7 @@ _COMMANDS = {  # in the order in which one meets them: name -> its command in si
     "bench": ("bench_command", "Measure a model's speed and memory on this machine."),
     "info": ("info_command", "Show what a model was made from and what its thresholds promise."),
     "line": ("line_group", "Run a station beside a conveyor, with cameras and a PLC."),
+    "serve": ("serve_group", "Run the plant server that stations report to."),
     "export": ("export_command", "Write a model's graph for other runtimes."),
     "data": ("data", "Check, convert, divide and measure data sets."),
 }

@@ -14,6 +14,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import MISSING, Field, dataclass, fields, is_dataclass
 from enum import StrEnum
 from pathlib import Path
+from types import MappingProxyType
 from typing import Annotated, Any, TypeVar, get_args, get_origin, get_type_hints
 
 from sightline.errors import OptionError
@@ -63,6 +64,14 @@ class Parsed:
     by: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Given:
+    """A value that does not stand in the file."""
+
+    place: str  # what it is told by in messages
+    value: object
+
+
 class TomlFile:
     """One file being read; gathers what is wrong with it. Lives as long as the reading does."""
 
@@ -76,9 +85,13 @@ class TomlFile:
         self._given = text
         self._errors: dict[int, list[str]] = {}
         self._lines: dict[Key, int] = {}
+        self._given: Mapping[Key, Given] = {}
 
-    def read(self, record: type[Record]) -> Record:
+    def read(self, record: type[Record], given: Mapping[Key, "Given"] = MappingProxyType({})) -> Record:
         """The whole file as one record; paths in it are relative to its folder.
+
+        Args:
+            given: what was said elsewhere, by an option or the environment, and takes the place of what the file says.
 
         Raises:
             OptionError: everything that is wrong with it, one line for each.
@@ -88,7 +101,9 @@ class TomlFile:
             table = tomllib.loads(text)
         except tomllib.TOMLDecodeError as error:
             raise OptionError(f"{self.path}: is no TOML: {error}. Look there and just before.") from error
-        self._lines = _lines(text)
+        self._lines, self._given = _lines(text), given
+        for key, one in given.items():
+            _put(table, key, one.value)
         found = self._record(table, record, ())
         if self._errors:
             told = [message for _, messages in sorted(self._errors.items()) for message in messages]
@@ -99,6 +114,9 @@ class TomlFile:
 
     def place(self, key: Key) -> str:
         """`press.toml, line 12: views[0].camera`; the line of the nearest key above where it has none of its own."""
+        for length in range(len(key), 0, -1):
+            if key[:length] in self._given:
+                return self._given[key[:length]].place
         return f"{self.path}, line {self._line(key)}: {_dotted(key)}".removesuffix(": ")
 
     def _line(self, key: Key) -> int:
@@ -187,6 +205,16 @@ def _text(path: Path) -> str:
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "not UTF-8"
         raise OptionError(f"{path}: cannot be read ({reason}). Check the path.") from error
+
+
+def _put(table: dict[str, Any], key: Key, value: object) -> None:
+    """Where the file has no table on the way, its own mistake is told instead."""
+    for name in key[:-1]:
+        inner = table.setdefault(str(name), {})
+        if not isinstance(inner, dict):
+            return
+        table = inner
+    table[str(key[-1])] = value
 
 
 def _lines(text: str) -> dict[Key, int]:

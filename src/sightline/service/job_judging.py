@@ -20,7 +20,7 @@ from sightline.evaluation.run import evaluate
 from sightline.files import write_bytes
 from sightline.inspector import Inspector, load
 from sightline.records import Inspection
-from sightline.service.job_task import Kind, Task, inside
+from sightline.service.job_task import Kind, Task, inside, model_file
 
 _SHOWN = 200  # changed verdicts in the result; the file has all
 MOST_PICTURES = 1_000_000
@@ -31,7 +31,7 @@ _LIST = "verdicts.csv"
 class ValidateOptions:
     """As `sightline evaluate` takes them."""
 
-    model: str  # file below the server's models
+    model: str  # NAME of the current version, or NAME/VERSION
     data: str  # folder below the server's data
     product: str | None = None
     cost_escape: float = 50.0
@@ -43,14 +43,14 @@ class ValidateOptions:
 class ReinspectOptions:
     """A folder of pictures judged by one model, and by another one to compare with."""
 
-    model: str  # file below the server's models
+    model: str  # NAME of the current version, or NAME/VERSION
     data: str  # folder below the server's data, with all that lies in it
     against: str | None = None  # another model; None: no comparison
     product: str | None = None
 
 
 def _validate(options: ValidateOptions, task: Task) -> Mapping[str, Any]:
-    inspector = load(inside(task.site.models, options.model, "model"))
+    inspector = load(model_file(task.site, options.model))
     data = inside(task.site.data, options.data, "data")
     dataset = open_classes(data) if inspector.names else open_dataset(data)
     samples = dataset.test or dataset.samples
@@ -91,8 +91,8 @@ def _judged_samples(
 def _reinspect(options: ReinspectOptions, task: Task) -> Mapping[str, Any]:
     root = inside(task.site.data, options.data, "data")
     pictures = _pictures(root)
-    model = load(inside(task.site.models, options.model, "model"))
-    other = load(inside(task.site.models, options.against, "model")) if options.against else None
+    model = load(model_file(task.site, options.model))
+    other = load(model_file(task.site, options.against)) if options.against else None
     rows, verdicts, changes = [], Counter[str](), Counter[str]()
     changed: list[dict[str, Any]] = []
     for done, picture in enumerate(pictures, 1):

@@ -1,6 +1,8 @@
 """Jobs that make models: train, search, export."""
 
+import time
 from collections.abc import Mapping
+from contextlib import closing
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -14,13 +16,16 @@ from sightline.datasets.opening import open_dataset
 from sightline.datasets.segmented import open_segmented
 from sightline.errors import OptionError
 from sightline.export.exporting import ExportConfig, export
+from sightline.files import write_bytes
 from sightline.hybrid import train_hybrid
 from sightline.locating import METHOD as BOXES
 from sightline.locating import LocatingConfig, train_boxes
 from sightline.models.detector import Method
 from sightline.segmenting import METHOD as SEGMENTER
 from sightline.segmenting import SegmenterConfig, train_segmenter
-from sightline.service.job_task import Kind, Task, inside
+from sightline.service.job_task import Kind, Task, inside, model_file
+from sightline.store.database import Database
+from sightline.store.models import Upload, add
 from sightline.supervised import ClassifierConfig, train_classifier
 from sightline.training import HYBRID, SUPERVISED, TrainConfig, Trained, train
 
@@ -33,7 +38,8 @@ class TrainOptions:
     """As `sightline train` takes them; what is left out is as there."""
 
     data: str  # folder below the server's data
-    name: str = "model"  # of the file
+    name: str = "model"  # of the file, and of the model that it becomes a candidate of
+    output: str | None = None  # file below the server's data that it is written to as well
     method: Literal["hybrid"] | Method = "patchcore"
     size: tuple[int, int] | None = None  # height, width, px
     smallest_defect: int | None = None  # px
@@ -97,7 +103,7 @@ class SearchOptions:
 class ExportOptions:
     """As `sightline export` takes them."""
 
-    model: str  # file below the server's models
+    model: str  # NAME of the current version, or NAME/VERSION
     to: Literal["onnx", "openvino", "litert", "edgetpu", "tensorrt"] = "onnx"
     int8: bool = False
     images: str | None = None  # folder below the server's data that it is judged on; None: made-up ones
@@ -120,7 +126,11 @@ def check_name(name: str) -> None:
 def _train(options: TrainOptions, task: Task) -> Mapping[str, Any]:
     data = inside(task.site.data, options.data, "data")
     output = task.folder / f"{options.name}.sight"
-    return _learnt(_trained(data, output, options, task), task)
+    trained = _trained(data, output, options, task)
+    if options.output is not None:
+        copied = inside(task.site.data, str(Path(options.output).parent), "output") / Path(options.output).name
+        write_bytes(copied, output.read_bytes())
+    return _learnt(trained, task, options.name)
 
 
 def _trained(data: Path, output: Path, options: TrainOptions, task: Task) -> Trained:
@@ -144,12 +154,17 @@ def _shared(config: TrainConfig) -> dict[str, Any]:
     return {name: getattr(config, name) for name in names}
 
 
-def _learnt(trained: Trained, task: Task) -> dict[str, Any]:
+def _learnt(trained: Trained, task: Task, name: str) -> dict[str, Any]:
+    """What became of it; the model is a candidate from here on, and the same one where the job began again."""
     manifest = trained.bundle.manifest
+    upload = Upload(name=name, author=task.author, note=f"job {task.folder.name}")
+    with closing(Database(task.site.database)) as database:
+        known = add(database, task.site.model_files(), trained.bundle.path, upload, now_s=time.time())
     for warning in trained.warnings:
         task.say(f"warning: {warning}")
     return {
         "file": trained.bundle.path.name,
+        "model": f"{known.name}/{known.version}",
         "model_id": trained.bundle.model_id,
         "method": manifest.method,
         "images": trained.images,
@@ -180,7 +195,7 @@ def _search(options: SearchOptions, task: Task) -> Mapping[str, Any]:
     folder = task.folder / "search"  # begun again, it goes on where it was
     outcome = search(dataset, task.folder / f"{options.name}.sight", limits, folder=folder, progress=task.progress)
     page = write_leaderboard(folder, outcome, limits)
-    return _learnt(outcome.trained, task) | {
+    return _learnt(outcome.trained, task, options.name) | {
         "compared_on": outcome.material.told,
         "settings": dict(outcome.chosen.settings),
         "leaderboard": rows(outcome, limits)[:50],
@@ -189,10 +204,10 @@ def _search(options: SearchOptions, task: Task) -> Mapping[str, Any]:
 
 
 def _export(options: ExportOptions, task: Task) -> Mapping[str, Any]:
-    bundle = load(inside(task.site.models, options.model, "model"))
+    bundle = load(model_file(task.site, options.model))
     opened = open_dataset if bundle.manifest.naming is None else open_classes
     dataset = opened(inside(task.site.data, options.images, "data")) if options.images else None
-    output = task.folder / f"{Path(options.model).stem}{_ENDINGS[options.to]}"
+    output = task.folder / f"{options.model.replace('/', '-')}{_ENDINGS[options.to]}"
     return export(bundle, output, options.config(), dataset, task.progress).document
 
 

@@ -42,10 +42,11 @@ def main(kinds: Mapping[str, Kind]) -> int:
         os.nice(order["nice"])
     threading.Thread(target=_end_with_the_server, daemon=True).start()
     site = order["site"]
-    places = {name: Path(site[name]) for name in ("data", "models", "results")}
+    places = {name: site[name] and Path(site[name]) for name in ("data", "results", "retention")}
     task = Task(
-        site=Site(database=site["database"], **places),
+        site=Site(**{**site, **places}),
         folder=Path(order["folder"]),
+        author=order["author"],
         progress=lambda stage, done, total: events.tell({"progress": [stage, done, total]}),
         say=lambda text: events.tell({"say": text}),
     )

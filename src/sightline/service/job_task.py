@@ -1,12 +1,19 @@
 """What a kind of job is, and what a running job works with."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from contextlib import closing
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from sightline.errors import DatasetError, OptionError
 from sightline.service.parameters import read, schema
+from sightline.store import models
+from sightline.store.database import Database
+from sightline.store.models import ModelFiles
+from sightline.store.pictures import Pictures
+from sightline.store.retention import Retention, Tier, read_retention
+from sightline.store.shelf import Shelf
 
 Progress = Callable[[str, int, int], None]  # stage, done, total
 
@@ -17,11 +24,21 @@ class Site:
 
     database: str  # its address
     data: Path  # folders with pictures
-    models: Path  # `.sight` files
     results: Path  # a folder for each job, by its id
+    models: str  # address of the shelf with the plant's models
+    pictures: Mapping[str, str] = field(default_factory=dict)  # addresses of the shelves of its pictures, by tier
+    retention: Path | None = None  # the rules by which they are kept; None: the defaults
 
     def folder_of(self, job_id: str) -> Path:
         return self.results / job_id
+
+    def model_files(self) -> ModelFiles:
+        return ModelFiles(Shelf(self.models), self.results / "models")
+
+    def kept_pictures(self, database: Database) -> Pictures:
+        """Raises OptionError where there is no place for them, or a rule cannot be."""
+        shelves = {Tier(name): Shelf(address) for name, address in self.pictures.items()}
+        return Pictures(database, shelves, read_retention(self.retention) if self.retention else Retention())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,6 +47,7 @@ class Task:
 
     site: Site
     folder: Path  # its own, for what it leaves; what an earlier attempt left is still there
+    author: str  # who started it
     progress: Progress
     say: Callable[[str], None]  # a line for its log
 
@@ -58,6 +76,22 @@ def inside(folder: Path, name: str, what: str) -> Path:
     if not path.is_relative_to(root):
         raise DatasetError(f"{what} {name!r:.100}: leads out of the server's folder; give a path below it.")
     return path
+
+
+def model_file(site: Site, wanted: str) -> Path:
+    """The file of a model that the plant knows.
+
+    Args:
+        wanted: NAME for the current version, or NAME/VERSION.
+
+    Raises:
+        OptionError: it is neither. NotFoundError: there is no such version.
+    """
+    name, slash, version = wanted.partition("/")
+    if slash and not (version.isdecimal() and len(version) < 10):
+        raise OptionError(f"model {wanted!r:.100}: give NAME for the current version, or NAME/VERSION.")
+    with closing(Database(site.database)) as database:
+        return site.model_files().path_of(models.one(database, name, int(version) if slash else None).digest)
 
 
 def checked(kinds: Mapping[str, Kind], name: str, params: Mapping[str, Any]) -> tuple[Kind, Any]:

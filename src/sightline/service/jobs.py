@@ -214,12 +214,11 @@ class _Running:
         ]
         for reader in self._readers:
             reader.start()
-        places = {name: str(value) for name, value in asdict(site).items()}
-        folder = str(site.folder_of(held.id))
-        order = {"kind": held.kind, "params": held.params, "site": places, "folder": folder, "nice": nice}
+        order = {"kind": held.kind, "params": held.params, "author": held.author, "nice": nice}
+        order |= {"site": asdict(site), "folder": site.folder_of(held.id)}
         with suppress(BrokenPipeError):  # it died; its status says so
             # in the pipe: its arguments anybody on the machine can read
-            self._process.stdin.write(json.dumps(order).encode() + b"\n")
+            self._process.stdin.write(json.dumps(order, default=str).encode() + b"\n")
             self._process.stdin.flush()
 
     def __enter__(self) -> Self:

@@ -5,16 +5,16 @@ from typing import Annotated
 
 from fastapi import Depends, Request
 
-from sightline.service.thumbnails import Thumbnails
-from sightline.service.protocols.lookout_projects import Projects
-from sightline.service.serving import Serving
 from sightline.service.jobs import Jobs
 from sightline.service.protocols.label_tasks import LabelStudio
+from sightline.service.protocols.lookout_projects import Projects
+from sightline.service.serving import Serving
+from sightline.service.thumbnails import Thumbnails
 from sightline.service.webhooks import Sender
 from sightline.store.database import Database
-from sightline.store.shift import Settings
 from sightline.store.models import ModelFiles
 from sightline.store.pictures import Pictures
+from sightline.store.shift import Settings
 
 
 @dataclass(slots=True, kw_only=True)

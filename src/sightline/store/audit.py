@@ -11,13 +11,14 @@ import hashlib
 import json
 import time
 from collections.abc import Iterable, Iterator, Mapping
-from typing import IO
+from contextlib import closing, contextmanager
+from typing import IO, Any
 
-from sqlalchemy import select, text
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from sightline.errors import StoreError
-from sightline.store.database import Database
+from sightline.store.database import Database, in_turn
 from sightline.store.schema import Audit, Fact
 
 FIRST = "0" * 64  # what the first row names as the row before
@@ -39,6 +40,17 @@ class Checked:
     damage: str = ""  # what is the matter with it
 
 
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """Which rows; empty: all."""
+
+    before: int  # only with a smaller number
+    limit: int
+    who: str = ""
+    subject: str = ""
+    action: str = ""
+
+
 def note(
     session: Session, *, who: str, action: str, subject: str, before: object, after: object, signed: bool = False
 ) -> None:
@@ -54,8 +66,7 @@ def note(
         after: its new value.
         signed: whether the password was given again for it.
     """
-    if session.get_bind().dialect.name == "postgresql":  # SQLite has one writer at a time
-        session.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
+    in_turn(session.connection(), _LOCK)
     end = session.get(Fact, _END, populate_existing=True)
     number, previous = _end_of(end)
     row = Audit(
@@ -78,6 +89,15 @@ def note(
     session.flush()
 
 
+def changes(database: Database, wanted: Wanted) -> list[dict[str, Any]]:
+    """Rows by column, the newest first; `before` and `after` are JSON."""
+    query = select(Audit).where(Audit.number < wanted.before).order_by(Audit.number.desc()).limit(wanted.limit)
+    equal = {Audit.who: wanted.who, Audit.subject: wanted.subject, Audit.action: wanted.action}
+    with database.reading() as session:
+        found = session.scalars(query.where(*(column == value for column, value in equal.items() if value)))
+        return [{**_values(row), "digest": row.digest} for row in found]
+
+
 def verify(database: Database, exported: Iterable[str] = ()) -> Checked:
     """Look through the whole trail, from its first row on, up to the first that is not as it was written.
 
@@ -90,15 +110,13 @@ def verify(database: Database, exported: Iterable[str] = ()) -> Checked:
     earlier = check_export(exported) if exported else Checked(rows=0, digest=FIRST)
     if earlier.number:
         return earlier
-    with database.reading() as session:
-        rows, end = _snapshot(session)
+    with _snapshot(database) as (rows, end):
         return _check(rows, end, (earlier.rows, earlier.digest))
 
 
 def export(database: Database, file: IO[str]) -> Checked:
     """Write the trail as lines of JSON, the last of which says where it ends; `check_export` needs nothing else."""
-    with database.reading() as session:
-        rows, end = _snapshot(session)
+    with _snapshot(database) as (rows, end):
         checked = _check(_written(rows, file), end, (0, FIRST))
         file.write(_line({"rows": end[0], "digest": end[1]}))
         return checked
@@ -175,13 +193,14 @@ def _damage(row: Mapping[str, object], number: int, previous: str) -> str:
     return "" if row["digest"] == _digest(row) else "was changed: its digest is another"
 
 
-def _snapshot(session: Session) -> tuple[Iterator[Mapping[str, object]], tuple[int, str]]:
-    """All rows in order and the end, as of one moment."""
-    if session.get_bind().dialect.name == "postgresql":
-        session.connection(execution_options={"isolation_level": "REPEATABLE READ"})
-    end = _end_of(session.get(Fact, _END))
-    rows = session.scalars(select(Audit).order_by(Audit.number).execution_options(yield_per=_BATCH))
-    return ({**_values(row), "digest": row.digest} for row in rows), end
+@contextmanager
+def _snapshot(database: Database) -> Iterator[tuple[Iterator[Mapping[str, object]], tuple[int, str]]]:
+    """All rows in order and the end, as of one moment, which is what reading gives."""
+    query = select(Audit).order_by(Audit.number).execution_options(yield_per=_BATCH)
+    with database.reading() as session:
+        end = _end_of(session.get(Fact, _END))
+        with closing(session.scalars(query)) as rows:  # also where the chain breaks before their end
+            yield ({**_values(row), "digest": row.digest} for row in rows), end
 
 
 def _end_of(fact: Fact | None) -> tuple[int, str]:

@@ -54,6 +54,7 @@ class Claim:
     id: str
     kind: str
     params: Mapping[str, Any]
+    author: str
     worker: str
     attempt: int
 
@@ -105,7 +106,7 @@ def claim(session: Session, *, worker: str, now_s: float) -> Claim | None:
     job.state, job.worker, job.beat_s = "running", worker, now_s
     job.attempts += 1
     job.started_s, job.progress, job.message = now_s, 0.0, ""
-    return Claim(id=job.id, kind=job.kind, params=job.params, worker=worker, attempt=job.attempts)
+    return Claim(id=job.id, kind=job.kind, params=job.params, author=job.author, worker=worker, attempt=job.attempts)
 
 
 def revive(session: Session, *, now_s: float) -> int:

@@ -23,7 +23,7 @@ from sightline.store.turns import take_turn
 from sightline.store.webhooks import publish
 
 MOST_FIGURES = 200
-_CANDIDATE, _CURRENT, _FORMER, _WITHDRAWN = "candidate", "current", "former", "withdrawn"
+_CANDIDATE, CURRENT, _FORMER, _WITHDRAWN = "candidate", "current", "former", "withdrawn"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -144,7 +144,7 @@ def add(database: Database, files: ModelFiles, path: Path, upload: Upload, *, no
 
 def one(database: Database, name: str, version: int | None = None) -> KnownModel:
     """One version; None: the current one. NotFoundError where there is none."""
-    chosen: ColumnElement[bool] = Model.status == _CURRENT if version is None else Model.version == version
+    chosen: ColumnElement[bool] = Model.status == CURRENT if version is None else Model.version == version
     with database.reading() as session:
         row = session.scalar(select(Model).where(Model.name == name, chosen))
         if row is None:
@@ -202,7 +202,7 @@ def withdraw(database: Database, name: str, version: int, change: Change) -> Kno
     """A version that must not be used any more; the file stays. ConflictError where it is current."""
     with database.writing() as session:
         row = _chosen(_locked(session, name), name, version)
-        if row.status == _CURRENT:
+        if row.status == CURRENT:
             raise ConflictError(f"{name} {version} is current; promote another version first, or roll back.")
         before, row.status = row.status, _WITHDRAWN
         after = {"status": _WITHDRAWN, "reason": change.reason}
@@ -254,12 +254,12 @@ def _switched(
     session: Session, versions: list[Model], name: str, version: int, change: Change, now_s: float, action: str
 ) -> KnownModel:
     row = _chosen(versions, name, version)
-    if row.status in (_CURRENT, _WITHDRAWN):
-        raise ConflictError(f"{name} {version} is {row.status}{' already' if row.status == _CURRENT else ''}.")
-    former = [other for other in versions if other.status == _CURRENT]
+    if row.status in (CURRENT, _WITHDRAWN):
+        raise ConflictError(f"{name} {version} is {row.status}{' already' if row.status == CURRENT else ''}.")
+    former = [other for other in versions if other.status == CURRENT]
     for other in former:
         other.status = _FORMER
-    row.status = _CURRENT
+    row.status = CURRENT
     before = former[0].version if former else None
     session.add(Promotion(name=name, version=version, before=before, by=change.by, reason=change.reason, at_s=now_s))
     note(

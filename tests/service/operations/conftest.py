@@ -13,6 +13,7 @@ import uvicorn
 from fastapi import APIRouter, FastAPI, Request
 from fastapi.responses import JSONResponse
 from sqlalchemy import Engine
+from tests.service.plants import plant_with
 from tests.store.postgres import Postgres, programs
 
 from sightline.errors import (
@@ -136,7 +137,7 @@ def plant_of(tmp_path: Path) -> Callable[..., Plant]:
         sender: Sender | None = None,
         label_studio: LabelStudio | None = None,
     ) -> Plant:
-        site = Site(database="", data=tmp_path, models=tmp_path, results=tmp_path)
+        site = Site(database="", data=tmp_path, models=str(tmp_path), results=tmp_path)
         workers = jobs or Jobs(database, site)
         studio = label_studio or LabelStudio(
             judge=lambda *_: pytest.fail("not asked"),
@@ -145,6 +146,8 @@ def plant_of(tmp_path: Path) -> Callable[..., Plant]:
             jobs=workers,
             reach=Reach(),
         )
-        return Plant(database=database, jobs=workers, sender=sender or Sender(database, Reach()), label_studio=studio)
+        return plant_with(
+            database=database, jobs=workers, sender=sender or Sender(database, Reach()), label_studio=studio
+        )
 
     return build

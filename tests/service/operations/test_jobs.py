@@ -26,6 +26,7 @@ from sightline.service.routes.jobs import router
 from sightline.store import jobs as queue
 from sightline.store.database import Database
 from sightline.store.jobs import ENDED, Told
+from sightline.store.models import Change, promote
 
 QUICK = Pace(idle_s=0.05, beat_s=0.05)
 
@@ -35,7 +36,7 @@ def site(sqlite: Database, tmp_path: Path) -> Site:
     for name in ("data", "models", "results"):
         (tmp_path / name).mkdir()
     address = sqlite.engine.url.render_as_string(hide_password=False)
-    return Site(database=address, data=tmp_path / "data", models=tmp_path / "models", results=tmp_path / "results")
+    return Site(database=address, data=tmp_path / "data", models=str(tmp_path / "models"), results=tmp_path / "results")
 
 
 @pytest.fixture
@@ -129,7 +130,7 @@ def test_the_job_of_a_server_that_is_killed_ends_with_it_and_begins_again(sqlite
         "from sightline.store.database import Database\n"
         "from tests.service.operations.job_double import KINDS, PROGRAM\n"
         "places = [pathlib.Path(place) for place in sys.argv[2:]]\n"
-        "site = Site(database=sys.argv[1], data=places[0], models=places[1], results=places[2])\n"
+        "site = Site(database=sys.argv[1], data=places[0], models=sys.argv[3], results=places[2])\n"
         "Jobs(Database(sys.argv[1]), site, kinds=KINDS, program=PROGRAM, nice=0, pace=Pace(idle_s=0.05)).start()\n"
         "time.sleep(600)\n"
     )
@@ -137,7 +138,7 @@ def test_the_job_of_a_server_that_is_killed_ends_with_it_and_begins_again(sqlite
         job_id = queue.submit(session, kind="act", params={"how": "wait once"}, author="ada", now_s=time.time())
     root = Path(__file__).resolve().parents[3]
     environment = {**os.environ, "PYTHONPATH": f"{root / 'src'}:{root}"}
-    places = [site.database, *map(str, (site.data, site.models, site.results))]
+    places = [site.database, str(site.data), site.models, str(site.results)]
     server = subprocess.Popen([sys.executable, "-c", script, *places], env=environment)
     try:
         folder = site.folder_of(job_id)
@@ -202,21 +203,22 @@ def test_real_jobs_train_validate_reinspect_and_export(sqlite: Database, site: S
     assert trained.state == "done", trained.message
     assert trained.result is not None
     assert trained.result["images"] == 10
-    (site.folder_of(trained.id) / "cap.sight").rename(site.models / "cap.sight")
-    task = Task(site=site, folder=site.results, progress=lambda *_: None, say=print)
+    assert trained.result["model"] == "cap/1"
+    promote(sqlite, "cap", 1, Change(by="ada", reason="the first"), now_s=time.time())
+    task = Task(site=site, folder=site.results, author="ada", progress=lambda *_: None, say=print)
 
     def run(kind: str, params: dict[str, object]) -> dict[str, object]:
         found, options = checked(REAL_KINDS, kind, params)
         result: dict[str, object] = json.loads(json.dumps(found.run(options, task), allow_nan=False))
         return result
 
-    assert run("validate", {"model": "cap.sight", "data": "cap"})["tested"] is False
+    assert run("validate", {"model": "cap", "data": "cap"})["tested"] is False
     assert (site.results / "report.html").is_file()
-    again = run("reinspect", {"model": "cap.sight", "data": "shift", "against": "cap.sight"})
+    again = run("reinspect", {"model": "cap", "data": "shift", "against": "cap/1"})
     assert (again["pictures"], again["changes"]) == (3, {})
     assert len((site.results / "verdicts.csv").read_text().splitlines()) == 4
-    run("export", {"model": "cap.sight", "to": "onnx"})
-    assert (site.results / "cap.onnx").is_file()
+    run("export", {"model": "cap/1", "to": "onnx"})
+    assert (site.results / "cap-1.onnx").is_file()
 
 
 @pytest.mark.parametrize("name", ["../models", "/etc", "way-out", "way-out/passwd", "nothing", "a\0b"])

@@ -78,7 +78,7 @@ def studio(sqlite: Database, tmp_path: Path) -> LabelStudio:
     (tmp_path / "uploads" / "1").mkdir()
     (tmp_path / "uploads" / "1" / "0a1b2c3d-a.png").write_bytes(PICTURE)
     (tmp_path / "secret.png").write_bytes(PICTURE)
-    site = Site(database="", data=tmp_path / "data", models=tmp_path, results=tmp_path)
+    site = Site(database="", data=tmp_path / "data", models=str(tmp_path), results=tmp_path)
 
     def judge(model: str, picture: bytes) -> Inspection:
         assert (model, picture) == ("cap", PICTURE)

@@ -15,11 +15,11 @@ import pytest
 import uvicorn
 from fastapi import FastAPI, Request, Response
 from fastapi.responses import JSONResponse
+from tests.service.plants import plant_with
 from tests.store.lines import Teller
 
 from sightline.errors import AccessError, InspectionError, NotFoundError, StoreAway
 from sightline.service.access import Caller
-from sightline.service.plant import Plant
 from sightline.service.rights import Right
 from sightline.service.routes import ingest, inspections, stations
 from sightline.store.database import Database
@@ -88,7 +88,7 @@ def empty(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def server(running: Server, empty: Path, tmp_path: Path) -> Iterator[Server]:
     shutil.copy(empty, tmp_path / "plant.db")
     database = Database(f"sqlite:///{tmp_path / 'plant.db'}")
-    running.app.state.plant = Plant(database=database)
+    running.app.state.plant = plant_with(database=database)
     running.caller = Caller(name="tester", rights=frozenset(Right))
     yield running
     database.close()
@@ -144,7 +144,7 @@ def test_the_example_of_the_document_is_a_record() -> None:
 
 
 def test_a_database_that_is_away_says_later(server: Server) -> None:
-    server.app.state.plant = Plant(database=Database("sqlite:////nowhere/plant.db"))
+    server.app.state.plant = plant_with(database=Database("sqlite:////nowhere/plant.db"))
     assert server.report(Teller().parts(1))[0] == 503
     assert server.client.get("/api/v1/inspections").status_code == 503
     assert server.client.get("/api/v1/inspections/export").status_code == 503

@@ -33,7 +33,7 @@ class View(BaseModel):
     verdict: Verdict
     score: float | None = Field(description="Raw, higher is more anomalous", examples=[1.42])
     threshold: float | None = Field(examples=[1.0])
-    model_id: str
+    model_id: str = Field(examples=["9f" * 32])
     cause: str = Field(description="Of a FAULT, one word", examples=[""])
     reason: str = Field(examples=[""])
     picture: str | None = Field(

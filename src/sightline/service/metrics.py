@@ -1,0 +1,136 @@
+"""What the server counts, for Prometheus. Names begin with `sightline_server_`."""
+
+import shutil
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from threading import Lock
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client.exposition import CONTENT_TYPE_LATEST
+from prometheus_client.metrics_core import GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+from sqlalchemy import func, select
+from starlette.types import Scope
+
+from sightline.errors import StoreError
+from sightline.store.database import Database
+from sightline.store.schema import Alert, Delivery, Inspection, Job, Picture, Station
+
+CONTENT_TYPE = CONTENT_TYPE_LATEST
+_LATENCY_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
+_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+
+
+class ServerMetrics:
+    """The counters of one server; threads may share it."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()  # other parts of the server register theirs here
+        self._lock = Lock()
+        self._database: _Store | None = None
+        self._requests = Counter(
+            "sightline_server_requests",
+            "Requests answered, by route",
+            ["method", "route", "status"],
+            registry=self.registry,
+        )
+        self._latency = Histogram(
+            "sightline_server_request_seconds",
+            "From the request's head to the end of its answer, by route",
+            ["route"],
+            buckets=_LATENCY_S,
+            registry=self.registry,
+        )
+        self._in_flight = Gauge("sightline_server_requests_in_flight", "Being answered now", registry=self.registry)
+        self._logins = Counter(
+            "sightline_server_logins", "Logins tried, by how they went", ["end"], registry=self.registry
+        )
+
+    @contextmanager
+    def in_flight(self) -> Iterator[None]:
+        self._in_flight.inc()
+        try:
+            yield
+        finally:
+            self._in_flight.dec()
+
+    def answered(self, scope: Scope, status: int, took_s: float) -> None:
+        """One request; routes are told apart by their template, so that their number is bounded."""
+        route = getattr(scope.get("route"), "path", "") or "other"
+        method = scope.get("method", "WEBSOCKET")
+        self._requests.labels(method if method in _METHODS else "other", route, str(status)).inc()
+        self._latency.labels(route).observe(took_s)
+
+    def logged_in(self, end: str) -> None:
+        """`ok`, `refused` or `limited`."""
+        self._logins.labels(end).inc()
+
+    def watch(self, database: Database, folder: Path) -> None:
+        """Tell of the store, too, from now on, each time somebody asks; what was watched before is let go."""
+        with self._lock:
+            if self._database is not None:
+                self.registry.unregister(self._database)
+            self._database = _Store(database, folder)
+            self.registry.register(self._database)
+
+    def page(self) -> bytes:
+        """All of them, in Prometheus' text format."""
+        return bytes(generate_latest(self.registry))
+
+
+class _Store(Collector):
+    """What the database and the disk say of themselves when they are asked."""
+
+    def __init__(self, database: Database, folder: Path) -> None:
+        self._store = database
+        self._folder = folder
+
+    def describe(self) -> Iterable[Metric]:
+        return ()  # so that registering asks nothing of the database
+
+    def collect(self) -> Iterable[Metric]:
+        up = GaugeMetricFamily("sightline_server_database_up", "1 while the database answers")
+        try:
+            found = list(self._counted())
+        except StoreError:
+            found = []
+        up.add_metric([], 1.0 if found else 0.0)
+        return [up, *found, *self._disk()]
+
+    def _counted(self) -> Iterator[Metric]:
+        with self._store.reading() as session:
+            newest = session.scalar(select(func.max(Inspection.number))) or 0
+            by_state = {
+                "jobs": ("state", session.execute(select(Job.state, func.count()).group_by(Job.state)).all()),
+                "deliveries": (
+                    "state",
+                    session.execute(select(Delivery.state, func.count()).group_by(Delivery.state)).all(),
+                ),
+                "pictures": ("tier", session.execute(select(Picture.tier, func.count()).group_by(Picture.tier)).all()),
+                "station_last_seen_seconds": (
+                    "station",
+                    session.execute(select(Station.name, Station.last_seen_s)).all(),
+                ),
+            }
+            alerts = session.scalar(select(func.count()).select_from(Alert).where(Alert.ended_s.is_(None))) or 0
+        yield _gauge("inspections", "Inspections that came to the server", newest)
+        yield _gauge("alerts_open", "Alerts that have not ended", alerts)
+        for name, (label, rows) in by_state.items():
+            family = GaugeMetricFamily(
+                f"sightline_server_{name}", f"{name.replace('_', ' ')}, by {label}", labels=[label]
+            )
+            for value, count in rows:
+                family.add_metric([value], count)
+            yield family
+
+    def _disk(self) -> Iterator[Metric]:
+        try:
+            usage = shutil.disk_usage(self._folder)
+        except OSError:
+            return
+        yield _gauge("disk_free_ratio", "Of the disk that the store's folder lies on", usage.free / max(usage.total, 1))
+
+
+def _gauge(name: str, told: str, value: float) -> Metric:
+    return GaugeMetricFamily(f"sightline_server_{name}", told, value=value)
