@@ -23,7 +23,7 @@ from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 from tests.store.postgres import Postgres, programs
 
-from sightline.line.outcome import FIRST, Ids, Outcome, ViewOutcome, digest, document
+from sightline.line.outcome import FIRST, Ids, Outcome, ViewOutcome, content, digest, document
 from sightline.records import Box, Defect, Verdict
 from sightline.store.database import Database
 from sightline.store.ingest import ingest
@@ -56,14 +56,15 @@ _FILL = (
     """INSERT INTO parts (id, product, serial, first_at_s)
     {numbers} SELECT i, 'product-' || (i % 8), 'S' || i, {start} FROM n WHERE i <= {count} / 2""",
     """INSERT INTO inspections (id, number, station_id, sequence, part_id, part_number, serial, product, recipe, kind,
-        verdict, score, label, cause, late, at_s, station_clock_s, received_s, total_ms, document)
+        verdict, judged, told, score, label, cause, late, at_s, station_clock_s, received_s, total_ms, document)
     {numbers} SELECT {id}, i, 1 + i % 10, i / 10 + 1, 1 + i % ({count} / 2), i, 'S' || (1 + i % ({count} / 2)),
-        'product-' || (i % 8), 3, CASE WHEN i % 50 = 7 THEN 'audit' ELSE 'production' END, {verdict}, 0.5, {label},
-        CASE WHEN i % 500 = 0 THEN 'camera' ELSE '' END, {false}, {start} + i * {step}, {start} + i * {step},
-        {start} + i * {step} + 0.5, 80.5, '{{"id":"' || {id} || '","filler":"{filler}"}}' FROM n""",
-    """INSERT INTO frames (id, inspection_id, view, verdict, score, threshold, model_id, cause, reason, picture)
+        'product-' || (i % 8), 3, CASE WHEN i % 50 = 7 THEN 'audit' ELSE 'production' END,
+        {verdict}, {verdict}, '', 0.5, {label}, CASE WHEN i % 500 = 0 THEN 'camera' ELSE '' END, {false},
+        {start} + i * {step}, {start} + i * {step}, {start} + i * {step} + 0.5, 80.5, '{{"id":"' || {id} || '","filler":"{filler}"}}' FROM n""",
+    """INSERT INTO frames (id, inspection_id, view, verdict, score, threshold, model_id, cause, reason, picture,
+        shadow_verdict, shadow_model)
     {numbers} SELECT i, {id}, 'top', {verdict}, 0.5, 1.0, CASE WHEN i = 5 THEN 'rare' ELSE 'usual' END, '', '',
-        '{digest}' || (100000000000 + i) FROM n""",
+        '{digest}' || (100000000000 + i), 'PASS', 'candidate' FROM n""",
     """INSERT INTO defects (id, inspection_id, frame_id, label, x, y, width, height, area_px, peak)
     {numbers} SELECT i, {id}, i, {label}, 10, 10, 20, 20, 300, 1.4 FROM n WHERE i % 20 = 1""",
     """INSERT INTO tallies (hour, station_id, product, kind, verdict, cause, label, parts, defects, late)
@@ -182,7 +183,7 @@ def told(count: int) -> Iterator[str]:
             durations_ms={"total": 80.0},
             views=(view,),
         )
-        line = document(made, number, previous, "backlog")
+        line = document(content(made), number, previous, "backlog")
         previous = digest(line)
         yield line
 

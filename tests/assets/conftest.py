@@ -1,5 +1,7 @@
 """A plant's database, once SQLite and once PostgreSQL, and its pictures."""
 
+import json
+import shutil
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -7,12 +9,14 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from sqlalchemy import select
 from tests.store.postgres import Postgres, programs
 
+from sightline.store import webhooks
 from sightline.store.database import Database
 from sightline.store.pictures import Pictures
 from sightline.store.retention import Retention, Tier
-from sightline.store.schema import Base, Frame, Inspection, Station
+from sightline.store.schema import Delivery, Frame, Inspection, Station
 from sightline.store.shelf import Shelf
 
 NOW_S = 1_790_000_000.0
@@ -27,19 +31,31 @@ def assets_postgres() -> Iterator[tuple[Postgres, str]]:
     server = Postgres()
     try:
         made = server.database()
-        database = Database(made)
-        Base.metadata.create_all(database.engine)
-        database.close()
+        _upgraded(made)
         yield server, made
     finally:
         server.close()
 
 
+@pytest.fixture(scope="session")
+def assets_sqlite(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A file with all tables that is copied for each test."""
+    path = tmp_path_factory.mktemp("assets") / "plant.db"
+    _upgraded(f"sqlite:///{path}")
+    return path
+
+
+def _upgraded(url: str) -> None:
+    database = Database(url)
+    database.upgrade()
+    database.close()
+
+
 @pytest.fixture(params=["sqlite", "postgresql"])
 def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Database]:
     if request.param == "sqlite":
+        shutil.copy(request.getfixturevalue("assets_sqlite"), tmp_path / "plant.db")
         database = Database(f"sqlite:///{tmp_path / 'plant.db'}")
-        Base.metadata.create_all(database.engine)
         yield database
         database.close()
         return
@@ -56,6 +72,18 @@ def pictures(database: Database, tmp_path: Path) -> Pictures:
     """Pictures in three folders, kept by the default rules."""
     shelves = {tier: Shelf(str(tmp_path / tier)) for tier in (Tier.HOT, Tier.NEARLINE, Tier.ARCHIVE)}
     return Pictures(database, shelves, Retention())
+
+
+def wanted(database: Database, event: str) -> None:
+    """Somebody who wants to know of an event."""
+    with database.writing() as session:
+        webhooks.add(session, url="http://mes", events=(event,), secret="k", author="ada", now_s=NOW_S)
+
+
+def news(database: Database) -> list[dict[str, object]]:
+    """What is on its way to those."""
+    with database.reading() as session:
+        return [json.loads(body)["data"] for body in session.scalars(select(Delivery.body).order_by(Delivery.id))]
 
 
 def png(seed: int = 0, height: int = 24, width: int = 32) -> bytes:

@@ -4,6 +4,7 @@ import threading
 from pathlib import Path
 
 import pytest
+from tests.assets.conftest import news, wanted
 from tests.test_bundle import packed, small_graph, small_manifest
 
 from sightline import bundle
@@ -153,6 +154,32 @@ folder = "records"
 """
 
 
+def test_who_wants_it_is_told_which_model_is_current_now(database: Database, files: ModelFiles, tmp_path: Path) -> None:
+    wanted(database, "model.promoted")
+    first, second = (add(database, files, tmp_path, number) for number in (1, 2))
+    models.promote(database, "cap", 1, WHY, now_s=NOW_S)
+    models.promote(database, "cap", 2, WHY, now_s=NOW_S)
+    with pytest.raises(ConflictError):
+        models.promote(database, "cap", 2, WHY, now_s=NOW_S)  # which is no news
+    models.roll_back(database, "cap", WHY, now_s=NOW_S)
+    assert [(one["version"], one["before"], one["action"]) for one in news(database)] == [
+        (1, None, "promote"),
+        (2, 1, "promote"),
+        (1, 2, "roll back"),
+    ]
+    assert [one["digest"] for one in news(database)] == [first.digest, second.digest, first.digest]
+
+
+def test_who_wants_it_is_told_of_a_recipe_that_is_released(database: Database) -> None:
+    wanted(database, "recipe.released")
+    recipes.add(database, name="cap", text=RECIPE, author="ada", now_s=NOW_S)
+    recipes.release(database, "cap", 1, by="ada", reason="tried", now_s=NOW_S)
+    recipes.release(database, "cap", 1, by="ada", reason="too strict", released=False, now_s=NOW_S)
+    assert [(one["name"], one["version"], one["by"], one["reason"]) for one in news(database)] == [
+        ("cap", 1, "ada", "tried")
+    ]
+
+
 def test_stations_get_the_newest_recipe_that_is_released(database: Database) -> None:
     first = recipes.add(database, name="cap", text=RECIPE, author="ada", now_s=NOW_S)
     assert recipes.add(database, name="cap", text=RECIPE, author="bob", now_s=NOW_S) == first
@@ -160,13 +187,13 @@ def test_stations_get_the_newest_recipe_that_is_released(database: Database) -> 
         recipes.one(database, "cap")
     changed = RECIPE.replace("number = 3", "number = 4")
     assert recipes.add(database, name="cap", text=changed, author="ada", now_s=NOW_S).version == 2
-    recipes.release(database, "cap", 1, by="ada", reason="tried")
+    recipes.release(database, "cap", 1, by="ada", reason="tried", now_s=NOW_S)
     assert recipes.one(database, "cap").text == RECIPE
-    recipes.release(database, "cap", 2, by="ada", reason="tried")
+    recipes.release(database, "cap", 2, by="ada", reason="tried", now_s=NOW_S)
     assert recipes.one(database, "cap").version == 2
     with pytest.raises(ConflictError, match="already"):
-        recipes.release(database, "cap", 2, by="ada", reason="again")
-    recipes.release(database, "cap", 2, by="ada", reason="too strict", released=False)
+        recipes.release(database, "cap", 2, by="ada", reason="again", now_s=NOW_S)
+    recipes.release(database, "cap", 2, by="ada", reason="too strict", released=False, now_s=NOW_S)
     assert recipes.one(database, "cap").version == 1
     assert "-number = 3\n+number = 4" in recipes.difference(database, "cap", 1, 2)
     assert [one.version for one in recipes.newest(database)] == [2]

@@ -4,7 +4,7 @@ import itertools
 from typing import Any
 
 import pytest
-from tests.assets.conftest import NOW_S, inspected, png
+from tests.assets.conftest import NOW_S, inspected, news, png, wanted
 
 from sightline.errors import ConflictError, DatasetError, NotFoundError, OptionError
 from sightline.feedback.claims import CLAIM_S, claim, release
@@ -78,6 +78,27 @@ def test_the_last_word_counts_and_undoing_it_brings_back_the_one_before(pictures
         say(pictures, "none", P)
     with pytest.raises(OptionError, match="leave the label out"):
         Decision(inspection_id=name, verdict=P, label="scratch")
+
+
+def test_who_wants_it_is_told_what_a_person_says_and_what_they_take_back(
+    pictures: Pictures, database: Database
+) -> None:
+    wanted(database, "review.decided")
+    name = inspected(database, 1)
+    say(pictures, name, R)
+    say(pictures, name, P, now_s=NOW_S + 1)
+    undo(pictures, name, reviewer="ada", now_s=NOW_S + 2)
+    undo(pictures, name, reviewer="ada", now_s=NOW_S + 3)
+    assert {(one["inspection_id"], one["reviewer"]) for one in news(database)} == {(name, "ada")}
+    assert [one["verdict"] for one in news(database)] == ["REJECT", "PASS", "REJECT", None]
+
+
+def test_who_wants_it_is_told_of_an_escape(pictures: Pictures, database: Database) -> None:
+    wanted(database, "escape.reported")
+    name = inspected(database, 1)
+    escapes.report(pictures, Finding(inspection_id=name, label="crack", found_s=NOW_S), by="bob", now_s=NOW_S)
+    (told,) = news(database)
+    assert (told["inspection_id"], told["product"], told["label"], told["reported_by"]) == (name, "cap", "crack", "bob")
 
 
 def test_a_reviewed_picture_is_kept_longer(pictures: Pictures, database: Database) -> None:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from tests.line.parts import outcome
 
-from sightline.line.outcome import FIRST, Outcome, digest, document
+from sightline.line.outcome import FIRST, Outcome, content, digest, document
 from sightline.records import Verdict
 
 
@@ -37,6 +37,6 @@ class Teller:
 
     def _line(self, one: Outcome) -> str:
         self.sequence += 1
-        line = document(one, self.sequence, self.previous, self.station)
+        line = document(content(one), self.sequence, self.previous, self.station)
         self.previous = digest(line)
         return line

@@ -14,12 +14,14 @@ from tests.line.parts import outcome
 from tests.store.lines import Teller
 
 from sightline.errors import AccessError, ConflictError, DeliveryRefused, NotFoundError, StoreError
-from sightline.line.outcome import Kind
+from sightline.line.events import Signal
+from sightline.line.outcome import Kind, Opinion
 from sightline.records import Verdict
+from sightline.store import webhooks
 from sightline.store.database import Database
 from sightline.store.ingest import Receipt, ingest, link_picture
 from sightline.store.reported import read
-from sightline.store.schema import Break, Defect, Frame, Inspection, Part, Station, Tally
+from sightline.store.schema import Break, Defect, Delivery, Frame, Inspection, Part, Station, Tally
 
 NOW_S = 1.8e9 + 1000.0
 
@@ -76,6 +78,74 @@ def test_a_batch_is_stored_with_all_that_it_says(database: Database) -> None:
             ("production", "FAULT"): (1, 0, 0),
             ("challenge", "PASS"): (1, 0, 0),
         }
+
+
+def test_what_was_judged_told_and_said_in_shadow_is_kept_apart(database: Database) -> None:
+    missed = replace(
+        outcome(1, verdict=Verdict.FAULT, kind=Kind.CHALLENGE),
+        cause="challenge_missed",
+        judged=Verdict.PASS,
+        told=Signal.FAULT,
+    )
+    passed = outcome(2)
+    opinion = Opinion(verdict=Verdict.REJECT, score=1.5, threshold=1.2, model_id="new")
+    seen = replace(passed, judged=Verdict.PASS, told=Signal.OK, views=(replace(passed.views[0], shadow=opinion),))
+    late = replace(outcome(3, verdict=Verdict.REJECT), late=True)  # judged: null
+    lines = Teller().tell(missed, seen, late)
+    take(database, lines)
+    with database.reading() as session:
+        rows = session.execute(
+            select(Inspection.verdict, Inspection.judged, Inspection.told).order_by(Inspection.number)
+        )
+        assert [tuple(row) for row in rows] == [("FAULT", "PASS", "fault"), ("PASS", "PASS", "ok"), ("REJECT", "", "")]
+        said = session.execute(select(Frame.shadow_verdict, Frame.shadow_score, Frame.shadow_model).order_by(Frame.id))
+        assert sorted(tuple(row) for row in said if row.shadow_verdict) == [("REJECT", 1.5, "new")]
+
+
+def test_of_an_older_station_what_was_judged_is_the_verdict(database: Database) -> None:
+    (line,) = Teller().tell(outcome(1, verdict=Verdict.REJECT))
+    older = {key: value for key, value in json.loads(line).items() if key not in ("judged", "told")}
+    older["views"] = [{key: value for key, value in view.items() if key != "shadow"} for view in older["views"]]
+    take(database, [json.dumps(older)])
+    with database.reading() as session:
+        row = session.scalars(select(Inspection)).one()
+        assert (row.judged, row.told) == ("REJECT", "")
+
+
+def news(database: Database) -> list[dict[str, object]]:
+    """What is on its way to webhooks."""
+    with database.reading() as session:
+        return [json.loads(body)["data"] for body in session.scalars(select(Delivery.body).order_by(Delivery.id))]
+
+
+def wanted(database: Database, event: str, *, active: bool = True) -> None:
+    with database.writing() as session:
+        webhooks.add(session, url="http://mes", events=(event,), secret="k", active=active, author="ada", now_s=1.0)
+
+
+def test_parts_of_production_that_did_not_pass_are_told_once_to_who_wants_it(database: Database) -> None:
+    teller = Teller()
+    take(database, teller.tell(outcome(1, verdict=Verdict.REJECT)))  # nobody is there
+    wanted(database, "inspection.rejected", active=False)
+    wanted(database, "job.ended")
+    take(database, teller.tell(outcome(2, verdict=Verdict.REJECT)))
+    assert news(database) == []
+    wanted(database, "inspection.rejected")
+    lines = teller.tell(
+        outcome(3, verdict=Verdict.REJECT, serial="A3"),
+        outcome(4),
+        outcome(5, verdict=Verdict.FAULT),
+        outcome(6, verdict=Verdict.REVIEW),
+        outcome(7, verdict=Verdict.REJECT, kind=Kind.CHALLENGE),
+    )
+    take(database, lines)
+    take(database, lines)
+    told = news(database)
+    assert [(one["id"], one["verdict"], one["cause"]) for one in told] == [
+        (id_of(lines[0]), "REJECT", ""),
+        (id_of(lines[2]), "FAULT", "camera"),
+    ]
+    assert (told[0]["station"], told[0]["serial"], told[0]["label"]) == ("line-1", "A3", "dent")
 
 
 def test_what_comes_again_is_confirmed_and_stored_once(database: Database) -> None:
@@ -165,6 +235,10 @@ def changed(line: str, **values: object) -> str:
     return json.dumps(json.loads(line) | values)
 
 
+def shadowed(line: str, shadow: object) -> str:
+    return changed(line, views=[json.loads(line)["views"][0] | {"shadow": shadow}])
+
+
 REFUSED: dict[str, tuple[Callable[[str], str], str]] = {
     "no JSON": (lambda line: "{", "line 2"),
     "a list": (lambda line: "[1]", "no JSON object"),
@@ -192,6 +266,10 @@ REFUSED: dict[str, tuple[Callable[[str], str], str]] = {
     "a view": (lambda line: changed(line, views=[1]), "views: 1"),
     "one view twice": (lambda line: changed(line, views=json.loads(line)["views"] * 2), "two have the same name"),
     "durations": (lambda line: changed(line, durations_ms=[]), "durations_ms"),
+    "judged": (lambda line: changed(line, judged="OK"), "judged: 'OK'"),
+    "told": (lambda line: changed(line, told="PASS"), "told: 'PASS'; expected fault, ng, ok"),
+    "shadow": (lambda line: shadowed(line, 7), "shadow: 7; expected an object"),
+    "a shadow without verdict": (lambda line: shadowed(line, {"model": "m"}), "verdict: None"),
     "no late": (lambda line: changed(line, late=None), "late"),
 }
 

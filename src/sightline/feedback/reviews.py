@@ -16,6 +16,7 @@ from sightline.store.pictures import Pictures, pictures_of, strengthen_all
 from sightline.store.retention import Kept
 from sightline.store.schema import Claim, Inspection, Review
 from sightline.store.turns import take_turn
+from sightline.store.webhooks import publish
 
 MOST_NOTE = 4000  # characters
 
@@ -84,6 +85,7 @@ def decide(pictures: Pictures, decision: Decision, *, reviewer: str, now_s: floa
         strengthen_all(session, pictures, pictures_of(session, row.inspection_id), Kept.REVIEWED, now_s)
         session.flush()
         _noted(session, "review", reviewer, earlier, row)
+        _announce(session, row.inspection_id, reviewer, row, now_s)
         return _known(row)
 
 
@@ -110,6 +112,7 @@ def undo(pictures: Pictures, inspection_id: str, *, reviewer: str, now_s: float)
             earlier.undone_s = None
         session.flush()
         _noted(session, "undo review", reviewer, row, earlier)
+        _announce(session, inspection_id, reviewer, earlier, now_s)
         return _known(earlier) if earlier else None
 
 
@@ -148,6 +151,13 @@ def _noted(session: Session, action: str, who: str, before: Review | None, after
     said = [None if row is None else {"verdict": row.verdict, "label": row.label} for row in (before, after)]
     subject = next(row.inspection_id for row in (before, after) if row)
     note(session, who=who, action=action, subject=f"inspection:{subject}", before=said[0], after=said[1])
+
+
+def _announce(session: Session, inspection_id: str, reviewer: str, stands: Review | None, now_s: float) -> None:
+    """Tell what this person says now; a verdict of null: they took back what they said."""
+    verdict, label = (stands.verdict, stands.label) if stands else (None, "")
+    news = {"inspection_id": inspection_id, "reviewer": reviewer, "verdict": verdict, "label": label}
+    publish(session, "review.decided", news, now_s=now_s)
 
 
 def _known(row: Review) -> KnownReview:

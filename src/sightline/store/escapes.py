@@ -1,6 +1,6 @@
 """Bad parts that were passed and found later."""
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -10,6 +10,7 @@ from sightline.store.audit import note
 from sightline.store.pictures import Pictures, pictures_of, strengthen_all
 from sightline.store.retention import Kept
 from sightline.store.schema import Escape, Inspection
+from sightline.store.webhooks import publish
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,6 +72,7 @@ def report(pictures: Pictures, finding: Finding, *, by: str, now_s: float) -> Kn
         known = _known(row)
         after = {"inspection": known.inspection_id, "label": known.label}
         note(session, who=by, action="report escape", subject=f"escape:{row.id}", before=None, after=after)
+        publish(session, "escape.reported", asdict(known), now_s=now_s)
         return known
 
 

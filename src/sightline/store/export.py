@@ -21,7 +21,8 @@ AT_ONCE = 1_000  # rows of a piece
 _TYPES = {  # column -> type in Parquet
     **{"id": "string", "number": "int64", "at": "string", "at_s": "float64", "station": "string", "sequence": "int64"},
     **{"product": "string", "serial": "string", "part_number": "int64", "recipe": "int32", "kind": "string"},
-    **{"verdict": "string", "score": "float64", "label": "string", "cause": "string", "late": "bool_"},
+    **{"verdict": "string", "judged": "string", "told": "string"},
+    **{"score": "float64", "label": "string", "cause": "string", "late": "bool_"},
     **{"total_ms": "float64", "station_clock_s": "float64", "received_s": "float64"},
 }
 _COMPUTED = ("=", "+", "-", "@", "\t", "\r")  # how a cell begins that a spreadsheet takes for a formula

@@ -14,10 +14,12 @@ from sqlalchemy import func, insert, select, tuple_
 from sqlalchemy.orm import Session
 
 from sightline.errors import AccessError, ConflictError, DeliveryRefused, NotFoundError
-from sightline.line.outcome import FIRST, digest
+from sightline.line.outcome import FIRST, Kind, digest
+from sightline.records import Verdict
 from sightline.store.database import Database, in_turn, upsert
-from sightline.store.reported import Reported, read
+from sightline.store.reported import Reported, ReportedView, read
 from sightline.store.schema import Base, Break, Defect, Frame, Inspection, Part, Station, Tally
+from sightline.store.webhooks import publish_all
 
 HOUR_S = 3600
 _LOCK = 0x5167696E  # ours among PostgreSQL's advisory locks
@@ -196,6 +198,7 @@ def _store(session: Session, placed: Sequence[_Placed], reporter: Station, now_s
     )
     _store_views(session, [place.record for place in placed])
     _count(session, placed, reporter.id)
+    _announce(session, placed, now_s)
 
 
 def _inspection(place: _Placed, number: int, station_id: int, now_s: float) -> dict[str, object]:
@@ -211,6 +214,8 @@ def _inspection(place: _Placed, number: int, station_id: int, now_s: float) -> d
         "recipe": record.recipe,
         "kind": record.kind,
         "verdict": record.verdict,
+        "judged": record.judged,
+        "told": record.told,
         "score": record.score,
         "label": record.label,
         "cause": record.cause,
@@ -221,6 +226,34 @@ def _inspection(place: _Placed, number: int, station_id: int, now_s: float) -> d
         "total_ms": record.total_ms,
         "document": record.line,
     }
+
+
+def _announce(session: Session, placed: Sequence[_Placed], now_s: float) -> None:
+    """Tell of the parts of production that did not pass; where nobody wants to know, that is all that it costs."""
+    rejected = [
+        place
+        for place in placed
+        if place.record.kind == Kind.PRODUCTION and place.record.verdict in (Verdict.REJECT, Verdict.FAULT)
+    ]
+    publish_all(session, "inspection.rejected", (_news(place) for place in rejected), now_s=now_s)
+
+
+def _news(place: _Placed) -> dict[str, object]:
+    record = place.record
+    names = (
+        "id",
+        "station",
+        "serial",
+        "part_number",
+        "product",
+        "recipe",
+        "verdict",
+        "score",
+        "label",
+        "cause",
+        "late",
+    )
+    return {"at_s": place.at_s, **{name: getattr(record, name) for name in names}}
 
 
 def _parts(session: Session, placed: Sequence[_Placed]) -> dict[tuple[str, str], int]:
@@ -246,16 +279,7 @@ def _store_views(session: Session, records: Iterable[Reported]) -> None:
     defects = []
     for record in records:
         for view in record.views:
-            row: dict[str, object] = {
-                "inspection_id": record.id,
-                "view": view.view,
-                "verdict": view.verdict,
-                "score": view.score,
-                "threshold": view.threshold,
-                "model_id": view.model_id,
-                "cause": view.cause,
-                "reason": view.reason,
-            }
+            row = _view(record.id, view)
             (with_defects if view.defects else plain).append(row)
             defects += [(record.id, view.view, defect) for defect in view.defects]
     _fill(session, Frame, plain)
@@ -283,6 +307,23 @@ def _store_views(session: Session, records: Iterable[Reported]) -> None:
             }
         )
     _fill(session, Defect, rows)
+
+
+def _view(inspection_id: str, view: ReportedView) -> dict[str, object]:
+    shadow = view.shadow
+    return {
+        "inspection_id": inspection_id,
+        "view": view.view,
+        "verdict": view.verdict,
+        "score": view.score,
+        "threshold": view.threshold,
+        "model_id": view.model_id,
+        "cause": view.cause,
+        "reason": view.reason,
+        "shadow_verdict": "" if shadow is None else shadow.verdict,
+        "shadow_score": None if shadow is None else shadow.score,
+        "shadow_model": "" if shadow is None else shadow.model_id,
+    }
 
 
 def _count(session: Session, placed: Iterable[_Placed], station_id: int) -> None:

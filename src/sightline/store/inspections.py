@@ -24,7 +24,7 @@ _FIRST = 500  # that it looks at first, which is mostly enough
 MOST = 2_000  # rows of one page
 _COLUMNS = (  # of a summary; the document is left where it is
     *("id", "number", "station_id", "sequence", "part_number", "serial", "product", "recipe", "kind", "verdict"),
-    *("score", "label", "cause", "late", "at_s", "station_clock_s", "received_s", "total_ms"),
+    *("judged", "told", "score", "label", "cause", "late", "at_s", "station_clock_s", "received_s", "total_ms"),
 )
 _INDEXED = ("serial", "label", "station_id", "product", "verdict", "kind")  # roughly by how few rows one value has
 
@@ -74,6 +74,9 @@ class View:
     reason: str
     picture: str | None  # digest; None: none was stored, or it has not come yet
     overlay: str | None
+    shadow_verdict: str  # of a model that decides nothing; empty: there was none, or it was silent
+    shadow_score: float | None
+    shadow_model: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,6 +93,8 @@ class Summary:
     recipe: int
     kind: str
     verdict: str
+    judged: str  # by its views, whatever was told; empty: they did not say
+    told: str  # to the PLC: ok, ng, fault; empty: nothing, or not known
     score: float | None
     label: str
     cause: str
@@ -306,6 +311,8 @@ def _summaries(rows: Iterable[_Row], stations: dict[int, str]) -> tuple[Summary,
             recipe=row.recipe,
             kind=row.kind,
             verdict=row.verdict,
+            judged=row.judged,
+            told=row.told,
             score=row.score,
             label=row.label,
             cause=row.cause,
@@ -330,6 +337,9 @@ def _view(frame: Frame) -> View:
         reason=frame.reason,
         picture=frame.picture,
         overlay=frame.overlay,
+        shadow_verdict=frame.shadow_verdict,
+        shadow_score=frame.shadow_score,
+        shadow_model=frame.shadow_model,
     )
 
 

@@ -20,6 +20,7 @@ from sightline.store.database import Database
 from sightline.store.schema import Model, Promotion
 from sightline.store.shelf import Shelf, digest_of_file
 from sightline.store.turns import take_turn
+from sightline.store.webhooks import publish
 
 MOST_FIGURES = 200
 _CANDIDATE, CURRENT, _FORMER, _WITHDRAWN = "candidate", "current", "former", "withdrawn"
@@ -270,6 +271,8 @@ def _switched(
         after={"version": version, "reason": change.reason},
         signed=change.signed,
     )
+    news = {"name": name, "version": version, "before": before, "model_id": row.model_id, "digest": row.digest}
+    publish(session, "model.promoted", news | {"action": action, "by": change.by, "reason": change.reason}, now_s=now_s)
     return _known(row)
 
 

@@ -19,6 +19,7 @@ from sightline.store.database import Database
 from sightline.store.models import check_name
 from sightline.store.schema import Recipe
 from sightline.store.turns import take_turn
+from sightline.store.webhooks import publish
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,7 +74,15 @@ def add(database: Database, *, name: str, text: str, author: str, now_s: float) 
 
 
 def release(
-    database: Database, name: str, version: int, *, by: str, reason: str, released: bool = True, signed: bool = False
+    database: Database,
+    name: str,
+    version: int,
+    *,
+    by: str,
+    reason: str,
+    released: bool = True,
+    signed: bool = False,
+    now_s: float,
 ) -> KnownRecipe:
     """Let stations fetch a version, or no longer; ConflictError where it is so already."""
     if not reason.strip():
@@ -94,6 +103,9 @@ def release(
             after={"released": released, "reason": reason},
             signed=signed,
         )
+        if released:
+            news = {"name": name, "version": version, "digest": row.digest, "by": by, "reason": reason}
+            publish(session, "recipe.released", news, now_s=now_s)
         return _known(row)
 
 

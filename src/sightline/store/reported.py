@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from sightline.errors import DeliveryRefused
+from sightline.line.events import Signal
 from sightline.line.outcome import Kind
 from sightline.records import Verdict
 
@@ -22,6 +23,7 @@ _DIGEST = re.compile(r"[0-9a-f]{64}")
 _LATEST_S = 253_402_300_800.0  # the year 10000
 _VERDICTS = frozenset(Verdict)
 _KINDS = frozenset(Kind)
+_SIGNALS = frozenset(Signal)
 
 _Content = Mapping[str, object]
 
@@ -45,6 +47,15 @@ class ReportedDefect:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ReportedShadow:
+    """What a model that decides nothing said of a view."""
+
+    verdict: str
+    score: float | None
+    model_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ReportedView:
     """What one view of a part came to."""
 
@@ -57,6 +68,7 @@ class ReportedView:
     reason: str
     defects: tuple[ReportedDefect, ...]
     more_defects: int
+    shadow: ReportedShadow | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,6 +86,8 @@ class Reported:
     recipe: int
     kind: str
     verdict: str
+    judged: str  # empty: the views did not say, or not in time
+    told: str  # empty: nothing, or not known
     score: float | None
     cause: str
     late: bool
@@ -142,6 +156,8 @@ def _record(line: str, content: _Content) -> Reported:
         recipe=_whole(content, "recipe", _INT32),
         kind=_one_of(content, "kind", _KINDS),
         verdict=verdict,
+        judged=_one_of(content, "judged", _VERDICTS, optional=True) if "judged" in content else verdict,
+        told=_one_of(content, "told", _SIGNALS, optional=True),
         score=_number(content, "score", optional=True),
         cause=cause,
         late=_flag(content, "late"),
@@ -164,6 +180,17 @@ def _view(content: object) -> ReportedView:
         reason=_text(content, "reason", _LONGEST_REASON, optional=True),
         defects=tuple(_defect(defect) for defect in _list(content, "defects", MOST_DEFECTS)),
         more_defects=_whole(content, "more_defects", _INT32),
+        shadow=None if content.get("shadow") is None else _shadow(content["shadow"]),
+    )
+
+
+def _shadow(content: object) -> ReportedShadow:
+    if not isinstance(content, dict):
+        raise _WrongError(f"shadow: {content!r:.40}; expected an object")
+    return ReportedShadow(
+        verdict=_one_of(content, "verdict", _VERDICTS),
+        score=_number(content, "score", optional=True),
+        model_id=_text(content, "model"),
     )
 
 
@@ -215,8 +242,11 @@ def _matching(content: _Content, key: str, pattern: re.Pattern[str], expected: s
     return value
 
 
-def _one_of(content: _Content, key: str, known: frozenset[str]) -> str:
+def _one_of(content: _Content, key: str, known: frozenset[str], *, optional: bool = False) -> str:
+    """Null where it is optional becomes empty."""
     value = content.get(key)
+    if value is None and optional:
+        return ""
     if not isinstance(value, str) or value not in known:
         raise _WrongError(f"{key}: {value!a:.40}; expected {', '.join(sorted(known))}")
     return value

@@ -72,6 +72,10 @@ class Inspection(Base):
     recipe: Mapped[int]
     kind: Mapped[str] = mapped_column(String(16))  # production, audit, challenge
     verdict: Mapped[str] = mapped_column(String(8))  # PASS, REJECT, REVIEW, FAULT
+    judged: Mapped[str] = mapped_column(
+        String(8), default=""
+    )  # by its views, whatever was told; empty: they did not say
+    told: Mapped[str] = mapped_column(String(8), default="")  # to the PLC: ok, ng, fault; empty: nothing, or not known
     score: Mapped[float | None]  # of the view that decided; None for a FAULT
     label: Mapped[str] = mapped_column(default="")  # of the most anomalous defect; empty: there is none
     cause: Mapped[str] = mapped_column(String(64), default="")  # of a FAULT
@@ -108,6 +112,9 @@ class Frame(Base):
     reason: Mapped[str] = mapped_column(Text, default="")
     picture: Mapped[str | None] = mapped_column(DIGEST, index=True)  # None: none was stored, or it has not come yet
     overlay: Mapped[str | None] = mapped_column(DIGEST, index=True)
+    shadow_verdict: Mapped[str] = mapped_column(String(8), default="")  # of a model that decides nothing; empty: silent
+    shadow_score: Mapped[float | None]
+    shadow_model: Mapped[str] = mapped_column(default="")
     __table_args__ = (Unique("inspection_id", "view"),)
 
 

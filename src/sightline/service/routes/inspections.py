@@ -40,6 +40,11 @@ class View(BaseModel):
         description="Digest; null: none was stored, or it has not come yet", examples=["5f" * 32]
     )
     overlay: str | None = Field(examples=[None])
+    shadow_verdict: str = Field(
+        description="Of a model that decides nothing; empty: there was none, or it was silent", examples=["PASS"]
+    )
+    shadow_score: float | None = Field(examples=[0.4])
+    shadow_model: str
 
 
 class Inspection(BaseModel):
@@ -56,6 +61,11 @@ class Inspection(BaseModel):
     recipe: int = Field(examples=[3])
     kind: Kind
     verdict: Verdict
+    judged: str = Field(
+        description="By its views together, whatever was told, as `verdict`; empty: they did not say, or not in time",
+        examples=["PASS"],
+    )
+    told: str = Field(description="To the PLC: ok, ng, fault; empty: nothing, or not known", examples=["ok"])
     score: float | None = Field(description="Of the view that decided", examples=[1.42])
     label: str = Field(description="Of the most anomalous defect; empty: there is none", examples=["dent"])
     cause: str = Field(examples=[""])

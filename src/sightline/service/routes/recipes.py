@@ -103,6 +103,7 @@ def release(name: Name, version: Number, wish: Release, plant: Here, caller: Sig
         reason=wish.reason,
         released=wish.released,
         signed=caller.signed,
+        now_s=time.time(),
     )
     return _record(changed)
 

@@ -25,14 +25,8 @@ revision = "0001"
 down_revision = None
 
 BIG = BigInteger().with_variant(Integer, "sqlite")
-TABLES = MetaData(
-    naming_convention={
-        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
-        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
-        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
-        "pk": "pk_%(table_name)s",
-    }
-)
+NAMES = {kind: f"{kind}_%(table_name)s_%(column_0_N_name)s" for kind in ("ix", "uq", "fk")}
+TABLES = MetaData(naming_convention=NAMES | {"pk": "pk_%(table_name)s"})
 
 
 def key(name: str, type_: TypeEngine[Any], *more: SchemaItem) -> Column[Any]:
@@ -109,6 +103,18 @@ Table(
     TABLES,
     key("name", String(32)),
     column("value", Text()),
+)
+Table(
+    "holds",
+    TABLES,
+    key("id", Integer()),
+    column("product", String(255)),
+    column("serial", String(255)),
+    column("reason", Text()),
+    column("author", String(255)),
+    column("at_s", Float(53)),
+    maybe("lifted_s", Float(53)),
+    Index("ix_holds_product", "product"),
 )
 Table(
     "jobs",
@@ -224,6 +230,20 @@ Table(
     column("status", JSON()),
 )
 Table(
+    "studies",
+    TABLES,
+    key("id", Integer()),
+    column("name", String(255), unique=True),
+    column("kind", String(16)),
+    column("product", String(255)),
+    column("rounds", Integer()),
+    column("seed", Integer()),
+    column("note", Text()),
+    column("author", String(255)),
+    column("created_s", Float(53)),
+    maybe("closed_s", Float(53)),
+)
+Table(
     "users",
     TABLES,
     key("id", Integer()),
@@ -287,6 +307,8 @@ Table(
     column("recipe", Integer()),
     column("kind", String(16)),
     column("verdict", String(8)),
+    column("judged", String(8)),
+    column("told", String(8)),
     maybe("score", Float(53)),
     column("label", String(255)),
     column("cause", String(64)),
@@ -366,6 +388,13 @@ Table(
     Index("ix_breaks_station_id", "station_id"),
 )
 Table(
+    "claims",
+    TABLES,
+    key("inspection_id", String(36), ForeignKey("inspections.id")),
+    column("reviewer", String(255)),
+    column("until_s", Float(53)),
+)
+Table(
     "dataset_items",
     TABLES,
     key("version_id", Integer(), ForeignKey("dataset_versions.id")),
@@ -404,8 +433,12 @@ Table(
     column("reason", Text()),
     maybe("picture", String(64)),
     maybe("overlay", String(64)),
+    column("shadow_verdict", String(8)),
+    maybe("shadow_score", Float(53)),
+    column("shadow_model", String(255)),
     Unique("inspection_id", "view"),
     Index("ix_frames_inspection_id", "inspection_id"),
+    Index("ix_frames_overlay", "overlay"),
     Index("ix_frames_picture", "picture"),
 )
 Table(
@@ -424,6 +457,18 @@ Table(
     Index("ix_reviews_inspection_id", "inspection_id"),
 )
 Table(
+    "study_items",
+    TABLES,
+    key("id", BIG),
+    column("study_id", Integer(), ForeignKey("studies.id")),
+    column("place", Integer()),
+    maybe("inspection_id", String(36), ForeignKey("inspections.id")),
+    maybe("picture", String(64)),
+    column("bad", Boolean()),
+    column("label", String(255)),
+    Unique("study_id", "place"),
+)
+Table(
     "defects",
     TABLES,
     key("id", BIG),
@@ -440,32 +485,6 @@ Table(
     maybe("peak", Float(53)),
     maybe("severity", Float(53)),
     Index("ix_defects_inspection_id", "inspection_id"),
-)
-Table(
-    "studies",
-    TABLES,
-    key("id", Integer()),
-    column("name", String(255), unique=True),
-    column("kind", String(16)),
-    column("product", String(255)),
-    column("rounds", Integer()),
-    column("seed", Integer()),
-    column("note", Text()),
-    column("author", String(255)),
-    column("created_s", Float(53)),
-    maybe("closed_s", Float(53)),
-)
-Table(
-    "study_items",
-    TABLES,
-    key("id", BIG),
-    column("study_id", Integer(), ForeignKey("studies.id")),
-    column("place", Integer()),
-    maybe("inspection_id", String(36), ForeignKey("inspections.id")),
-    maybe("picture", String(64)),
-    column("bad", Boolean()),
-    column("label", String(255)),
-    Unique("study_id", "place"),
 )
 Table(
     "study_ratings",
