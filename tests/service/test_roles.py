@@ -22,22 +22,66 @@ from sightline.service.rights import RIGHTS, Right, Role
 
 EVERYBODY = frozenset(Role)
 PEOPLE = EVERYBODY - {Role.STATION}
+STATIONS = frozenset({Role.STATION})
+ENGINEERS = frozenset({Role.QUALITY_ENGINEER, Role.ADMINISTRATOR})
 ADMINISTRATORS = frozenset({Role.ADMINISTRATOR})
 BY_TAG: dict[str, frozenset[Role]] = {
     "accounts": ADMINISTRATORS,
     "keys": ADMINISTRATORS,
     "audit": ADMINISTRATORS,
+    "webhooks": ADMINISTRATORS,
     "health": PEOPLE,
-    "ingest": frozenset({Role.STATION}),
+    "inspect": EVERYBODY,
+    "ingest": STATIONS,
     "inspections": PEOPLE,
     "stations": PEOPLE,
+    "pictures": PEOPLE,
+    "models": ENGINEERS,
+    "data sets": ENGINEERS,
+    "recipes": ENGINEERS,
+    "reviews": PEOPLE,
+    "labels": PEOPLE,
+    "escapes": PEOPLE,
+    "quality": PEOPLE,
+    "studies": PEOPLE,
+    "reports": PEOPLE,
+    "jobs": PEOPLE,
+    "alerts": PEOPLE,
+    "Lookout for Vision": ENGINEERS,
+    "Vertex AI": EVERYBODY,
+    "Visual Inspection AI": EVERYBODY,
+    "Open Inference Protocol": EVERYBODY,
+    "Label Studio": EVERYBODY,
+    "LandingEdge": EVERYBODY,
 }
+_SEEN = (  # what is looked at where most of a tag changes something
+    *("models_list_models", "models_get_current", "models_get_history", "models_get_version", "models_get_manifest"),
+    *("data_sets_list_datasets", "data_sets_list_versions", "data_sets_get_version", "data_sets_list_items"),
+    *("data_sets_compare", "recipes_list_recipes", "recipes_list_versions", "recipes_get_version", "recipes_compare"),
+    *(f"Lookout_for_Vision_list_{what}" for what in ("projects", "dataset_entries", "models", "tags", "packaging")),
+    *(f"Lookout_for_Vision_describe_{what}" for what in ("project", "dataset", "model", "packaging")),
+    "Lookout_for_Vision_start_packaging",  # which is refused for what it is
+)
+_CHANGED = (  # and the other way round
+    *("pictures_put_picture", "pictures_place_hold", "jobs_start", "jobs_cancel"),
+    *("studies_make_study", "studies_items", "studies_rate_by_machine", "studies_close"),
+    *("alerts_set_rule", "alerts_remove_rule", "Label_Studio_webhook"),
+)
 BY_OPERATION: dict[str, frozenset[Role]] = {
     "accounts_log_out": EVERYBODY,
     "accounts_account": EVERYBODY,
     "accounts_change_password": EVERYBODY,
+    "pictures_put_view": STATIONS,
+    "pictures_lift_hold": ADMINISTRATORS,
+    "recipes_get_released": STATIONS,
+    "Lookout_for_Vision_detect_anomalies": EVERYBODY,
+    **dict.fromkeys(_SEEN, PEOPLE),
+    **dict.fromkeys(_CHANGED, ENGINEERS),
 }
-PUBLIC = {"accounts_set_up", "accounts_log_in", "health_healthz", "health_readyz"}
+PUBLIC = {
+    *("accounts_set_up", "accounts_log_in", "health_healthz", "health_readyz"),
+    *("Open_Inference_Protocol_server", "Open_Inference_Protocol_live", "Open_Inference_Protocol_ready"),
+}
 SILENT = re.compile(r"\{[^}]+\}")
 
 
@@ -81,9 +125,15 @@ def ask(client: Any, method: str, path: str) -> int:
     return status
 
 
+def refusal(path: str) -> int:
+    """How somebody unknown is refused; Lookout for Vision has no 401."""
+    return 403 if path.startswith("/2020-11-20/") else 401
+
+
 def test_nobody_unknown_gets_in(server: Server) -> None:
     client = server.client()
-    assert {ask(client, method, path) for _, _, method, path, _ in GUARDED} == {401}
+    wrong = [path for _, _, method, path, _ in GUARDED if ask(client, method, path) != refusal(path)]
+    assert wrong == []
 
 
 @pytest.mark.parametrize(
@@ -91,7 +141,8 @@ def test_nobody_unknown_gets_in(server: Server) -> None:
 )
 def test_nobody_gets_in_with_a_made_up_key(server: Server, credentials: str) -> None:
     client = server.client({"Authorization": credentials})
-    assert {ask(client, method, path) for _, _, method, path, _ in GUARDED} == {401}
+    wrong = [path for _, _, method, path, _ in GUARDED if ask(client, method, path) not in (401, refusal(path))]
+    assert wrong == []
 
 
 @pytest.mark.parametrize("role", list(Role))

@@ -9,6 +9,7 @@ from fastapi.openapi.utils import get_openapi
 from fastapi.routing import APIRoute
 
 from sightline.service.access import SIGNATURE, WITNESS, Asks
+from sightline.service.examples import EXAMPLES
 from sightline.service.problems import MEDIA_TYPE, Problem
 from sightline.service.recognition import COOKIE, CSRF
 
@@ -72,6 +73,8 @@ def _completed(document: dict[str, Any], routers: Sequence[APIRouter]) -> dict[s
     schemas |= described.pop("$defs") | {"Problem": described}
     for name in ("HTTPValidationError", "ValidationError"):
         schemas.pop(name, None)
+    for name, example in EXAMPLES.items():
+        schemas[name].setdefault("examples", [example])
     for method, path, _, asks in operations(routers):
         operation = document["paths"].get(path, {}).get(method)
         if operation is not None:

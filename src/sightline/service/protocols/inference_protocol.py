@@ -64,7 +64,7 @@ async def ready(plant: Here) -> Response:
 
 
 @router.get(_MODEL + "/ready", dependencies=_MAY)
-@router.get(_VERSION + "/ready", dependencies=_MAY)
+@router.get(_VERSION + "/ready", dependencies=_MAY, name="version_ready")
 async def model_ready(name: str, plant: Here, version: str = "") -> Response:
     """One model can judge."""
     served = _served(plant, name, version)
@@ -72,7 +72,7 @@ async def model_ready(name: str, plant: Here, version: str = "") -> Response:
 
 
 @router.get(_MODEL, dependencies=_MAY)
-@router.get(_VERSION, dependencies=_MAY)
+@router.get(_VERSION, dependencies=_MAY, name="version_metadata")
 async def metadata(name: str, plant: Here, version: str = "") -> Response:
     """Inputs and outputs of a model."""
     served = _served(plant, name, version)
@@ -90,7 +90,7 @@ async def metadata(name: str, plant: Here, version: str = "") -> Response:
 
 
 @router.post(_MODEL + "/infer", dependencies=_MAY)
-@router.post(_VERSION + "/infer", dependencies=_MAY)
+@router.post(_VERSION + "/infer", dependencies=_MAY, name="infer_version")
 async def infer(name: str, request: Request, plant: Here, version: str = "") -> Response:
     """Judge the pictures of the one input."""
     served = _served(plant, name, version)

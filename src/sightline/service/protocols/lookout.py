@@ -277,8 +277,9 @@ def list_tags() -> Response:
     return json_reply({"Tags": []})
 
 
-@router.api_route("/projects/{project}/modelpackagingjobs", methods=["GET", "POST"], dependencies=_SEEN)
-@router.get("/projects/{project}/modelpackagingjobs/{job}", dependencies=_SEEN)
+@router.get("/projects/{project}/modelpackagingjobs", dependencies=_SEEN, name="list_packaging")
+@router.post("/projects/{project}/modelpackagingjobs", dependencies=_SEEN, name="start_packaging")
+@router.get("/projects/{project}/modelpackagingjobs/{job}", dependencies=_SEEN, name="describe_packaging")
 def packaging() -> Response:
     """Refused."""
     raise OptionError("models are not packaged here: a .sight file runs on a PC as it is.")

@@ -32,8 +32,8 @@ router = APIRouter(
 
 
 @router.post("/v1/visualInspection:predict")
-@router.post("/v1beta1/visualInspection:predict")
-@router.post("/v1/models/visualinspection:predict")
+@router.post("/v1beta1/visualInspection:predict", name="predict_beta")
+@router.post("/v1/models/visualinspection:predict", name="predict_model")
 async def predict(request: Request, plant: Here) -> Response:
     """One picture, as the container of a classification solution answers."""
     picture = _picture(await json_of(request))
