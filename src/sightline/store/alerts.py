@@ -4,6 +4,7 @@ One alert of a rule and a subject is open at a time: what is found again while i
 itself when it was not found for a while; that somebody acknowledged it does not end it.
 """
 
+import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -13,10 +14,19 @@ from sqlalchemy.orm import Session
 
 from sightline.errors import ConflictError, NotFoundError
 from sightline.store.audit import note
-from sightline.store.schema import Alert, AlertRule
+from sightline.store.database import upsert
+from sightline.store.schema import Alert, AlertRule, Fact
 from sightline.store.webhooks import publish
 
 MOST_RULES = 200
+DEFAULTS: Mapping[str, tuple[str, Mapping[str, Any]]] = {  # name -> kind and limits, as service/alert_rules.py has them
+    "station silent": ("station silent", {"after_s": 300.0}),
+    "disk nearly full": ("disk", {"least_free": 0.1}),
+    "slow parts": ("latency", {"p99_ms": 1000.0}),
+    "more rejects than usual": ("defect rate", {}),
+    "scores drift": ("drift", {}),
+}
+_DEFAULTS_MADE = "default alert rules"  # the fact that they were
 MOST_OPEN = 1000  # alerts of one rule; further subjects wait until one of them ends
 
 
@@ -90,6 +100,21 @@ def set_rule(
     made = _rule(row)
     note(session, who=by, action="set alert rule", subject=f"rule:{name}"[:512], before=before, after=_noted(row))
     return made
+
+
+def add_defaults(session: Session, now_s: float) -> bool:
+    """Make the rules that suit most plants, once in a database's life; returns whether that was now.
+
+    Who removes or changes one is not overruled at the next start, and a rule that has such a name already stays.
+    """
+    first = upsert(session, Fact).values(name=_DEFAULTS_MADE, value=json.dumps(now_s)).on_conflict_do_nothing()
+    if session.scalar(first.returning(Fact.name)) is None:
+        return False
+    there = {rule.name for rule in rules(session)}
+    for name, (kind, params) in DEFAULTS.items():
+        if name not in there:
+            set_rule(session, name=name, kind=kind, params=params, by="sightline", now_s=now_s)
+    return True
 
 
 def remove_rule(session: Session, name: str, *, by: str, now_s: float) -> None:
