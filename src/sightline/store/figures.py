@@ -1,18 +1,54 @@
 """Sums that the figures of quality are made of: by label, place, cause and period."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import Row, Subquery, func, select
 from sqlalchemy.orm import Session, aliased
 
 from sightline.evaluation.periods import Period, edges
 from sightline.evaluation.throughput import Counts, FirstPass
+from sightline.line.outcome import Kind
 from sightline.records import Verdict
-from sightline.store.schema import Inspection
+from sightline.store.schema import Frame, Inspection, Station
 from sightline.store.tallied import Slice, Tallied, conditions, stations, tallied
 
 MOST_LOOKED_AT = 50_000  # inspections that are asked for repeats one by one
+MOST_SHADOWED = 50_000  # inspections in which a second model's word is looked for, of all stations together
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Challenged:
+    """What became of parts that are known to be bad."""
+
+    found: int
+    missed: int  # their views passed them, whatever was done with the part then
+    faults: int  # their views did not say, or not in time; they count as neither
+
+    @property
+    def judged(self) -> int:
+        return self.found + self.missed
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shadow:
+    """What a model that decides nothing said at one station, beside the one that decides."""
+
+    station: str
+    model: str  # id of the one in shadow
+    since_s: float  # its first word among the inspections looked at
+    until_s: float  # its last one
+    verdicts: dict[str, dict[str, int]]  # views: by the verdict that decided, then by that in shadow
+    silent: int  # views judged in between, on which it said nothing or not in time
+
+    @property
+    def agreed(self) -> int:
+        return sum(by_shadow.get(verdict, 0) for verdict, by_shadow in self.verdicts.items())
+
+    @property
+    def disagreed(self) -> int:
+        return sum(sum(by_shadow.values()) for by_shadow in self.verdicts.values()) - self.agreed
 
 
 @dataclass(slots=True, kw_only=True)
@@ -103,3 +139,81 @@ def first_pass(session: Session, chosen: Slice) -> FirstPass:
     repeats = {row[0]: row[1] for row in session.execute(query.group_by(Inspection.verdict))}
     gone = sum(repeats.values())
     return FirstPass(parts=counts.parts - gone, passed=counts.passed - repeats.get(Verdict.PASS, 0), repeats=gone)
+
+
+def challenged(session: Session, chosen: Slice) -> Challenged:
+    """What became of the challenge parts of a slice, whatever kinds it names.
+
+    What their views judged counts, not how the part was dealt with: one that was missed is told as a FAULT.
+    """
+    query = select(Inspection.judged, func.count()).where(
+        Inspection.kind == Kind.CHALLENGE,
+        Inspection.at_s >= chosen.since_s,
+        Inspection.at_s < chosen.until_s,
+        *conditions(replace(chosen, kinds=()), stations(session, chosen)),
+    )
+    judged = {row[0]: row[1] for row in session.execute(query.group_by(Inspection.judged))}
+    missed, found = judged.get(Verdict.PASS, 0), judged.get(Verdict.REJECT, 0) + judged.get(Verdict.REVIEW, 0)
+    return Challenged(found=found, missed=missed, faults=sum(judged.values()) - found - missed)
+
+
+def shadows(session: Session, chosen: Slice) -> tuple[Shadow, ...]:
+    """What models in shadow said, by station and model, of the newest inspections of each station in the slice.
+
+    `MOST_SHADOWED` are looked at, as many at each station.
+    """
+    known = stations(session, chosen)
+    return tuple(
+        shadow
+        for id_, station in known.items()
+        for shadow in _shadows(session, station.name, _seen(chosen, id_, known))
+    )
+
+
+def _seen(chosen: Slice, station_id: int, known: dict[int, Station]) -> Subquery:
+    """Views of the newest inspections of one station."""
+    columns = (Inspection.id, Inspection.at_s, Inspection.kind, Inspection.product)
+    within = (Inspection.station_id == station_id, Inspection.at_s >= chosen.since_s, Inspection.at_s < chosen.until_s)
+    newest = select(*columns).where(*within).order_by(Inspection.at_s.desc(), Inspection.number.desc())
+    looked = newest.limit(MOST_SHADOWED // len(known)).subquery()
+    views = select(Frame.view, Frame.verdict, Frame.shadow_verdict, Frame.shadow_model, looked.c.at_s)
+    views = views.join_from(looked, Frame, Frame.inspection_id == looked.c.id)
+    if chosen.kinds:
+        views = views.where(looked.c.kind.in_(chosen.kinds))
+    if chosen.product:
+        views = views.where(looked.c.product == chosen.product)
+    return views.subquery()
+
+
+def _shadows(session: Session, station: str, seen: Subquery) -> Iterator[Shadow]:
+    row, first, last = seen.c, func.min(seen.c.at_s).label("first"), func.max(seen.c.at_s).label("last")
+    words = select(row.shadow_model, row.verdict, row.shadow_verdict, func.count().label("views"), first, last)
+    words = words.where(row.shadow_verdict != "").group_by(row.shadow_model, row.verdict, row.shadow_verdict)
+    by_model: dict[str, list[Row[Any]]] = {}
+    for word in session.execute(words):
+        by_model.setdefault(word.shadow_model, []).append(word)
+    silent = _silent(session, seen) if by_model else {}
+    for model, said in sorted(by_model.items()):
+        verdicts: dict[str, dict[str, int]] = {}
+        for word in said:
+            verdicts.setdefault(word.verdict, {})[word.shadow_verdict] = word.views
+        yield Shadow(
+            station=station,
+            model=model,
+            since_s=min(word.first for word in said),
+            until_s=max(word.last for word in said),
+            verdicts=verdicts,
+            silent=silent.get(model, 0),
+        )
+
+
+def _silent(session: Session, seen: Subquery) -> dict[str, int]:
+    """Views that each model said nothing of, between its first and its last word on views of that name."""
+    row, first, last = seen.c, func.min(seen.c.at_s).label("first"), func.max(seen.c.at_s).label("last")
+    spoke = select(row.view, row.shadow_model, first, last).where(row.shadow_verdict != "")
+    time = spoke.group_by(row.view, row.shadow_model).subquery()
+    views = seen.alias()
+    during = (time.c.view == views.c.view) & views.c.at_s.between(time.c.first, time.c.last)
+    silent = select(time.c.shadow_model, func.count()).join_from(time, views, during)
+    silent = silent.where(views.c.shadow_verdict == "", views.c.verdict != Verdict.FAULT)
+    return {found[0]: found[1] for found in session.execute(silent.group_by(time.c.shadow_model))}

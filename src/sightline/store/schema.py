@@ -72,9 +72,7 @@ class Inspection(Base):
     recipe: Mapped[int]
     kind: Mapped[str] = mapped_column(String(16))  # production, audit, challenge
     verdict: Mapped[str] = mapped_column(String(8))  # PASS, REJECT, REVIEW, FAULT
-    judged: Mapped[str] = mapped_column(
-        String(8), default=""
-    )  # by its views, whatever was told; empty: they did not say
+    judged: Mapped[str] = mapped_column(String(8), default="")  # by its views, whatever was told; empty: not
     told: Mapped[str] = mapped_column(String(8), default="")  # to the PLC: ok, ng, fault; empty: nothing, or not known
     score: Mapped[float | None]  # of the view that decided; None for a FAULT
     label: Mapped[str] = mapped_column(default="")  # of the most anomalous defect; empty: there is none
