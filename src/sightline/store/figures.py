@@ -15,7 +15,7 @@ from sightline.store.schema import Frame, Inspection, Station
 from sightline.store.tallied import Slice, Tallied, conditions, stations, tallied
 
 MOST_LOOKED_AT = 50_000  # inspections that are asked for repeats one by one
-MOST_SHADOWED = 50_000  # inspections in which a second model's word is looked for, of all stations together
+MOST_SHADOWED = 25_000  # inspections in which a second model's word is looked for, of all stations together
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
