@@ -1,6 +1,6 @@
 """Sums that the figures of quality are made of: by label, place, cause and period."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -15,7 +15,7 @@ from sightline.store.schema import Frame, Inspection, Station
 from sightline.store.tallied import Slice, Tallied, conditions, stations, tallied
 
 MOST_LOOKED_AT = 50_000  # inspections that are asked for repeats one by one
-MOST_SHADOWED = 25_000  # inspections in which a second model's word is looked for, of all stations together
+MOST_SHADOWED = 25_000  # inspections in which a second model's word is looked for
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -158,25 +158,29 @@ def challenged(session: Session, chosen: Slice) -> Challenged:
 
 
 def shadows(session: Session, chosen: Slice) -> tuple[Shadow, ...]:
-    """What models in shadow said, by station and model, of the newest inspections of each station in the slice.
-
-    `MOST_SHADOWED` are looked at, as many at each station.
-    """
+    """What models in shadow said, by station and model, of the newest `MOST_SHADOWED` inspections in the slice."""
     known = stations(session, chosen)
-    return tuple(
-        shadow
-        for id_, station in known.items()
-        for shadow in _shadows(session, station.name, _seen(chosen, id_, known))
-    )
+    seen = _seen(chosen, known)
+    row, first, last = seen.c, func.min(seen.c.at_s).label("first"), func.max(seen.c.at_s).label("last")
+    keys = (row.station_id, row.shadow_model, row.view, row.verdict, row.shadow_verdict)
+    words = select(*keys, func.count().label("views"), first, last).where(row.shadow_verdict != "").group_by(*keys)
+    said: dict[tuple[str, str], list[Row[Any]]] = {}
+    for word in session.execute(words):
+        said.setdefault((known[word.station_id].name, word.shadow_model), []).append(word)
+    silences = _silences(session, seen) if said else {}
+    return tuple(_shadow(station, model, words, silences) for (station, model), words in sorted(said.items()))
 
 
-def _seen(chosen: Slice, station_id: int, known: dict[int, Station]) -> Subquery:
-    """Views of the newest inspections of one station."""
-    columns = (Inspection.id, Inspection.at_s, Inspection.kind, Inspection.product)
-    within = (Inspection.station_id == station_id, Inspection.at_s >= chosen.since_s, Inspection.at_s < chosen.until_s)
-    newest = select(*columns).where(*within).order_by(Inspection.at_s.desc(), Inspection.number.desc())
-    looked = newest.limit(MOST_SHADOWED // len(known)).subquery()
-    views = select(Frame.view, Frame.verdict, Frame.shadow_verdict, Frame.shadow_model, looked.c.at_s)
+def _seen(chosen: Slice, known: dict[int, Station]) -> Subquery:
+    """Views of the newest inspections; the slice's kinds and product are looked for among them alone."""
+    columns = (Inspection.id, Inspection.at_s, Inspection.station_id, Inspection.kind, Inspection.product)
+    newest = select(*columns).where(Inspection.at_s >= chosen.since_s, Inspection.at_s < chosen.until_s)
+    if chosen.station or chosen.line:
+        newest = newest.where(Inspection.station_id.in_(known))
+    newest = newest.order_by(Inspection.at_s.desc(), Inspection.number.desc()).limit(MOST_SHADOWED)
+    looked = newest.subquery()
+    views = select(Frame.view, Frame.verdict, Frame.shadow_verdict, Frame.shadow_model)
+    views = views.add_columns(looked.c.at_s, looked.c.station_id)
     views = views.join_from(looked, Frame, Frame.inspection_id == looked.c.id)
     if chosen.kinds:
         views = views.where(looked.c.kind.in_(chosen.kinds))
@@ -185,35 +189,32 @@ def _seen(chosen: Slice, station_id: int, known: dict[int, Station]) -> Subquery
     return views.subquery()
 
 
-def _shadows(session: Session, station: str, seen: Subquery) -> Iterator[Shadow]:
-    row, first, last = seen.c, func.min(seen.c.at_s).label("first"), func.max(seen.c.at_s).label("last")
-    words = select(row.shadow_model, row.verdict, row.shadow_verdict, func.count().label("views"), first, last)
-    words = words.where(row.shadow_verdict != "").group_by(row.shadow_model, row.verdict, row.shadow_verdict)
-    by_model: dict[str, list[Row[Any]]] = {}
-    for word in session.execute(words):
-        by_model.setdefault(word.shadow_model, []).append(word)
-    silent = _silent(session, seen) if by_model else {}
-    for model, said in sorted(by_model.items()):
-        verdicts: dict[str, dict[str, int]] = {}
-        for word in said:
-            verdicts.setdefault(word.verdict, {})[word.shadow_verdict] = word.views
-        yield Shadow(
-            station=station,
-            model=model,
-            since_s=min(word.first for word in said),
-            until_s=max(word.last for word in said),
-            verdicts=verdicts,
-            silent=silent.get(model, 0),
-        )
+def _silences(session: Session, seen: Subquery) -> dict[tuple[int, str], list[float]]:
+    """When views were judged of which no model in shadow said anything, by station and view."""
+    row = seen.c
+    silent = select(row.station_id, row.view, row.at_s).where(row.shadow_verdict == "", row.verdict != Verdict.FAULT)
+    moments: dict[tuple[int, str], list[float]] = {}
+    for station, view, at_s in session.execute(silent):
+        moments.setdefault((station, view), []).append(at_s)
+    return moments
 
 
-def _silent(session: Session, seen: Subquery) -> dict[str, int]:
-    """Views that each model said nothing of, between its first and its last word on views of that name."""
-    row, first, last = seen.c, func.min(seen.c.at_s).label("first"), func.max(seen.c.at_s).label("last")
-    spoke = select(row.view, row.shadow_model, first, last).where(row.shadow_verdict != "")
-    time = spoke.group_by(row.view, row.shadow_model).subquery()
-    views = seen.alias()
-    during = (time.c.view == views.c.view) & views.c.at_s.between(time.c.first, time.c.last)
-    silent = select(time.c.shadow_model, func.count()).join_from(time, views, during)
-    silent = silent.where(views.c.shadow_verdict == "", views.c.verdict != Verdict.FAULT)
-    return {found[0]: found[1] for found in session.execute(silent.group_by(time.c.shadow_model))}
+def _shadow(station: str, model: str, words: list[Row[Any]], silences: dict[tuple[int, str], list[float]]) -> Shadow:
+    verdicts: dict[str, dict[str, int]] = {}
+    spans: dict[tuple[int, str], tuple[float, float]] = {}  # of its first word on a view to its last
+    for word in words:
+        by_shadow = verdicts.setdefault(word.verdict, {})
+        by_shadow[word.shadow_verdict] = by_shadow.get(word.shadow_verdict, 0) + word.views
+        of_view = (word.station_id, word.view)
+        first, last = spans.get(of_view, (word.first, word.last))
+        spans[of_view] = (min(first, word.first), max(last, word.last))
+    return Shadow(
+        station=station,
+        model=model,
+        since_s=min(first for first, _ in spans.values()),
+        until_s=max(last for _, last in spans.values()),
+        verdicts=verdicts,
+        silent=sum(
+            first <= at_s <= last for of_view, (first, last) in spans.items() for at_s in silences.get(of_view, ())
+        ),
+    )

@@ -18,7 +18,8 @@ from sightline.evaluation.attribute_agreement import Agreement, Rating, analyse
 from sightline.evaluation.challenge import Claim, claim
 from sightline.records import Verdict
 from sightline.store.audit import note
-from sightline.store.schema import Inspection, Study, StudyItem, StudyRating
+from sightline.store.schema import Inspection
+from sightline.store.study_tables import Study, StudyItem, StudyRating
 from sightline.store.tallied import Slice, conditions, stations
 
 MAX_ITEMS = 5_000
