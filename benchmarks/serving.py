@@ -24,23 +24,11 @@ from urllib.parse import urlsplit
 import cv2
 import numpy as np
 import onnx
-import uvicorn
-from fastapi import FastAPI
-from starlette.types import ASGIApp, Receive, Scope, Send
 
 from sightline.datasets.opening import open_dataset
 from sightline.imaging.decode import read_frame
 from sightline.models.backbone import load_backbone
 from sightline.models.graph import open_session
-from sightline.service.access import Caller
-from sightline.service.plant import Plant
-from sightline.service.protocols import inference_protocol, lookout
-from sightline.service.protocols.buckets import Buckets
-from sightline.service.protocols.lookout_projects import Progress, Projects
-from sightline.service.rights import Right
-from sightline.service.routes import inspect
-from sightline.service.serving import Serving
-from sightline.store.database import Database
 from sightline.synthesis.collection import Counts, write_dataset
 from sightline.synthesis.parts import PartConfig
 from sightline.training import TrainConfig, train
@@ -50,25 +38,6 @@ ROOT = Path(__file__).resolve().parent.parent
 PICTURE_BYTES = 500_000
 START_S = 120.0
 _BATCHES = (1, 2, 4, 8)
-
-
-class _NoTrainer:
-    def start(self, kind: str, params: dict[str, str]) -> str:
-        return f"{kind} {params['version']}"
-
-    def progress(self, job: str) -> Progress:
-        return Progress(state="failed", message=job)
-
-
-class _Recognised:
-    """Anybody may do everything."""
-
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        scope.setdefault("state", {})["caller"] = Caller(name="bench", rights=frozenset(Right))
-        await self._app(scope, receive, send)
 
 
 def make(folder: Path) -> tuple[Path, Path]:
@@ -85,33 +54,12 @@ def make(folder: Path) -> tuple[Path, Path]:
     return folder / "cap.sight", picture
 
 
-def serve(model: Path, workers: int, port: int) -> None:
-    """One server without login, until it is ended."""
-    folder = model.parent
-    with Serving(workers=workers) as serving:
-        serving.load("cap", model)
-        projects = Projects(folder / f"projects-{port}", serving, _NoTrainer(), Buckets())
-        app = FastAPI()
-        app.state.plant = Plant(database=Database(f"sqlite:///{folder / 'x.db'}"), serving=serving, projects=projects)
-
-        for module in (inspect, lookout, inference_protocol):
-            app.include_router(module.router)
-        uvicorn.run(
-            _Recognised(app),
-            host="127.0.0.1",
-            port=port,
-            http="httptools",
-            log_level="error",
-            lifespan="off",
-            ws="none",
-        )
-
-
 @contextmanager
 def server(model: Path, workers: int, port: int) -> Iterator[str]:
     """Its address; a process of its own."""
-    command = [sys.executable, __file__, "--serve", str(model), "--workers", str(workers), "--port", str(port)]
-    process = subprocess.Popen(command)
+    program = "from sightline.cli.main import main; main()"
+    command = [sys.executable, "-c", program, "serve", "--dev", "--model", f"cap={model}", "--port", str(port)]
+    process = subprocess.Popen(command, env={**os.environ, "SIGHTLINE_SERVING_WORKERS": str(workers)})
     url = f"http://127.0.0.1:{port}"
     try:
         end = time.monotonic() + START_S
@@ -226,12 +174,7 @@ def main() -> int:
     parser.add_argument("--port", type=int, default=18650)
     parser.add_argument("--out", type=Path, default=RESULTS)
     parser.add_argument("--note", default="", help="what else ran on the machine")
-    parser.add_argument("--serve", type=Path, help=argparse.SUPPRESS)
-    parser.add_argument("--workers", type=int, help=argparse.SUPPRESS)
     options = parser.parse_args()
-    if options.serve is not None:
-        serve(options.serve, options.workers, options.port)
-        return 0
     with tempfile.TemporaryDirectory() as folder:
         model, picture = make(Path(folder))
         size = picture.stat().st_size

@@ -21,7 +21,7 @@ sys.path.insert(0, str(ROOT))
 
 from tests.service.operations.conftest import application  # noqa: E402
 from tests.service.operations.test_label_studio import CONFIG, FOUND, PICTURE  # noqa: E402
-from tests.service.plants import plant_with
+from tests.service.plants import plant_with  # noqa: E402
 
 from sightline.records import Inspection  # noqa: E402
 from sightline.service.job_task import Site  # noqa: E402

@@ -1,11 +1,13 @@
 """A station's and a server's counters on one page, for Prometheus to scrape; prints its port."""
 
 import sys
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
 from sightline.line.metrics import Metrics
+from sightline.line.outcome import Kind, Outcome
 from sightline.records import Verdict
 
 STATION = Metrics()
@@ -31,10 +33,11 @@ def live() -> None:
     """Something of each, as time passes."""
     STATION.triggered()
     STATION.missed()
-    STATION.decided(Verdict.PASS, kind="production", latency_s=0.04, cause=None, late=False)
-    STATION.decided(Verdict.REJECT, kind="challenge", latency_s=0.05, cause=None, late=True)
-    STATION.decided(Verdict.FAULT, kind="production", latency_s=0.2, cause="camera lost", late=False)
-    STATION.decided(Verdict.PASS, kind="challenge", latency_s=0.04, cause=None, late=False)
+    good = Outcome(id="1", part_id=1, product="cap", recipe=1, verdict=Verdict.PASS, unix_s=0.0)
+    STATION.decided(good, 0.04)
+    STATION.decided(replace(good, verdict=Verdict.REJECT, kind=Kind.CHALLENGE, late=True), 0.05)
+    STATION.decided(replace(good, verdict=Verdict.FAULT, cause="camera_lost"), 0.2)
+    STATION.decided(replace(good, verdict=Verdict.FAULT, kind=Kind.CHALLENGE, cause="challenge_missed"), 0.04)
     STATION.restarted("top")
     STATION.now(ready=True, queues={"top": 1}, backlog=5)
     STATION.disk(0.5)

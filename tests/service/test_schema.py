@@ -1,5 +1,6 @@
 """schemathesis sends what the OpenAPI document allows, and what it does not: nothing is answered with 500."""
 
+import json
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -25,6 +26,12 @@ BEGUN: list[float] = []
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     yield from started(Opening(folder=tmp_path_factory.mktemp("plant"), open_to_all=True))
+
+
+@schemathesis.serializer("application/x-ndjson")
+def lines(_: schemathesis.SerializationContext, value: object) -> bytes:
+    """A body that schemathesis does not know, as one line or as it is."""
+    return value if isinstance(value, bytes) else json.dumps(value, default=str).encode()
 
 
 @pytest.fixture(scope="module")

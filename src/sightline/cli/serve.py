@@ -64,7 +64,18 @@ def serve_group() -> None:
 @click.option("--certificate", type=PLACE, metavar="FILE", help="For TLS, PEM.")
 @click.option("--private-key", type=PLACE, metavar="FILE", help="Of the certificate, PEM.")
 @click.option("--dev", is_flag=True, help="No login; only this machine can reach it; what is kept is thrown away.")
-@click.option("--model", "models", multiple=True, metavar=_FORM, help="Load a model at once; with --dev, repeatable.")
+@click.option(
+    "--container",
+    is_flag=True,
+    help="Be a container of Vertex AI or Cloud Run: AIP_* and PORT say where; predicts for whoever reaches it.",
+)
+@click.option(
+    "--model",
+    "models",
+    multiple=True,
+    metavar=_FORM,
+    help="Load a model at once; with --dev or --container, repeatable.",
+)
 @click.option("--json-log", is_flag=True, help="Log one JSON object per line.")
 def run_command(
     settings: Path | None,
@@ -74,6 +85,7 @@ def run_command(
     certificate: Path | None,
     private_key: Path | None,
     dev: bool,
+    container: bool,
     models: tuple[str, ...],
     json_log: bool,
 ) -> None:
@@ -90,11 +102,15 @@ def run_command(
         ("store", "folder"): _absolute(folder),
     }
     named = dict(_named(text) for text in models)
-    if models and not dev:
-        raise click.UsageError("--model goes with --dev; a plant's models are uploaded.")
+    if dev and container:
+        raise click.UsageError("--dev listens to this machine only, --container to all; give one of them.")
+    if models and not (dev or container):
+        raise click.UsageError("--model goes with --dev or --container; a plant's models are uploaded.")
     handler = log_to_stderr(as_json=json_log)
     try:
-        with _dev_folder(given, dev=dev):
+        if container:
+            _contain(given)
+        with _dev_folder(given, temporary=dev or container):
             options: dict[Key, Given] = {
                 key: Given(place=f"--{key[1].replace('_', '-')}", value=value)
                 for key, value in given.items()
@@ -103,23 +119,36 @@ def run_command(
             found = _settings(settings, options)
             if dev:
                 _refuse_others(found.server.host)
-            _run(found, named, dev=dev)
+            _run(found, named, dev=dev, container=container)
     finally:
         logging.root.removeHandler(handler)
 
 
-def _run(settings: "Settings", models: dict[str, Path], *, dev: bool) -> None:
+def _contain(given: dict[tuple[str, str], object]) -> None:
+    """Listen where the platform says, unless an option says otherwise."""
+    with _server_installed():
+        from sightline.service.protocols.vertex import container_of
+
+    place = container_of(os.environ)
+    given["server", "host"] = given["server", "host"] or "0.0.0.0"
+    if given["server", "port"] is None:
+        given["server", "port"] = place.port
+
+
+def _run(settings: "Settings", models: dict[str, Path], *, dev: bool, container: bool) -> None:
     with _server_installed():
         from sightline.service.app import create_app
         from sightline.service.listening import serve
         from sightline.service.opening import open_plant
+        from sightline.service.protocols.vertex import container_of
 
     # opened before the port is: what is wrong with them is then told in one line
     with open_plant(settings, models) as plant, closing(Notifier(os.environ)) as systemd:
-        app = create_app(settings, lambda _: nullcontext(plant), open_to_all=dev)
+        place = container_of(os.environ) if container else None
+        app = create_app(settings, lambda _: nullcontext(plant), open_to_all=dev, container=place)
 
         def ready(address: str) -> None:
-            if not dev:
+            if not (dev or container):
                 _tell_setup_link(plant.database, settings, address)
             systemd.ready()
             click.echo(f"sightline: serving at {address}", err=True)
@@ -136,9 +165,9 @@ def _named(text: str) -> tuple[str, Path]:
 
 
 @contextmanager
-def _dev_folder(given: dict[tuple[str, str], object], *, dev: bool) -> Iterator[None]:
+def _dev_folder(given: dict[tuple[str, str], object], *, temporary: bool) -> Iterator[None]:
     """A folder that vanishes at the end, where none is named."""
-    if not dev or given["store", "folder"] is not None:
+    if not temporary or given["store", "folder"] is not None:
         yield
         return
     with tempfile.TemporaryDirectory(prefix="sightline-") as folder:

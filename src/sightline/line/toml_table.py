@@ -82,7 +82,7 @@ class TomlFile:
         """
         self.path = path
         self._parsers = parsers
-        self._given = text
+        self._text = text
         self._errors: dict[int, list[str]] = {}
         self._lines: dict[Key, int] = {}
         self._given: Mapping[Key, Given] = {}
@@ -96,7 +96,7 @@ class TomlFile:
         Raises:
             OptionError: everything that is wrong with it, one line for each.
         """
-        text = _text(self.path) if self._given is None else self._given
+        text = _text(self.path) if self._text is None else self._text
         try:
             table = tomllib.loads(text)
         except tomllib.TOMLDecodeError as error:
@@ -163,7 +163,7 @@ class TomlFile:
             return self._record(value, origin, key)  # type: ignore[arg-type]
         found = self._scalar(value, origin)
         within = next((mark for mark in marks if isinstance(mark, Within)), None)
-        if isinstance(found, Path) and Existing in marks and self._given is None and not found.is_file():
+        if isinstance(found, Path) and Existing in marks and self._text is None and not found.is_file():
             self._refuse(key, f"{found} is no file; correct the path, which counts from the recipe's folder.")
         elif found is None or (within and found not in within):
             self._refuse(key, f"is {_shown(value)}; give {_expected(Annotated[hint, *marks] if marks else hint)}.")

@@ -1,7 +1,7 @@
 """The plant server as one ASGI application."""
 
 import socket
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, AbstractContextManager, asynccontextmanager
 from importlib.metadata import version
 
@@ -10,40 +10,89 @@ from starlette.concurrency import run_in_threadpool
 from starlette.middleware import Middleware
 
 from sightline.service import openapi, problems
+from sightline.service.access import Caller
 from sightline.service.edge import HEADERS, Edge
 from sightline.service.limits import Limits
 from sightline.service.metrics import ServerMetrics
 from sightline.service.plant import Plant
-from sightline.service.recognition import ANYBODY, DEVELOPER, KnownKeys, Recognition
-from sightline.service.routes import accounts, audit, health, ingest, inspections, keys, pages, stations
+from sightline.service.protocols import inference_protocol, label_studio, landing, lookout, vertex, visual_inspection
+from sightline.service.protocols.vertex import Container, container_router
+from sightline.service.recognition import ANYBODY, DEVELOPER, PLATFORM, KnownKeys, Recognition
+from sightline.service.routes import (
+    accounts,
+    alerts,
+    audit,
+    datasets,
+    escapes,
+    health,
+    ingest,
+    inspect,
+    inspections,
+    jobs,
+    keys,
+    labels,
+    models,
+    pages,
+    pictures,
+    quality,
+    recipes,
+    reports,
+    reviews,
+    stations,
+    studies,
+    webhooks,
+)
 from sightline.service.settings import Settings
 from sightline.service.tries import Tries
 
 ROUTERS: tuple[APIRouter, ...] = (
-    accounts.router,
-    keys.router,
-    audit.router,
-    health.router,
-    ingest.router,
-    inspections.router,
-    stations.router,
-    pages.router,
+    *(accounts.router, keys.router, audit.router, health.router),
+    *(inspect.router, ingest.router, inspections.router, stations.router, pictures.router),
+    *(models.router, datasets.router, recipes.router, reviews.router, labels.router, escapes.router),
+    *(quality.router, studies.router, reports.router),
+    *(jobs.router, alerts.router, webhooks.router),
+    *(lookout.router, vertex.router, visual_inspection.router, inference_protocol.router),
+    *(label_studio.router, landing.router, pages.router),
 )
 PUBLIC = frozenset(  # paths for which nobody needs to be known
     {
         *("/healthz", "/readyz", "/docs", "/openapi.json"),
         *("/setup", "/setup.js", "/setup.css", "/api/v1/setup", "/api/v1/login"),
+        *inference_protocol.PUBLIC,
     }
 )
 UPLOADS = ("/api/v1/models", "/api/v1/datasets")  # paths below which a body may be large
 TAGS = [
-    {"name": "accounts", "description": "Logging in, and who may"},
-    {"name": "keys", "description": "Keys of programs and stations"},
-    {"name": "audit", "description": "Who changed what"},
-    {"name": "ingest", "description": "What stations report"},
-    {"name": "inspections", "description": "What was judged: searched, counted, exported"},
-    {"name": "stations", "description": "PCs at the lines"},
-    {"name": "health", "description": "Whether the server is well"},
+    {"name": name, "description": told}
+    for name, told in (
+        ("accounts", "Logging in, and who may"),
+        ("keys", "Keys of programs and stations"),
+        ("audit", "Who changed what"),
+        ("health", "Whether the server is well"),
+        ("inspect", "Have pictures judged"),
+        ("ingest", "What stations report"),
+        ("inspections", "What was judged: searched, counted, exported"),
+        ("stations", "PCs at the lines"),
+        ("pictures", "What the cameras saw"),
+        ("models", "Uploaded, compared, promoted, rolled back"),
+        ("data sets", "Pictures and what they show, in versions"),
+        ("recipes", "What stations check, in versions"),
+        ("reviews", "What people decide of doubtful parts"),
+        ("labels", "What people draw on pictures"),
+        ("escapes", "Bad parts that were found later"),
+        ("quality", "Figures of quality"),
+        ("studies", "How well people and machine agree with a standard"),
+        ("reports", "Shift reports"),
+        ("jobs", "Training, search, export and other work in the background"),
+        ("alerts", "When somebody has to be told"),
+        ("webhooks", "Addresses that are told of events"),
+        ("Lookout for Vision", "For clients of AWS Lookout for Vision"),
+        ("Vertex AI", "For clients of Vertex AI"),
+        ("Visual Inspection AI", "For clients of Visual Inspection AI's container"),
+        ("Open Inference Protocol", "For clients of Triton, KServe and OpenVINO Model Server"),
+        ("Label Studio", "A backend for Label Studio"),
+        ("LandingEdge", "For clients of LandingEdge"),
+    )
 ]
 ABOUT = """The plant server of Sightline: what stations report, and what people and programs ask.
 
@@ -54,13 +103,19 @@ OpenPlant = Callable[[Settings], AbstractContextManager[Plant]]
 
 
 def create_app(
-    settings: Settings, open_plant: OpenPlant, *, metrics: ServerMetrics | None = None, open_to_all: bool = False
+    settings: Settings,
+    open_plant: OpenPlant,
+    *,
+    metrics: ServerMetrics | None = None,
+    open_to_all: bool = False,
+    container: Container | None = None,
 ) -> FastAPI:
     """
     Args:
         open_plant: what opens the server's resources when the application starts, and closes them with it.
         metrics: what counts; other parts may have registered theirs there.
         open_to_all: whether there is no login, and everybody who reaches the server may do everything.
+        container: the two routes of a container on a platform that asks without a name; None: it is none.
     """
     counted = metrics or ServerMetrics()
     app = FastAPI(
@@ -74,14 +129,17 @@ def create_app(
         redoc_url=None,
         generate_unique_id_function=openapi.operation_id,
         lifespan=_lifespan(settings, open_plant, counted),
-        middleware=_layers(settings, counted, known := KnownKeys(), open_to_all=open_to_all),
+        middleware=_layers(
+            settings, counted, known := KnownKeys(), _guests(settings, container, open_to_all=open_to_all)
+        ),
     )
     app.state.settings, app.state.metrics, app.state.known_keys = settings, counted, known
     app.state.tries = Tries(settings.access.tries)
-    for router in ROUTERS:
+    routers = ROUTERS if container is None else (container_router(container), *ROUTERS)
+    for router in routers:
         app.include_router(router)
     problems.install(app, HEADERS)
-    openapi.describe(app, ROUTERS)
+    openapi.describe(app, routers)
     return app
 
 
@@ -92,7 +150,7 @@ def _lifespan(
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         opening = open_plant(settings)
         app.state.plant = await run_in_threadpool(opening.__enter__)
-        metrics.watch(app.state.plant.database, settings.store.folder)
+        metrics.watch(app.state.plant, settings.store.folder)
         try:
             yield
         finally:
@@ -101,7 +159,17 @@ def _lifespan(
     return lifespan
 
 
-def _layers(settings: Settings, metrics: ServerMetrics, known: KnownKeys, *, open_to_all: bool) -> list[Middleware]:
+def _guests(settings: Settings, container: Container | None, *, open_to_all: bool) -> dict[str, Caller]:
+    """Who somebody unknown is, by path."""
+    if open_to_all:
+        return {"": DEVELOPER}
+    guests = {"/metrics": ANYBODY} if settings.access.open_metrics else {}
+    return guests if container is None else guests | {container.health: PLATFORM, container.predict: PLATFORM}
+
+
+def _layers(
+    settings: Settings, metrics: ServerMetrics, known: KnownKeys, guests: Mapping[str, Caller]
+) -> list[Middleware]:
     """From the outside in: who calls is known before a body of more than a little is taken."""
     server = settings.server
     hosts = frozenset(name.lower() for name in (*server.hosts, server.host, socket.gethostname(), socket.getfqdn()))
@@ -112,7 +180,7 @@ def _layers(settings: Settings, metrics: ServerMetrics, known: KnownKeys, *, ope
             public=PUBLIC,
             known=known,
             idle_s=settings.access.idle_minutes * 60,
-            guests={"": DEVELOPER} if open_to_all else {"/metrics": ANYBODY} if settings.access.open_metrics else {},
+            guests=guests,
         ),
         Middleware(
             Limits,

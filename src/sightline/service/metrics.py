@@ -8,12 +8,13 @@ from threading import Lock
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
-from prometheus_client.metrics_core import GaugeMetricFamily, Metric
+from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
 from sqlalchemy import func, select
 from starlette.types import Scope
 
 from sightline.errors import StoreError
+from sightline.service.plant import Plant
 from sightline.store.database import Database
 from sightline.store.schema import Alert, Delivery, Inspection, Job, Picture, Station
 
@@ -28,7 +29,7 @@ class ServerMetrics:
     def __init__(self) -> None:
         self.registry = CollectorRegistry()  # other parts of the server register theirs here
         self._lock = Lock()
-        self._database: _Store | None = None
+        self._watched: list[Collector] = []
         self._requests = Counter(
             "sightline_server_requests",
             "Requests answered, by route",
@@ -66,13 +67,14 @@ class ServerMetrics:
         """`ok`, `refused` or `limited`."""
         self._logins.labels(end).inc()
 
-    def watch(self, database: Database, folder: Path) -> None:
-        """Tell of the store, too, from now on, each time somebody asks; what was watched before is let go."""
+    def watch(self, plant: Plant, folder: Path) -> None:
+        """Tell of the plant, too, from now on, each time somebody asks; what was watched before is let go."""
         with self._lock:
-            if self._database is not None:
-                self.registry.unregister(self._database)
-            self._database = _Store(database, folder)
-            self.registry.register(self._database)
+            for collector in self._watched:
+                self.registry.unregister(collector)
+            self._watched = [_Store(plant.database, folder), _Work(plant)]
+            for collector in self._watched:
+                self.registry.register(collector)
 
     def page(self) -> bytes:
         """All of them, in Prometheus' text format."""
@@ -130,6 +132,38 @@ class _Store(Collector):
         except OSError:
             return
         yield _gauge("disk_free_ratio", "Of the disk that the store's folder lies on", usage.free / max(usage.total, 1))
+
+
+class _Work(Collector):
+    """What the server's own parts count."""
+
+    def __init__(self, plant: Plant) -> None:
+        self._plant = plant
+
+    def describe(self) -> Iterable[Metric]:
+        return ()
+
+    def collect(self) -> Iterable[Metric]:
+        judging = self._plant.serving.figures()
+        yield _gauge("judging_waiting", "Pictures that wait to be judged", judging.waiting)
+        yield _gauge("judging_running", "Pictures being judged", judging.running)
+        yield _gauge("models_failed", "Current models that do not judge", len(self._plant.hosting.failed))
+        for name, told, count in (
+            ("judged", "Pictures judged", judging.judged),
+            ("judging_refused", "Pictures refused as too many waited", judging.refused),
+            ("judging_late", "Pictures given up before they were begun", judging.late),
+            ("judging_stuck", "Workers left behind with a picture they did not end", judging.stuck),
+            ("judging_failed", "Workers that died of an error", judging.failed),
+            ("webhooks_delivered", "Events delivered", self._plant.sender.delivered),
+            ("webhooks_failed", "Tries that failed", self._plant.sender.failed),
+            ("webhooks_given_up", "Events given up after the last try", self._plant.sender.given_up),
+            ("alert_rules_failed", "Rules that could not be asked", self._plant.watch.failures),
+        ):
+            yield CounterMetricFamily(f"sightline_server_{name}", told, value=count)
+        family = HistogramMetricFamily("sightline_server_judging_seconds", "From asked to answered")
+        buckets = [(str(bound / 1e3), float(count)) for bound, count in judging.latency_ms]
+        family.add_metric([], [*buckets, ("+Inf", float(judging.judged))], judging.latency_sum_ms / 1e3)
+        yield family
 
 
 def _gauge(name: str, told: str, value: float) -> Metric:

@@ -5,6 +5,8 @@ from typing import Annotated
 
 from fastapi import Depends, Request
 
+from sightline.service.alerts import Watch
+from sightline.service.hosting import Hosting
 from sightline.service.jobs import Jobs
 from sightline.service.protocols.label_tasks import LabelStudio
 from sightline.service.protocols.lookout_projects import Projects
@@ -27,9 +29,11 @@ class Plant:
     thumbnails: Thumbnails
     models: ModelFiles
     serving: Serving
+    hosting: Hosting
     projects: Projects  # of Lookout's clients
     jobs: Jobs
     sender: Sender
+    watch: Watch
     label_studio: LabelStudio
 
 

@@ -20,6 +20,7 @@ from sightline.errors import (
     BusyError,
     ConflictError,
     DatasetError,
+    DeliveryRefused,
     FrameError,
     InspectionError,
     NotFoundError,
@@ -38,6 +39,7 @@ _STATUS: dict[type[InspectionError], int] = {
     DatasetError: 422,
     BundleError: 422,
     FrameError: 422,
+    DeliveryRefused: 422,  # of a station's records: it sets them aside
     BusyError: 429,
     StoreAway: 503,
 }

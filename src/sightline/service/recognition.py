@@ -27,6 +27,7 @@ SAFE = frozenset({"GET", "HEAD", "OPTIONS"})  # change nothing
 KEPT_S = 5.0  # that a key is trusted without asking the database; so long may a revoked one work on another server
 MOST_KEPT = 1000
 DEVELOPER = Caller(name="developer", rights=frozenset(Right))  # whoever calls a server without login
+PLATFORM = Caller(name="platform", rights=frozenset({Right.INSPECT}))  # that runs a container, and keeps others away
 ANYBODY = Caller(name="anybody", rights=frozenset({Right.VIEW}))
 _AWS = re.compile(r"AWS4-HMAC-SHA256 Credential=([^/,\s]+)/")
 

@@ -9,7 +9,10 @@ from pathlib import Path
 from typing import Annotated, Any, get_args, get_type_hints
 
 from sightline.errors import OptionError
-from sightline.line.toml_table import Existing, Given, Key, Positive, TomlFile, Within
+from sightline.evaluation.periods import Calendar
+from sightline.evaluation.value import Manual, Prices
+from sightline.line.toml_table import Existing, Given, Key, NotNegative, Positive, TomlFile, Within
+from sightline.store import shift
 
 PREFIX = "SIGHTLINE_"
 _MB = 1_000_000
@@ -56,9 +59,26 @@ class StoreSettings:
         str, "sqlite:///FILE or postgresql+psycopg://USER:PASSWORD@HOST/NAME; empty: plant.db in the folder"
     ] = ""
 
+    pictures: Annotated[str, "Folder, s3://BUCKET/PREFIX or gs://BUCKET/PREFIX; empty: in the folder"] = ""
+    nearline: Annotated[str, "The same, for pictures that are seldom looked at; empty: with the others"] = ""
+    archive: Annotated[str, "The same, for those kept because they must be; empty: with the others"] = ""
+    retention: Annotated[Path | None, Existing, "TOML file with how long pictures are kept; docs/pictures.md"] = None
+    models: Annotated[str, "Folder or bucket of the models; empty: in the folder"] = ""
+
     @property
     def url(self) -> str:
         return self.database or f"sqlite:///{self.folder / 'plant.db'}"
+
+    @property
+    def picture_shelves(self) -> dict[str, str]:
+        """Addresses by tier."""
+        given = {"nearline": self.nearline, "archive": self.archive}
+        hot = self.pictures or str(self.folder / "pictures")
+        return {"hot": hot} | {tier: address for tier, address in given.items() if address}
+
+    @property
+    def model_shelf(self) -> str:
+        return self.models or str(self.folder / "models")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,12 +99,94 @@ class AccessSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ServingSettings:
+    """Judging pictures that are sent."""
+
+    workers: Annotated[int, Within(low=0, high=256), "Pictures judged at the same time; 0: one for each core"] = 0
+    queue: Annotated[Count, "Pictures that may wait; further ones get 429"] = 64
+    timeout_s: Annotated[Positive, "Within which a picture is judged or refused"] = 10.0
+    largest_megapixels: Annotated[Positive, "Of a picture; a larger one is refused before it is decoded"] = 50.0
+    buckets: Annotated[tuple[str, ...], "NAME=FOLDER: what Lookout's clients reach as s3://NAME"] = ()
+
+    def __post_init__(self) -> None:
+        for bucket in self.buckets:
+            name, equals, folder = bucket.partition("=")
+            if not (name and equals and folder):
+                raise OptionError(f"buckets: {bucket!r:.80}; write NAME=FOLDER.")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobSettings:
+    """Work in the background."""
+
+    workers: Annotated[int, Within(low=0, high=64), "Jobs at the same time; 0: this server runs none"] = 1
+    data: Annotated[Path | None, "Folder with the pictures to learn from; empty: data in the folder"] = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NetworkSettings:
+    """What the server may call."""
+
+    networks: Annotated[tuple[str, ...], "Private networks it may reach, say 10.1.0.0/16; public ones it may"] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QualitySettings:
+    """The figures of quality."""
+
+    time_zone: Annotated[str, "Of the plant, say Europe/Berlin"] = "UTC"
+    shifts: Annotated[tuple[str, ...], "When they begin, by the plant's clock"] = ("06:00", "14:00", "22:00")
+    stop_s: Annotated[Positive, "A station without parts for longer stood still"] = 300.0
+    currency: Annotated[str, "Of the prices; empty: money is not reckoned"] = ""
+    price_escape: Annotated[NotNegative, "Of a bad part that reaches the customer"] = 0.0
+    price_overkill: Annotated[NotNegative, "Of a good part that is rejected"] = 0.0
+    price_review: Annotated[NotNegative, "Of a part that somebody looks at on a screen"] = 0.0
+    price_manual: Annotated[NotNegative, "Of a part that somebody inspects"] = 0.0
+    manual_recall: Annotated[float, Within(low=0.0, high=1.0), "Share of bad parts that people find without it"] = 0.8
+    manual_overkill: Annotated[float, Within(low=0.0, high=1.0), "Share of good parts that they reject"] = 0.01
+
+    def __post_init__(self) -> None:
+        Calendar(zone=self.time_zone, shifts=self.shifts)
+
+    @property
+    def shift(self) -> shift.Settings:
+        """As the figures take them."""
+        prices = Prices(
+            escape=self.price_escape,
+            overkill=self.price_overkill,
+            review=self.price_review,
+            manual=self.price_manual,
+            currency=self.currency,
+        )
+        return shift.Settings(
+            calendar=Calendar(zone=self.time_zone, shifts=self.shifts),
+            prices=prices if self.currency else None,
+            manual=Manual(recall=self.manual_recall, overkill=self.manual_overkill),
+            stop_s=self.stop_s,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LabelStudioSettings:
+    """Label Studio's backend."""
+
+    uploads: Annotated[Path | None, "Its folder media/upload; empty: uploaded pictures cannot be read"] = None
+    files: Annotated[Path | None, "Its LOCAL_FILES_DOCUMENT_ROOT; empty: local files cannot be read"] = None
+    train_every: Annotated[int, Within(low=0, high=100_000), "Annotations after which it learns; 0: when asked"] = 10
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
     """All of it; every key has a default."""
 
     server: ServerSettings = field(default_factory=ServerSettings)
     store: StoreSettings = field(default_factory=StoreSettings)
     access: AccessSettings = field(default_factory=AccessSettings)
+    serving: ServingSettings = field(default_factory=ServingSettings)
+    jobs: JobSettings = field(default_factory=JobSettings)
+    network: NetworkSettings = field(default_factory=NetworkSettings)
+    quality: QualitySettings = field(default_factory=QualitySettings)
+    label_studio: LabelStudioSettings = field(default_factory=LabelStudioSettings)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -126,13 +126,17 @@ def get_file(name: Name, version: Number, plant: Here, _: Manager) -> FileRespon
 @router.post("/{name}/versions/{version}/promote", summary="Promote")
 def promote(name: Name, version: Number, why: Why, plant: Here, caller: Signer) -> ModelRecord:
     """Make a version the current one, in one step."""
-    return _record(models.promote(plant.database, name, version, _change(caller, why), now_s=time.time()))
+    known = models.promote(plant.database, name, version, _change(caller, why), now_s=time.time())
+    plant.hosting.wake()
+    return _record(known)
 
 
 @router.post("/{name}/roll-back", summary="Roll back")
 def roll_back(name: Name, why: Why, plant: Here, caller: Signer) -> ModelRecord:
     """Make current what was so before; asked again, what was so before that."""
-    return _record(models.roll_back(plant.database, name, _change(caller, why), now_s=time.time()))
+    known = models.roll_back(plant.database, name, _change(caller, why), now_s=time.time())
+    plant.hosting.wake()
+    return _record(known)
 
 
 @router.post("/{name}/versions/{version}/withdraw", summary="Withdraw")
