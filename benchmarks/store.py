@@ -60,7 +60,8 @@ _FILL = (
     {numbers} SELECT {id}, i, 1 + i % 10, i / 10 + 1, 1 + i % ({count} / 2), i, 'S' || (1 + i % ({count} / 2)),
         'product-' || (i % 8), 3, CASE WHEN i % 50 = 7 THEN 'audit' ELSE 'production' END,
         {verdict}, {verdict}, '', 0.5, {label}, CASE WHEN i % 500 = 0 THEN 'camera' ELSE '' END, {false},
-        {start} + i * {step}, {start} + i * {step}, {start} + i * {step} + 0.5, 80.5, '{{"id":"' || {id} || '","filler":"{filler}"}}' FROM n""",
+        {start} + i * {step}, {start} + i * {step}, {start} + i * {step} + 0.5, 80.5,
+        '{{"id":"' || {id} || '","filler":"{filler}"}}' FROM n""",
     """INSERT INTO frames (id, inspection_id, view, verdict, score, threshold, model_id, cause, reason, picture,
         shadow_verdict, shadow_model)
     {numbers} SELECT i, {id}, 'top', {verdict}, 0.5, 1.0, CASE WHEN i = 5 THEN 'rare' ELSE 'usual' END, '', '',

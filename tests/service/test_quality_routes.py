@@ -40,8 +40,9 @@ def fill(database: Database) -> None:
                 filled.review(id_, "PASS" if number == 0 else "REJECT")
         for _ in range(30):
             filled.review(filled.part(BEGIN + 100, kind="audit"), "PASS")
-        for verdict in ("REJECT", "REJECT", "PASS"):
-            filled.part(BEGIN + 200, verdict, kind="challenge")
+        for verdict in ("REJECT", "REJECT"):
+            filled.part(BEGIN + 200, verdict, kind="challenge", shadow=("candidate", "REJECT"))
+        filled.part(BEGIN + 200, "FAULT", kind="challenge", cause="challenge_missed", judged="PASS", score=None)
         filled.part(BEGIN + 300, "FAULT", cause="camera", score=None)
         filled.finish()
         session.add(Escape(product="cap", found_s=BEGIN + 500, label="scratch", found_where="<b>", reported_by="ann"))
@@ -133,6 +134,10 @@ def test_what_is_estimated(client: Client) -> None:
     assert (recall["estimate"]["escapes"], recall["estimate"]["recall"]) == (0, 1)
     challenge = client.get("/api/v1/quality/challenge", params=SHIFT).json()
     assert challenge["claim"]["sentence"] == "2 of 3 found: at least 13.53 % with 95 % confidence."
+    (shadow,) = client.get("/api/v1/quality/shadows", params=SHIFT | {"kind": "challenge"}).json()
+    assert (shadow["model"], shadow["agreed"], shadow["disagreed"], shadow["silent"]) == ("candidate", 2, 0, 0)
+    assert shadow["verdicts"] == {"REJECT": {"REJECT": 2}}
+    assert client.get("/api/v1/quality/shadows", params=SHIFT).json() == []
     value = client.get("/api/v1/quality/value", params=SHIFT).json()
     assert value["saved"] == pytest.approx(value["manual"]["total"] - value["system"]["total"])
     assert client.get("/api/v1/quality/challenge/size", params={"recall": 0.99}).json() == {"parts": 299}

@@ -42,8 +42,13 @@ class Plant:
         serial: str = "",
         score: float | None = 0.5,
         boxes: tuple[tuple[int, int, int, int], ...] = (),
+        judged: str | None = None,
+        shadow: tuple[str, str] = ("", ""),
     ) -> str:
-        """One inspection with a frame and, where it has a label, a defect in each box; its id."""
+        """One inspection with a frame and, where it has a label, a defect in each box; its id.
+
+        `judged` is the verdict where it is None; `shadow` is (model, verdict).
+        """
         if station not in self.stations:
             self.station(station)
         self.number += 1
@@ -51,9 +56,11 @@ class Plant:
         row = {"id": id_, "number": self.number, "station_id": self.stations[station], "sequence": self.number}
         row |= {"serial": serial, "product": product, "recipe": 1, "kind": kind, "verdict": verdict, "score": score}
         row |= {"label": label, "cause": cause, "at_s": at_s, "station_clock_s": at_s, "received_s": at_s}
-        self._add(Inspection, row | {"document": "{}", "late": False, "part_number": 0})
+        row |= {"document": "{}", "late": False, "part_number": 0, "judged": verdict if judged is None else judged}
+        self._add(Inspection, row)
         frame = {"id": self.number, "inspection_id": id_, "view": "top", "verdict": verdict, "score": score}
-        self._add(Frame, frame | {"model_id": "", "cause": "", "reason": "", "threshold": 1.0})
+        frame |= {"model_id": "", "cause": "", "reason": "", "threshold": 1.0}
+        self._add(Frame, frame | {"shadow_model": shadow[0], "shadow_verdict": shadow[1]})
         for x, y, width, height in boxes or (((0, 0, 2, 2),) if label else ()):
             box = {"x": x, "y": y, "width": width, "height": height, "area_px": width * height}
             self._add(Defect, {"inspection_id": id_, "frame_id": self.number, "label": label, "peak": 2.0, **box})

@@ -1,6 +1,7 @@
 """Sums and findings, the same on SQLite and PostgreSQL."""
 
 import random
+from dataclasses import replace
 
 import pytest
 from sqlalchemy.orm import Session
@@ -77,9 +78,48 @@ def test_sums_by_label_and_place(session: Session, plant: Plant) -> None:
 
 def test_challenge_parts_are_not_production(session: Session, plant: Plant) -> None:
     busy(plant)
-    challenge = Slice(since_s=ALL.since_s, until_s=ALL.until_s, kinds=("challenge",))
+    challenge = replace(ALL, kinds=("challenge",))
     assert figures.totals(session, challenge).rejected == 1
     assert sum(row.parts for row in tallied(session, ALL, ("kind",))) == 120
+
+
+def test_a_challenge_part_that_was_judged_good_is_missed_however_it_was_dealt_with(
+    session: Session, plant: Plant
+) -> None:
+    plant.part(BEGIN, "FAULT", kind="challenge", cause="challenge_missed", judged="PASS", score=None)
+    plant.part(BEGIN, "REJECT", kind="challenge", judged="PASS")  # told too late
+    plant.part(BEGIN, "REJECT", kind="challenge")
+    plant.part(BEGIN, "REVIEW", kind="challenge")
+    plant.part(BEGIN, "FAULT", kind="challenge", cause="repeated_part_id", judged="REJECT", score=None)
+    plant.part(BEGIN, "REJECT", kind="challenge", judged="")  # judged too late
+    plant.part(BEGIN, "FAULT", kind="challenge", cause="camera", score=None)
+    plant.part(BEGIN, "PASS", kind="challenge", station="st-2", product="lid")
+    plant.part(BEGIN - 1, "PASS", kind="challenge")
+    plant.part(BEGIN, "PASS")
+    plant.finish()
+    assert figures.challenged(session, replace(ALL, station="st-1")) == figures.Challenged(found=3, missed=2, faults=2)
+    assert figures.challenged(session, replace(ALL, product="lid")) == figures.Challenged(found=0, missed=1, faults=0)
+    assert figures.challenged(session, ALL).judged == 6
+
+
+def test_a_model_in_shadow_is_held_against_the_one_that_decides(session: Session, plant: Plant) -> None:
+    plant.part(BEGIN, "PASS")  # it did not run yet
+    said = [("PASS", "PASS"), ("PASS", "REJECT"), ("PASS", ""), ("FAULT", ""), ("REJECT", "REJECT"), ("REJECT", "PASS")]
+    for place, (verdict, in_shadow) in enumerate([*said, ("PASS", "PASS")], 1):
+        plant.part(BEGIN + place, verdict, shadow=("new" if in_shadow else "", in_shadow))
+    plant.part(BEGIN + 8, "PASS")  # it was taken out
+    plant.part(BEGIN + 5, "PASS", kind="challenge", shadow=("new", "REJECT"))
+    plant.part(BEGIN + 2, "PASS", station="st-2", product="lid", shadow=("other", "PASS"))
+    plant.finish()
+    new, other = figures.shadows(session, ALL)
+    assert (new.station, new.model, new.since_s, new.until_s) == ("st-1", "new", BEGIN + 1, BEGIN + 7)
+    assert (new.agreed, new.disagreed, new.silent) == (3, 2, 1)
+    assert new.verdicts == {"PASS": {"PASS": 2, "REJECT": 1}, "REJECT": {"PASS": 1, "REJECT": 1}}
+    assert (other.station, other.model, other.agreed, other.disagreed, other.silent) == ("st-2", "other", 1, 0, 0)
+    assert figures.shadows(session, replace(ALL, product="lid")) == (other,)
+    (challenge,) = figures.shadows(session, replace(ALL, kinds=("challenge",)))
+    assert challenge.verdicts == {"PASS": {"REJECT": 1}}
+    assert figures.shadows(session, replace(ALL, until_s=BEGIN + 1)) == ()
 
 
 def test_faults_by_cause_and_the_share_that_was_judged(session: Session, plant: Plant) -> None:

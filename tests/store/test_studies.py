@@ -111,8 +111,10 @@ def test_a_machine_may_judge_again(session: Session, study: int) -> None:
 
 def test_a_challenge_is_made_of_what_the_line_was_shown(session: Session) -> None:
     plant = Plant(session)
-    for verdict in ("REJECT", "REJECT", "REVIEW", "PASS"):
+    for verdict in ("REJECT", "REJECT", "REVIEW"):
         plant.part(10.0, verdict, kind="challenge")
+    plant.part(10.0, "FAULT", kind="challenge", cause="challenge_missed", judged="PASS")
+    plant.part(10.0, "FAULT", kind="challenge", cause="camera")  # proves nothing
     plant.part(10.0)
     plant.finish()
     chosen = studies.challenge_items(session, Slice(since_s=0, until_s=20))

@@ -16,8 +16,9 @@ BUSY_S = 10.0  # how long a transaction waits for another one's lock
 _CONNECTIONS = 10  # at once; PostgreSQL allows 100 by default, for all servers together
 _POSTGRESQL = {
     "connect_timeout": 5,  # s
-    # a server that hangs in the middle of a transaction loses it, so that the others go on
-    "options": f"-c lock_timeout={BUSY_S * 1e3:.0f} -c idle_in_transaction_session_timeout=60000",
+    # a server that hangs in the middle of a transaction loses it, so that the others go on;
+    # compiling a query takes longer than any of ours
+    "options": f"-c jit=off -c lock_timeout={BUSY_S * 1e3:.0f} -c idle_in_transaction_session_timeout=60000",
 }
 
 

@@ -1,18 +1,54 @@
 """Sums that the figures of quality are made of: by label, place, cause and period."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import Row, Subquery, func, select
 from sqlalchemy.orm import Session, aliased
 
 from sightline.evaluation.periods import Period, edges
 from sightline.evaluation.throughput import Counts, FirstPass
+from sightline.line.outcome import Kind
 from sightline.records import Verdict
-from sightline.store.schema import Inspection
+from sightline.store.schema import Frame, Inspection, Station
 from sightline.store.tallied import Slice, Tallied, conditions, stations, tallied
 
 MOST_LOOKED_AT = 50_000  # inspections that are asked for repeats one by one
+MOST_SHADOWED = 25_000  # inspections in which a second model's word is looked for
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Challenged:
+    """What became of parts that are known to be bad."""
+
+    found: int
+    missed: int  # their views passed them, whatever was done with the part then
+    faults: int  # their views did not say, or not in time; they count as neither
+
+    @property
+    def judged(self) -> int:
+        return self.found + self.missed
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shadow:
+    """What a model that decides nothing said at one station, beside the one that decides."""
+
+    station: str
+    model: str  # id of the one in shadow
+    since_s: float  # its first word among the inspections looked at
+    until_s: float  # its last one
+    verdicts: dict[str, dict[str, int]]  # views: by the verdict that decided, then by that in shadow
+    silent: int  # views judged in between, on which it said nothing or not in time
+
+    @property
+    def agreed(self) -> int:
+        return sum(by_shadow.get(verdict, 0) for verdict, by_shadow in self.verdicts.items())
+
+    @property
+    def disagreed(self) -> int:
+        return sum(sum(by_shadow.values()) for by_shadow in self.verdicts.values()) - self.agreed
 
 
 @dataclass(slots=True, kw_only=True)
@@ -103,3 +139,82 @@ def first_pass(session: Session, chosen: Slice) -> FirstPass:
     repeats = {row[0]: row[1] for row in session.execute(query.group_by(Inspection.verdict))}
     gone = sum(repeats.values())
     return FirstPass(parts=counts.parts - gone, passed=counts.passed - repeats.get(Verdict.PASS, 0), repeats=gone)
+
+
+def challenged(session: Session, chosen: Slice) -> Challenged:
+    """What became of the challenge parts of a slice, whatever kinds it names.
+
+    What their views judged counts, not how the part was dealt with: one that was missed is told as a FAULT.
+    """
+    query = select(Inspection.judged, func.count()).where(
+        Inspection.kind == Kind.CHALLENGE,
+        Inspection.at_s >= chosen.since_s,
+        Inspection.at_s < chosen.until_s,
+        *conditions(replace(chosen, kinds=()), stations(session, chosen)),
+    )
+    judged = {row[0]: row[1] for row in session.execute(query.group_by(Inspection.judged))}
+    missed, found = judged.get(Verdict.PASS, 0), judged.get(Verdict.REJECT, 0) + judged.get(Verdict.REVIEW, 0)
+    return Challenged(found=found, missed=missed, faults=sum(judged.values()) - found - missed)
+
+
+def shadows(session: Session, chosen: Slice) -> tuple[Shadow, ...]:
+    """What models in shadow said, by station and model, of the newest `MOST_SHADOWED` inspections in the slice."""
+    known = stations(session, chosen)
+    seen = _seen(chosen, known)
+    row, first, last = seen.c, func.min(seen.c.at_s).label("first"), func.max(seen.c.at_s).label("last")
+    keys = (row.station_id, row.shadow_model, row.view, row.verdict, row.shadow_verdict)
+    words = select(*keys, func.count().label("views"), first, last).where(row.shadow_verdict != "").group_by(*keys)
+    said: dict[tuple[str, str], list[Row[Any]]] = {}
+    for word in session.execute(words):
+        said.setdefault((known[word.station_id].name, word.shadow_model), []).append(word)
+    silences = _silences(session, seen) if said else {}
+    return tuple(_shadow(station, model, words, silences) for (station, model), words in sorted(said.items()))
+
+
+def _seen(chosen: Slice, known: dict[int, Station]) -> Subquery:
+    """Views of the newest inspections; the slice's kinds and product are looked for among them alone."""
+    columns = (Inspection.id, Inspection.at_s, Inspection.station_id, Inspection.kind, Inspection.product)
+    newest = select(*columns).where(Inspection.at_s >= chosen.since_s, Inspection.at_s < chosen.until_s)
+    if chosen.station or chosen.line:
+        newest = newest.where(Inspection.station_id.in_(known))
+    newest = newest.order_by(Inspection.at_s.desc(), Inspection.number.desc()).limit(MOST_SHADOWED)
+    looked = newest.subquery()
+    views = select(Frame.view, Frame.verdict, Frame.shadow_verdict, Frame.shadow_model)
+    views = views.add_columns(looked.c.at_s, looked.c.station_id)
+    views = views.join_from(looked, Frame, Frame.inspection_id == looked.c.id)
+    if chosen.kinds:
+        views = views.where(looked.c.kind.in_(chosen.kinds))
+    if chosen.product:
+        views = views.where(looked.c.product == chosen.product)
+    return views.subquery()
+
+
+def _silences(session: Session, seen: Subquery) -> dict[tuple[int, str], list[float]]:
+    """When views were judged of which no model in shadow said anything, by station and view."""
+    row = seen.c
+    silent = select(row.station_id, row.view, row.at_s).where(row.shadow_verdict == "", row.verdict != Verdict.FAULT)
+    moments: dict[tuple[int, str], list[float]] = {}
+    for station, view, at_s in session.execute(silent):
+        moments.setdefault((station, view), []).append(at_s)
+    return moments
+
+
+def _shadow(station: str, model: str, words: list[Row[Any]], silences: dict[tuple[int, str], list[float]]) -> Shadow:
+    verdicts: dict[str, dict[str, int]] = {}
+    spans: dict[tuple[int, str], tuple[float, float]] = {}  # of its first word on a view to its last
+    for word in words:
+        by_shadow = verdicts.setdefault(word.verdict, {})
+        by_shadow[word.shadow_verdict] = by_shadow.get(word.shadow_verdict, 0) + word.views
+        of_view = (word.station_id, word.view)
+        first, last = spans.get(of_view, (word.first, word.last))
+        spans[of_view] = (min(first, word.first), max(last, word.last))
+    return Shadow(
+        station=station,
+        model=model,
+        since_s=min(first for first, _ in spans.values()),
+        until_s=max(last for _, last in spans.values()),
+        verdicts=verdicts,
+        silent=sum(
+            first <= at_s <= last for of_view, (first, last) in spans.items() for at_s in silences.get(of_view, ())
+        ),
+    )

@@ -135,16 +135,14 @@ def _of_verdict(session: Session, chosen: Slice, verdicts: Sequence[str]) -> Sel
 
 def _reviewed(session: Session, query: Select[*tuple[Any, ...]]) -> tuple[Reviewed, ...]:
     """People by their last word, and of several the majority; where they are even, the part is bad."""
-    said: dict[tuple[str, str], dict[str, tuple[int, str]]] = {}
+    said: dict[str, dict[str, dict[str, tuple[int, str]]]] = {}  # product -> inspection -> reviewer -> last word
     for inspection, product, number, reviewer, verdict in session.execute(query):
-        of_part = said.setdefault((product, inspection), {})
+        of_part = said.setdefault(product, {}).setdefault(inspection, {})
         if number is not None and number > of_part.get(reviewer, (-1, ""))[0]:
             of_part[reviewer] = (number, verdict)
-    products = sorted({product for product, _ in said})
     found = []
-    for product in products:
-        parts = [list(words.values()) for (of_product, _), words in said.items() if of_product == product]
-        looked = [words for words in parts if words]
+    for product, parts in sorted(said.items()):
+        looked = [words.values() for words in parts.values() if words]
         bad = sum(2 * sum(verdict != Verdict.PASS for _, verdict in words) >= len(words) for words in looked)
         found.append(Reviewed(product=product, inspections=len(parts), reviewed=len(looked), bad=bad))
     return tuple(found)

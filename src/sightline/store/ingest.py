@@ -240,20 +240,9 @@ def _announce(session: Session, placed: Sequence[_Placed], now_s: float) -> None
 
 def _news(place: _Placed) -> dict[str, object]:
     record = place.record
-    names = (
-        "id",
-        "station",
-        "serial",
-        "part_number",
-        "product",
-        "recipe",
-        "verdict",
-        "score",
-        "label",
-        "cause",
-        "late",
-    )
-    return {"at_s": place.at_s, **{name: getattr(record, name) for name in names}}
+    names = ("id", "station", "serial", "part_number", "product", "recipe")
+    judged = ("verdict", "score", "label", "cause", "late")
+    return {"at_s": place.at_s, **{name: getattr(record, name) for name in names + judged}}
 
 
 def _parts(session: Session, placed: Sequence[_Placed]) -> dict[tuple[str, str], int]:

@@ -7,27 +7,13 @@ changed: what people say later are rows of their own (reviews, labels, escapes).
 
 from typing import Any
 
-from sqlalchemy import JSON, BigInteger, Boolean, Float, ForeignKey, Index, Integer, MetaData, String, Text
+from sqlalchemy import Boolean, ForeignKey, Index, String, Text
 from sqlalchemy import UniqueConstraint as Unique
-from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+from sqlalchemy.orm import Mapped, mapped_column
 
-NAME = String(255)  # of things that people name
-DIGEST = String(64)  # SHA-256, lower-case hex
-UUID = String(36)
-BIG = BigInteger().with_variant(Integer, "sqlite")  # SQLite counts up a column of exactly this type only
-CONVENTION = {  # a migration can only drop what has a name
-    "ix": "ix_%(table_name)s_%(column_0_N_name)s",
-    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
-    "fk": "fk_%(table_name)s_%(column_0_N_name)s",
-    "pk": "pk_%(table_name)s",
-}
-
-
-class Base(DeclarativeBase):
-    """All tables."""
-
-    metadata = MetaData(naming_convention=CONVENTION)
-    type_annotation_map = {dict[str, Any]: JSON, float: Float(53), str: NAME}  # noqa: RUF012 - SQLAlchemy's own form
+from sightline.store import study_tables  # noqa: F401 - all tables are there where these are
+from sightline.store.columns import BIG, DIGEST, UUID
+from sightline.store.columns import Base as Base  # noqa: PLC0414 - told on: by it all tables are found
 
 
 class Station(Base):
@@ -72,9 +58,7 @@ class Inspection(Base):
     recipe: Mapped[int]
     kind: Mapped[str] = mapped_column(String(16))  # production, audit, challenge
     verdict: Mapped[str] = mapped_column(String(8))  # PASS, REJECT, REVIEW, FAULT
-    judged: Mapped[str] = mapped_column(
-        String(8), default=""
-    )  # by its views, whatever was told; empty: they did not say
+    judged: Mapped[str] = mapped_column(String(8), default="")  # by its views, whatever was told; empty: not
     told: Mapped[str] = mapped_column(String(8), default="")  # to the PLC: ok, ng, fault; empty: nothing, or not known
     score: Mapped[float | None]  # of the view that decided; None for a FAULT
     label: Mapped[str] = mapped_column(default="")  # of the most anomalous defect; empty: there is none
@@ -245,49 +229,6 @@ class Escape(Base):
     found_where: Mapped[str] = mapped_column(default="")
     note: Mapped[str] = mapped_column(Text, default="")
     reported_by: Mapped[str]
-
-
-class Study(Base):
-    """People, and machines, judge the same items whose truth is known."""
-
-    __tablename__ = "studies"
-    id: Mapped[int] = mapped_column(primary_key=True)
-    name: Mapped[str] = mapped_column(unique=True)
-    kind: Mapped[str] = mapped_column(String(16))  # agreement, challenge
-    product: Mapped[str] = mapped_column(default="")
-    rounds: Mapped[int]  # how often each person judges each item
-    seed: Mapped[int]  # of the order in which items are shown
-    note: Mapped[str] = mapped_column(Text, default="")
-    author: Mapped[str]
-    created_s: Mapped[float]
-    closed_s: Mapped[float | None]  # None: it may be rated, and its result is not shown
-
-
-class StudyItem(Base):
-    """One thing to judge, with what it truly is."""
-
-    __tablename__ = "study_items"
-    id: Mapped[int] = mapped_column(BIG, primary_key=True)
-    study_id: Mapped[int] = mapped_column(ForeignKey("studies.id"))
-    place: Mapped[int]  # from 0
-    inspection_id: Mapped[str | None] = mapped_column(UUID, ForeignKey("inspections.id"))
-    picture: Mapped[str | None] = mapped_column(DIGEST)  # None: it has an inspection with pictures of its own
-    bad: Mapped[bool]  # the standard
-    label: Mapped[str] = mapped_column(default="")  # of the defect it has; empty: good, or not told
-    __table_args__ = (Unique("study_id", "place"),)
-
-
-class StudyRating(Base):
-    """What somebody, or a machine, said of one item in one round."""
-
-    __tablename__ = "study_ratings"
-    item_id: Mapped[int] = mapped_column(BIG, ForeignKey("study_items.id"), primary_key=True)
-    appraiser: Mapped[str] = mapped_column(primary_key=True)
-    round: Mapped[int] = mapped_column(primary_key=True)  # from 1
-    machine: Mapped[bool] = mapped_column(default=False)
-    reject: Mapped[bool]
-    at_s: Mapped[float]
-    seconds: Mapped[float | None]  # that it took; None: not measured
 
 
 class Dataset(Base):

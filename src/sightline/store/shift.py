@@ -41,7 +41,7 @@ def gather(session: Session, where: Slice, period: Period, settings: Settings, *
         raise OptionError(f"shift {period.name}: has not begun.")
     chosen = replace(where, since_s=period.begin_s, until_s=period.end_s)
     counts = figures.totals(session, chosen)
-    challenge = figures.totals(session, replace(chosen, kinds=("challenge",)))
+    challenge = figures.challenged(session, chosen)
     evidence = recall(session, chosen)
     escapes = findings.escapes(session, chosen)
     chart, chart_begin = _chart(session, chosen, settings.calendar, now_s)
@@ -63,8 +63,8 @@ def gather(session: Session, where: Slice, period: Period, settings: Settings, *
         pareto=pareto(figures.by_label(session, chosen)),
         chart=chart,
         chart_begin=chart_begin,
-        challenge=claim(challenge.stopped, challenge.judged) if challenge.judged else None,
-        challenge_faults=challenge.fault,
+        challenge=claim(challenge.found, challenge.judged) if challenge.judged else None,
+        challenge_faults=challenge.faults,
         recall=evidence.estimate,
         causes=figures.by_cause(session, chosen),
         stops=[Stop(station=one.station, begin_s=one.begin_s, seconds=one.seconds) for one in stops],

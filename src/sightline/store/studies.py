@@ -7,7 +7,7 @@ nothing of it changes any more.
 import secrets
 import zlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from sqlalchemy import func, insert, select
@@ -18,7 +18,8 @@ from sightline.evaluation.attribute_agreement import Agreement, Rating, analyse
 from sightline.evaluation.challenge import Claim, claim
 from sightline.records import Verdict
 from sightline.store.audit import note
-from sightline.store.schema import Inspection, Study, StudyItem, StudyRating
+from sightline.store.schema import Inspection
+from sightline.store.study_tables import Study, StudyItem, StudyRating
 from sightline.store.tallied import Slice, conditions, stations
 
 MAX_ITEMS = 5_000
@@ -123,32 +124,22 @@ def make(session: Session, plan: Plan, items: Sequence[Item], *, who: str, now_s
 
 
 def challenge_items(session: Session, chosen: Slice) -> tuple[Item, ...]:
-    """The challenge parts that a line was shown in a time, all known to be bad; for a study of them.
+    """The challenge parts that a line was shown in a time and that its views judged, all known to be bad.
 
     Raises:
         OptionError: there are none, or more than `MAX_ITEMS`.
     """
     query = select(Inspection.id).where(
         Inspection.kind == "challenge",
+        Inspection.judged.in_((Verdict.PASS, Verdict.REJECT, Verdict.REVIEW)),
         Inspection.at_s >= chosen.since_s,
         Inspection.at_s < chosen.until_s,
-        *conditions(_any_kind(chosen), stations(session, chosen)),
+        *conditions(replace(chosen, kinds=()), stations(session, chosen)),
     )
     found = session.scalars(query.order_by(Inspection.at_s, Inspection.number).limit(MAX_ITEMS + 1)).all()
     if not found:
-        raise OptionError("challenge: no challenge part was inspected in that time.")
+        raise OptionError("challenge: no challenge part was judged in that time.")
     return tuple(Item(bad=True, inspection=id_) for id_ in found)
-
-
-def _any_kind(chosen: Slice) -> Slice:
-    return Slice(
-        since_s=chosen.since_s,
-        until_s=chosen.until_s,
-        station=chosen.station,
-        line=chosen.line,
-        product=chosen.product,
-        kinds=(),
-    )
 
 
 def studies(session: Session, *, before: int | None = None, most: int = 50) -> tuple[Study, ...]:
@@ -311,10 +302,12 @@ def _check_items(plan: Plan, chosen: Sequence[Item]) -> None:
 
 
 def _verdicts(session: Session, ids: Sequence[str]) -> dict[str, str]:
+    """What the views of these judged; where they did not say, how the part was dealt with."""
     found: dict[str, str] = {}
     for first in range(0, len(ids), 500):
-        query = select(Inspection.id, Inspection.verdict).where(Inspection.id.in_(ids[first : first + 500]))
-        found |= {row[0]: row[1] for row in session.execute(query)}
+        query = select(Inspection.id, Inspection.judged, Inspection.verdict)
+        rows = session.execute(query.where(Inspection.id.in_(ids[first : first + 500])))
+        found |= {row.id: row.judged or row.verdict for row in rows}
     missing = set(ids) - found.keys()
     if missing:
         raise NotFoundError(f"study: there is no inspection {min(missing):.40}.")

@@ -8,14 +8,13 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, case, func, literal, select, union_all
+from sqlalchemy import Column, ColumnElement, Float, Integer, Select, case, func, select, values
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from sightline.store.schema import Defect, Inspection, Station, Tally
 
 PRODUCTION = ("production", "audit")  # kinds of inspection whose parts are made to be sold
 _HOUR = 3600
-_PIECES = 100  # of hours in one query; SQLite allows 500
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,13 +108,13 @@ def _whole_hours(
 def _pieces(
     session: Session, chosen: Slice, columns: list[str], edges: Sequence[float], known: dict[int, Station]
 ) -> Iterator[tuple[Any, ...]]:
-    queries = [
-        _piece(period, since, until, chosen, columns, known)
+    cut = [
+        (period, since, until)
         for period, (begin, end) in enumerate(pairwise(edges))
         for since, until in _cut_hours(begin, end)
     ]
-    for first in range(0, len(queries), _PIECES):
-        yield from (tuple(row) for row in session.execute(union_all(*queries[first : first + _PIECES])))
+    if cut:
+        yield from (tuple(row) for row in session.execute(_counted(cut, chosen, columns, known)))
 
 
 def _cut_hours(begin: float, end: float) -> Iterator[tuple[float, float]]:
@@ -130,20 +129,24 @@ def _cut_hours(begin: float, end: float) -> Iterator[tuple[float, float]]:
         yield last, end
 
 
-def _piece(
-    period: int, since: float, until: float, chosen: Slice, columns: list[str], known: dict[int, Station]
+def _counted(
+    cut: list[tuple[int, float, float]], chosen: Slice, columns: list[str], known: dict[int, Station]
 ) -> Select[*tuple[Any, ...]]:
+    """Pieces are a table of their own: a query for each would take longer to write than to answer."""
+    moments = (Column("since_s", Float(53)), Column("until_s", Float(53)))
+    piece = values(Column("period", Integer), *moments, name="pieces").data(cut).cte().c
     grouped = [getattr(Inspection, name) for name in columns]
     found = select(func.count()).where(Defect.inspection_id == Inspection.id).scalar_subquery()
     query = select(
-        literal(period).label("period"),
+        piece.period,
         *grouped,
         func.count().label("parts"),
         func.sum(case((Inspection.label == "", 0), else_=found)).label("defects"),
         func.sum(case((Inspection.late, 1), else_=0)).label("late"),
     )
-    query = query.where(Inspection.at_s >= since, Inspection.at_s < until, *_conditions(Inspection, chosen, known))
-    return query.group_by(*grouped)
+    within = (Inspection.at_s >= piece.since_s, Inspection.at_s < piece.until_s)
+    query = query.where(*within, *_conditions(Inspection, chosen, known))
+    return query.group_by(piece.period, *grouped)
 
 
 def _conditions(

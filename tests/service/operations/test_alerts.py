@@ -3,6 +3,7 @@
 import json
 import logging
 import math
+import threading
 import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -277,3 +278,35 @@ def test_the_routes(sqlite: Database, plant_of: Callable[..., Plant]) -> None:
         assert json.loads(client.get("/api/v1/alerts?limit=1").text)["next"] == number
     with application(plant_of(sqlite), router, role=Role.OPERATOR) as operator:
         assert operator.put("/api/v1/alerts/rules/quiet", json=body).status_code == 403
+
+
+def test_a_new_plant_has_rules_once_and_keeps_what_people_make_of_them(database: Database) -> None:
+    with database.writing() as session:
+        alerts.set_rule(session, name="slow parts", kind="latency", params={"p99_ms": 5.0}, by="ada", now_s=1.0)
+        assert alerts.add_defaults(session, 2.0)
+    with database.writing() as session:
+        made = {rule.name: rule for rule in alerts.rules(session, active=True)}
+        assert set(made) == set(alerts.DEFAULTS)
+        assert made["slow parts"].params == {"p99_ms": 5.0}
+        for rule in made.values():
+            assert checked(rule.kind, rule.params)
+        alerts.remove_rule(session, "scores drift", by="ada", now_s=3.0)
+    with database.writing() as session:
+        assert not alerts.add_defaults(session, 4.0)
+        assert "scores drift" not in {rule.name for rule in alerts.rules(session)}
+
+
+def test_servers_that_start_at_once_make_the_rules_once(database: Database) -> None:
+    start, made = threading.Barrier(2, timeout=30), []
+
+    def add() -> None:
+        start.wait()
+        with database.writing() as session:
+            made.append(alerts.add_defaults(session, 2.0))
+
+    threads = [threading.Thread(target=add) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    assert sorted(made) == [False, True]

@@ -197,11 +197,21 @@ def challenge(
     plant: Here, window: Asked, confidence: Annotated[float, Query(gt=0, lt=1)] = 0.95
 ) -> shown.ChallengeShown:
     """What the challenge parts of this time prove; all of them are known to be bad."""
-    chosen = replace(window.slice(plant.quality.calendar), kinds=("challenge",))
     with plant.database.reading() as session:
-        counts = figures.totals(session, chosen)
-    found = challenges.claim(counts.stopped, counts.judged, confidence)
-    return shown.ChallengeShown(claim=shown.ClaimShown.model_validate(found), faults=counts.fault)
+        counts = figures.challenged(session, window.slice(plant.quality.calendar))
+    found = challenges.claim(counts.found, counts.judged, confidence)
+    return shown.ChallengeShown(claim=shown.ClaimShown.model_validate(found), faults=counts.faults)
+
+
+@router.get("/shadows", response_model=list[shown.ShadowShown])
+def shadows(
+    plant: Here, window: Asked, kind: Literal["production", "challenge"] = "production"
+) -> list[shown.ShadowShown]:
+    """What models in shadow said beside those that decide, by station and model: before a candidate is promoted."""
+    chosen = window.slice(plant.quality.calendar)
+    with plant.database.reading() as session:
+        found = figures.shadows(session, replace(chosen, kinds=("challenge",)) if kind == "challenge" else chosen)
+    return [shown.ShadowShown.model_validate(one) for one in found]
 
 
 @router.get("/challenge/size", response_model=shown.SizeShown)

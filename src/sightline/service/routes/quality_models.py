@@ -143,6 +143,22 @@ class ChallengeShown(Shown):
     faults: int = Field(description="challenge parts that could not be judged; they count as neither", examples=[0])
 
 
+class ShadowShown(Shown):
+    """What a model that decides nothing said, in views of the newest parts."""
+
+    station: str = Field(examples=["cap-top"])
+    model: str = Field(description="id of the model in shadow")
+    since_s: Moment
+    until_s: Moment
+    agreed: Number
+    disagreed: Number
+    silent: int = Field(description="views on which it said nothing, or not in time", examples=[0])
+    verdicts: dict[str, dict[str, int]] = Field(
+        description="views by the verdict that decided, then by that in shadow",
+        examples=[{"PASS": {"PASS": 980, "REJECT": 3}, "REJECT": {"REJECT": 17}}],
+    )
+
+
 class SizeShown(Shown):
     parts: int = Field(description="bad parts to show", examples=[299])
 
