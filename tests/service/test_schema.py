@@ -73,7 +73,7 @@ def test_no_request_is_answered_with_a_fault_of_the_server(
         answer = client.request(
             sent["method"],
             sent["url"],
-            headers=dict(sent["headers"] or {}),
+            headers={name: str(value).encode("utf-8") for name, value in (sent["headers"] or {}).items()},
             params=sent.get("params"),
             json=sent.get("json"),
             content=content if isinstance(content, str | bytes) else None,
