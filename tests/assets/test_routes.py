@@ -24,8 +24,11 @@ from tests.test_bundle import packed
 
 from sightline.errors import AccessError, ConflictError, InspectionError, NotFoundError
 from sightline.service.access import Caller
+from sightline.service.hosting import Hosting
 from sightline.service.rights import RIGHTS, Right, Role
 from sightline.service.routes import datasets, escapes, labels, models, pictures, recipes, reviews
+from sightline.service.serving import Serving
+from sightline.service.settings import Settings
 from sightline.service.thumbnails import Thumbnails
 from sightline.service.uploads import raw
 from sightline.store.database import Database
@@ -43,12 +46,16 @@ def client(database: Database, tmp_path: Path) -> Iterator[httpx.Client]:
     """Calls as somebody who may do everything, or as `X-Role` says."""
     shelves = Shelf(str(tmp_path / "shelf"))
     kept = Pictures(database, {Tier.HOT: shelves}, Retention())
+    files = ModelFiles(Shelf(str(tmp_path / "models")), tmp_path / "cache")
     app = FastAPI()
+    app.state.settings = Settings()
+    serving = Serving(workers=1)
     app.state.plant = plant_with(
         database=database,
         pictures=kept,
         thumbnails=Thumbnails(kept),
-        models=ModelFiles(Shelf(str(tmp_path / "models")), tmp_path / "cache"),
+        models=files,
+        hosting=Hosting(database, files, serving),
     )
     for module in (pictures, datasets, models, recipes, reviews, labels, escapes):
         app.include_router(module.router)
@@ -64,7 +71,7 @@ def client(database: Database, tmp_path: Path) -> Iterator[httpx.Client]:
         request.state.caller = Caller(name="ada", rights=rights, station=request.headers.get("X-Station", ""))
         return await call_next(request)
 
-    with served(app) as address, httpx.Client(base_url=address, timeout=60) as client:
+    with serving, served(app) as address, httpx.Client(base_url=address, timeout=60) as client:
         yield client
 
 
@@ -187,7 +194,7 @@ def test_an_archive_becomes_a_data_set_and_goes_out_again(client: httpx.Client) 
 def test_a_part_is_claimed_decided_and_undone(client: httpx.Client, database: Database) -> None:
     name = inspected(database, 1, verdict="REVIEW", score=0.98, at_s=time.time())
     (entry,) = client.get("/api/v1/review-queue").json()
-    assert (entry["inspection_id"], entry["reasons"]) == (name, ["undecided"])
+    assert (entry["inspection_id"], entry["reasons"]) == (name, ["undecided", "doubt"])
     assert client.get("/api/v1/review-queue/counts").json()["undecided"] == 1
     claimed = client.post("/api/v1/review-queue/claims", json={"inspection_ids": [name]})
     assert claimed.json()["inspection_ids"] == [name]
