@@ -66,7 +66,6 @@ class Panel:
     labels: tuple[str, str]  # of x and y
     series: Sequence[Series]
     log_y: bool = False
-    key: str = "upper left"  # the corner for the names of lines: "upper left" or "lower right"
 
 
 def write_chart(path: Path, panels: Sequence[Panel]) -> None:
@@ -184,13 +183,11 @@ def _between(spots: Sequence[Spot], steps: int = 8) -> list[Spot]:
 
 def _key(svg: Svg, panel: Panel) -> None:
     named = [(index, series) for index, series in enumerate(panel.series) if not series.at_point]
-    right = panel.key == "lower right"
-    top = HEIGHT - BOTTOM - 8 - 16 * len(named) if right else TOP + 4
     for row, (index, series) in enumerate(named):
-        y, colour = top + 16 * row + 8, _colour(index, series)
-        dot = axes.dot(svg, RIGHT - 8 if right else LEFT + 12, y - 4, "point")
+        y, colour = TOP + 16 * row + 12, _colour(index, series)
+        dot = axes.dot(svg, LEFT + 12, y - 4, "point")
         dot.attrib.update({"fill": colour, "r": "4"})
-        axes.text(svg, RIGHT - 18 if right else LEFT + 22, y, series.name, "note", "end" if right else "start")
+        axes.text(svg, LEFT + 22, y, series.name, "note", "start")
 
 
 def _log_axis(values: Sequence[float], begin: float, end: float) -> Axis:

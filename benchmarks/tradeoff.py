@@ -63,7 +63,7 @@ def panels(grid: Sequence[dict[str, Cell]], others: Sequence[dict[str, Cell]]) -
             if row["data set"] == name and (point := _point(row)):
                 lines.setdefault(str(row["setting"]).rpartition("bank ")[2], []).append(point)
         series = [
-            Series(name=f"bank {int(bank):,}", points=sorted(points))
+            Series(name=f"bank {int(bank):,}", points=sorted(points), at_point=True)
             for bank, points in sorted(lines.items(), key=lambda line: int(line[0]))
         ]
         for row in others:
@@ -71,7 +71,7 @@ def panels(grid: Sequence[dict[str, Cell]], others: Sequence[dict[str, Cell]]) -
                 colour = GREY if str(row["method"]).startswith(PEER) else BLACK
                 series.append(Series(name=str(row["method"]), points=[point], line=False, at_point=True, colour=colour))
         labels = ("latency of the graph, ms", "image AUROC")
-        found.append(Panel(title=name, labels=labels, series=series, key="lower right"))
+        found.append(Panel(title=name, labels=labels, series=series))
     return found
 
 
