@@ -155,7 +155,10 @@ def parse(words: list[str]) -> None:
     """Read a command line as the program would, without running it; UsageError where it would not be accepted."""
     command: click.Command | None = cli
     while isinstance(command, click.Group) and words:
-        command, words = command.get_command(click.Context(command), words[0]), words[1:]
+        context = click.Context(command)
+        if words[0] not in (names := command.list_commands(context)) and "run" in names:
+            words = ["run", *words]  # as `line` and `serve` do
+        command, words = command.get_command(context, words[0]), words[1:]
     if command is None:
         raise click.UsageError("there is no such command")
     command.make_context("sightline", words)

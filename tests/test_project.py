@@ -19,7 +19,7 @@ import sightline
 
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = ROOT / "src" / "sightline"
-DATA_SUFFIXES = {".html", ".onnx", ".typed"}
+DATA_SUFFIXES = {".html", ".mako", ".onnx", ".typed"}
 
 MAX_WHEEL_BYTES = 10_000_000
 MAX_RUNTIME_BYTES = 350_000_000

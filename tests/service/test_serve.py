@@ -203,7 +203,7 @@ def test_the_trail_is_proven_on_the_command_line(serve, tmp_path: Path) -> None:
     assert serve("audit", "verify", "--against", str(export))[0] == 0
     export.write_text(export.read_text("utf-8").replace('"who":"command line"', '"who":"eve"'), "utf-8")
     status, text = serve("audit", "verify", "--file", str(export))
-    assert (status, "row 1 was changed" in text) == (1, True)
+    assert (status, "was changed" in text) == (1, True)
     export.write_text("", "utf-8")
     assert serve("audit", "verify", "--file", str(export))[0] == 1
 

@@ -147,7 +147,7 @@ class ShadowShown(Shown):
     """What a model that decides nothing said, in views of the newest parts."""
 
     station: str = Field(examples=["cap-top"])
-    model: str = Field(description="id of the model in shadow")
+    model: str = Field(description="id of the model in shadow", examples=["9b1c4f0e7a52"])
     since_s: Moment
     until_s: Moment
     agreed: Number
