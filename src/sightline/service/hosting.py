@@ -56,7 +56,11 @@ class Hosting:
                 self._host(name, version, digest)
         for name in self._hosted.keys() - wanted.keys():
             self._let_go(name)
-        self.failed = {name: why for name, why in self.failed.items() if name in wanted}
+        self.failed = {
+            name: why
+            for name, why in self.failed.items()
+            if name in wanted and self._hosted.get(name) != wanted[name][0]
+        }
 
     def _run(self) -> None:
         while not self._closing.is_set():
@@ -81,7 +85,6 @@ class Hosting:
             self.failed = {**self.failed, name: str(error)}
             return
         self._hosted[name] = version
-        self.failed = {other: why for other, why in self.failed.items() if other != name}
         LOG.info("model %s, version %d, judges", name, version)
 
     def _let_go(self, name: str) -> None:

@@ -1,0 +1,124 @@
+"""What is promoted is judged by, on this server and on others; what a plant does by itself is done once an hour."""
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from tests.service.server import picture, sight
+
+from sightline.errors import NotFoundError
+from sightline.records import Verdict
+from sightline.service.hosting import Hosting
+from sightline.service.job_kinds import KINDS
+from sightline.service.job_task import Site, Task, model_file
+from sightline.service.jobs import Jobs
+from sightline.service.serving import Serving
+from sightline.service.training import JobTrainer
+from sightline.service.upkeep import EVERY_S, Upkeep
+from sightline.store import jobs as queue
+from sightline.store import models
+from sightline.store.database import Database
+from sightline.store.models import Change, Upload
+from sightline.store.retention import Kept
+
+DAY_S = 86_400.0
+WHY = Change(by="ada", reason="better")
+
+
+@pytest.fixture
+def site(sqlite: Database, tmp_path: Path) -> Site:
+    (tmp_path / "data").mkdir()
+    address = sqlite.engine.url.render_as_string(hide_password=False)
+    return Site(
+        database=address,
+        data=tmp_path / "data",
+        results=tmp_path / "jobs",
+        models=str(tmp_path / "models"),
+        pictures={"hot": str(tmp_path / "pictures"), "nearline": str(tmp_path / "nearline")},
+    )
+
+
+@pytest.fixture
+def serving() -> Iterator[Serving]:
+    with Serving(workers=1) as serving:
+        yield serving
+
+
+def bring(database: Database, site: Site, folder: Path, reject: float) -> int:
+    """The version that a model with this threshold becomes, promoted."""
+    path = sight(folder / f"{reject}.sight", reject=reject)
+    version = models.add(database, site.model_files(), path, Upload(name="cap", author="ada"), now_s=1.0).version
+    models.promote(database, "cap", version, WHY, now_s=2.0)
+    return version
+
+
+def test_the_current_version_judges_and_a_damaged_one_does_not_take_its_place(
+    sqlite: Database, site: Site, serving: Serving, tmp_path: Path
+) -> None:
+    hosting = Hosting(sqlite, site.model_files(), serving)
+    hosting.follow()
+    assert serving.models() == ()
+    assert bring(sqlite, site, tmp_path, 100.0) == 1
+    hosting.follow()
+    assert serving.judge("cap", picture(120)).verdict is Verdict.REJECT
+    assert bring(sqlite, site, tmp_path, 200.0) == 2
+    hosting.follow()
+    assert serving.judge("cap", picture(120)).verdict is Verdict.PASS
+    assert bring(sqlite, site, tmp_path, 150.0) == 3
+    model_file(site, "cap/3").write_bytes(b"damaged")
+    hosting.follow()
+    assert "cap" in hosting.failed
+    assert serving.model("cap").version == 2
+    models.roll_back(sqlite, "cap", WHY, now_s=3.0)
+    hosting.follow()
+    assert (dict(hosting.failed), serving.model("cap").version) == ({}, 2)
+
+
+def test_another_server_follows_by_itself(sqlite: Database, site: Site, serving: Serving, tmp_path: Path) -> None:
+    hosting = Hosting(sqlite, site.model_files(), serving, every_s=0.02).start()
+    try:
+        bring(sqlite, site, tmp_path, 100.0)
+        end = time.monotonic() + 60
+        while not serving.has("cap", "1"):
+            assert time.monotonic() < end, "the model was not loaded"
+            time.sleep(0.01)
+    finally:
+        hosting.close()
+
+
+def test_upkeep_starts_one_job_an_hour(sqlite: Database, site: Site) -> None:
+    now_s = [1_000_000.0]
+    upkeep = Upkeep(sqlite, Jobs(sqlite, site, workers=0), clock=lambda: now_s[0])
+    assert (upkeep.look(), upkeep.look()) == (True, False)
+    now_s[0] += EVERY_S + 1
+    assert (upkeep.look(), upkeep.look()) == (True, False)
+    with sqlite.reading() as session:
+        assert [job.kind for job in queue.jobs(session)] == ["tiering", "tiering"]
+
+
+def test_the_tiering_job_removes_what_is_over_its_time_and_nothing_else(sqlite: Database, site: Site) -> None:
+    kept = site.kept_pictures(sqlite)
+    now_s = time.time()
+    old = kept.keep(picture(60), kept=Kept.PASS, now_s=now_s - 40 * DAY_S)
+    rejected = kept.keep(picture(200), kept=Kept.REJECT, now_s=now_s - 40 * DAY_S)
+    task = Task(site=site, folder=site.results, author="upkeep", progress=lambda *_: None, say=print)
+    kind = KINDS["tiering"]
+    tried = kind.run(kind.options(dry_run=True), task)
+    assert (tried["removed"], kept.known(old).tier) == (1, "hot")
+    done = kind.run(kind.options(), task)
+    assert (done["removed"], done["failed"], done["more"]) == (1, 0, False)
+    with pytest.raises(NotFoundError, match="removed when its time was over"):
+        kept.known(old)
+    assert kept.known(rejected).tier == "nearline"
+    assert kept.read(rejected) == picture(200)
+
+
+def test_what_lookouts_clients_train_is_a_job_like_others(sqlite: Database, site: Site) -> None:
+    trainer = JobTrainer(sqlite, Jobs(sqlite, site, workers=0))
+    folder = site.data / "lookout" / "cap"
+    params = {"data": str(folder / "1.csv"), "output": str(folder / "1.sight"), "name": "cap", "version": "1"}
+    job = trainer.start("train", params)
+    assert trainer.progress(job).state == "waiting"
+    with sqlite.reading() as session:
+        assert queue.job(session, job).params["output"] == "lookout/cap/1.sight"
