@@ -1,5 +1,7 @@
 """`sightline serve` as a process: it says when it is ready, drains when told to stop, and bounds what it is sent."""
 
+import base64
+import json
 import os
 import re
 import signal
@@ -8,6 +10,7 @@ import ssl
 import subprocess
 import sys
 import threading
+import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,6 +23,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
+from tests.service.server import picture, sight
 
 from sightline.cli.main import run
 from sightline.service.listening import MOST_HEAD_BYTES
@@ -91,6 +95,27 @@ def test_dev_serves_without_login(dev: Running) -> None:
     status, text = get(f"{dev.url}/api/v1/account")
     assert (status, '"developer"' in text) == (200, True)
     assert not any("setup#" in line for line in dev.said)
+
+
+def test_a_container_predicts_for_its_platform_and_does_nothing_else_for_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AIP_HEALTH_ROUTE", "/alive")
+    with running("--container", "--host", "127.0.0.1", "--model", f"cap={sight(tmp_path / 'cap.sight')}") as server:
+        named = {"Host": "inspect-abc.a.run.app", "Content-Type": "application/json"}
+        instance = {"content": base64.b64encode(picture(150)).decode()}
+        body = json.dumps({"instances": [instance]}).encode()
+
+        def ask(path: str, body: bytes | None = None) -> tuple[int, str]:
+            asked = urllib.request.Request(f"{server.url}{path}", body, named)
+            with urllib.request.urlopen(asked, timeout=DEADLINE_S) as answer:
+                return answer.status, answer.read().decode()
+
+        assert ask("/alive") == (200, '{"ready":true}')
+        assert ask("/predict", body)[1].startswith('{"predictions":[{"ids":["1"')
+        for path in ("/api/v1/inspections", "/api/v1/models", "/metrics"):
+            with pytest.raises(urllib.error.HTTPError, match="401"):
+                ask(path)
 
 
 def exchange(port: int, *parts: bytes) -> bytes:

@@ -130,7 +130,11 @@ def create_app(
         generate_unique_id_function=openapi.operation_id,
         lifespan=_lifespan(settings, open_plant, counted),
         middleware=_layers(
-            settings, counted, known := KnownKeys(), _guests(settings, container, open_to_all=open_to_all)
+            settings,
+            counted,
+            known := KnownKeys(),
+            _guests(settings, container, open_to_all=open_to_all),
+            behind_platform=container is not None,
         ),
     )
     app.state.settings, app.state.metrics, app.state.known_keys = settings, counted, known
@@ -168,11 +172,12 @@ def _guests(settings: Settings, container: Container | None, *, open_to_all: boo
 
 
 def _layers(
-    settings: Settings, metrics: ServerMetrics, known: KnownKeys, guests: Mapping[str, Caller]
+    settings: Settings, metrics: ServerMetrics, known: KnownKeys, guests: Mapping[str, Caller], *, behind_platform: bool
 ) -> list[Middleware]:
     """From the outside in: who calls is known before a body of more than a little is taken."""
     server = settings.server
-    hosts = frozenset(name.lower() for name in (*server.hosts, server.host, socket.gethostname(), socket.getfqdn()))
+    names = (*server.hosts, server.host, socket.gethostname(), socket.getfqdn())
+    hosts = None if behind_platform else frozenset(name.lower() for name in names)
     return [
         Middleware(Edge, hosts=hosts, metrics=metrics),
         Middleware(

@@ -33,10 +33,11 @@ _HOST = re.compile(r"(?P<name>\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(?::\d{1,5})?")
 class Edge:
     """The outermost layer of the application inside."""
 
-    def __init__(self, app: ASGIApp, *, hosts: frozenset[str], metrics: ServerMetrics) -> None:
+    def __init__(self, app: ASGIApp, *, hosts: frozenset[str] | None, metrics: ServerMetrics) -> None:
         """
         Args:
-            hosts: names by which the server may be called, in lower case, beside addresses and names without a dot.
+            hosts: names by which the server may be called, in lower case, beside addresses and names without a dot;
+                None: any, as a platform in front gives it names of its own.
         """
         self._app = app
         self._hosts = hosts
@@ -77,7 +78,7 @@ class Edge:
 
     def _is_ours(self, name: str) -> bool:
         """No name that somebody else could have pointed here (DNS rebinding): such a name has a dot."""
-        return name in self._hosts or "." not in name or _is_address(name)
+        return self._hosts is None or name in self._hosts or "." not in name or _is_address(name)
 
 
 def _is_address(name: str) -> bool:
