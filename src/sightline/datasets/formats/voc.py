@@ -7,6 +7,7 @@
 Its pixels count from 1 and a box includes its last row and column: xmin 1 and xmax 200 is the whole of 200 px.
 """
 
+import math
 import re
 from pathlib import Path
 from xml.etree.ElementTree import Element, SubElement
@@ -125,8 +126,8 @@ def _document(placed: Placed) -> Element:
         _tell(element, name=annotation.label, pose="Unspecified", truncated=0, difficult=0)
         box = annotation.geometry
         assert isinstance(box, Rectangle), "the conversion leaves boxes only"
-        left, top = round(box.left), round(box.top)
-        right, bottom = max(round(box.right), left + 1), max(round(box.bottom), top + 1)
+        left, right = _pixels(box.left, box.right)
+        top, bottom = _pixels(box.top, box.bottom)
         _tell(SubElement(element, "bndbox"), xmin=left + 1, ymin=top + 1, xmax=right, ymax=bottom)
     return root
 
@@ -145,3 +146,11 @@ VOC = Format(
     place=lambda _, name: f"JPEGImages/{name}",
     write=_write,
 )
+
+
+def _pixels(begin: float, end: float) -> tuple[int, int]:
+    """The nearest whole pixels; of what is thinner than one, the pixel that its middle lies in."""
+    if round(begin) < round(end):
+        return round(begin), round(end)
+    middle = math.floor((begin + end) / 2)
+    return middle, middle + 1
