@@ -2,7 +2,6 @@
 
 import logging
 import math
-import threading
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import Self
 
 from sightline.errors import InspectionError, StoreError
 from sightline.service.alert_rules import RULE_KINDS, Sight, checked
+from sightline.service.rounds import Rounds
 from sightline.store import alerts as store
 from sightline.store.alerts import Rule
 from sightline.store.database import Database
@@ -30,19 +30,16 @@ class Watch:
         clock: Callable[[], float] = time.time,
     ) -> None:
         self.failures = 0  # rules that could not be asked, so far
-        self._database, self._disks, self._every_s, self._clock = database, disks, every_s, clock
+        self._database, self._disks, self._clock = database, disks, clock
         self._asked: dict[int, float] = {}  # rule -> when
-        self._closing = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="alerts", daemon=True)
+        self._rounds = Rounds("alerts", self._round, every_s)
 
     def start(self) -> Self:
-        self._thread.start()
+        self._rounds.start()
         return self
 
     def close(self) -> None:
-        self._closing.set()
-        if self._thread.is_alive():
-            self._thread.join()
+        self._rounds.close()
 
     def look(self) -> int:
         """Ask all rules once; returns how many alerts were raised. A rule that cannot be asked stops no other one.
@@ -72,10 +69,9 @@ class Watch:
             _log.warning("alert rule %s: %s", rule.name, error)
             return 0
 
-    def _run(self) -> None:
-        while not self._closing.wait(self._every_s):
-            try:
-                self.look()
-            except StoreError as error:
-                self.failures += 1
-                _log.warning("alerts: %s", error)
+    def _round(self) -> None:
+        try:
+            self.look()
+        except StoreError as error:
+            self.failures += 1
+            _log.warning("alerts: %s", error)

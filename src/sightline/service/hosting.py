@@ -1,13 +1,13 @@
 """The current models of the plant, served: what is promoted or rolled back on any server is soon judged by here."""
 
 import logging
-import threading
 from collections.abc import Mapping
 from typing import Self
 
 from sqlalchemy import select
 
 from sightline.errors import InspectionError
+from sightline.service.rounds import Rounds
 from sightline.service.serving import Serving
 from sightline.store.database import Database
 from sightline.store.models import CURRENT, ModelFiles
@@ -23,26 +23,21 @@ class Hosting:
     def __init__(self, database: Database, files: ModelFiles, serving: Serving, *, every_s: float = 2.0) -> None:
         self.failed: Mapping[str, str] = {}  # name -> why its current version is not the one that judges
         self._database, self._files, self._serving = database, files, serving
-        self._every_s = every_s
         self._hosted: dict[str, int] = {}
-        self._wake, self._closing = threading.Event(), threading.Event()
-        self._thread = threading.Thread(target=self._run, name="hosting", daemon=True)
+        self._rounds = Rounds("hosting", self.follow, every_s)
 
     def start(self) -> Self:
         """Load what is current, and follow it from then on."""
         self.follow()
-        self._thread.start()
+        self._rounds.start()
         return self
 
     def wake(self) -> None:
         """Look at once, as something was just promoted here."""
-        self._wake.set()
+        self._rounds.wake()
 
     def close(self) -> None:
-        self._closing.set()
-        self._wake.set()
-        if self._thread.is_alive():
-            self._thread.join()
+        self._rounds.close()
 
     def follow(self) -> None:
         """Look once; what cannot be reached now is tried again at the next look."""
@@ -61,13 +56,6 @@ class Hosting:
             for name, why in self.failed.items()
             if name in wanted and self._hosted.get(name) != wanted[name][0]
         }
-
-    def _run(self) -> None:
-        while not self._closing.is_set():
-            self._wake.wait(self._every_s)
-            self._wake.clear()
-            if not self._closing.is_set():
-                self.follow()
 
     def _wanted(self) -> dict[str, tuple[int, str]]:
         with self._database.reading() as session:

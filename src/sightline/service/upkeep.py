@@ -1,7 +1,6 @@
 """What a plant does by itself: an hourly job that moves and clears pictures."""
 
 import logging
-import threading
 import time
 from collections.abc import Callable
 from typing import Self
@@ -9,6 +8,7 @@ from typing import Self
 from sightline.errors import InspectionError
 from sightline.service.job_storage import TIERING
 from sightline.service.jobs import Jobs
+from sightline.service.rounds import Rounds
 from sightline.store import jobs as queue
 from sightline.store.database import Database
 
@@ -23,17 +23,14 @@ class Upkeep:
 
     def __init__(self, database: Database, jobs: Jobs, *, clock: Callable[[], float] = time.time) -> None:
         self._database, self._jobs, self._clock = database, jobs, clock
-        self._closing = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="upkeep", daemon=True)
+        self._rounds = Rounds("upkeep", self._round, _LOOK_S)
 
     def start(self) -> Self:
-        self._thread.start()
+        self._rounds.start()
         return self
 
     def close(self) -> None:
-        self._closing.set()
-        if self._thread.is_alive():
-            self._thread.join()
+        self._rounds.close()
 
     def look(self) -> bool:
         """Start the job if it is due; whether it was. Two servers may both, which does no harm.
@@ -49,9 +46,8 @@ class Upkeep:
         self._jobs.submit(TIERING.name, {}, author=AUTHOR, now_s=now_s)
         return True
 
-    def _run(self) -> None:
-        while not self._closing.wait(_LOOK_S):
-            try:
-                self.look()
-            except InspectionError as error:
-                LOG.warning("upkeep: %s", error)
+    def _round(self) -> None:
+        try:
+            self.look()
+        except InspectionError as error:
+            LOG.warning("upkeep: %s", error)

@@ -1,7 +1,10 @@
 """One after the other, on all servers: who changes the versions of a name waits until another one who does is done."""
 
-from sqlalchemy import func, select
+import hashlib
+
 from sqlalchemy.orm import Session
+
+from sightline.store.database import in_turn
 
 
 def take_turn(session: Session, subject: str) -> None:
@@ -9,5 +12,5 @@ def take_turn(session: Session, subject: str) -> None:
 
     What is read after this is what the one before has left. SQLite lets one transaction write at a time anyhow.
     """
-    if session.get_bind().dialect.name == "postgresql":
-        session.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(subject, 0))))
+    digest = hashlib.sha256(subject.encode()).digest()
+    in_turn(session.connection(), int.from_bytes(digest[:8], signed=True))
