@@ -66,6 +66,7 @@ SERVER = {  # by folder: what [server] installs
     "sightline.feedback": {"sqlalchemy"},
     "sightline.service": {"fastapi", "sqlalchemy", "starlette"},
     "sightline.service.routes": {"pydantic"},
+    "sightline.console": {"fastapi", "httpx", "nicegui", "pydantic", "starlette"},
 }
 HEAVY = {module for module, names in EXTRAS.items() if names & {"torch", "optuna"}}  # importing them loads it
 

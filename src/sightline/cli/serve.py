@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 DAMAGED = 1
 _EXTRA = {"alembic", "argon2", "fastapi", "fsspec", "httptools", "multipart", "prometheus_client", "sqlalchemy"}
-_EXTRA |= {"starlette", "uvicorn", "pydantic"}
+_EXTRA |= {"starlette", "uvicorn", "pydantic", "nicegui"}
 _FORM = "NAME=FILE"
 settings_option = click.option("--settings", "path", type=PLACE, metavar="FILE", help="The server's settings (TOML).")
 
@@ -137,6 +137,7 @@ def _contain(given: dict[tuple[str, str], object]) -> None:
 
 def _run(settings: "Settings", models: dict[str, Path], *, dev: bool, container: bool) -> None:
     with _server_installed():
+        from sightline.console.mount import mount
         from sightline.service.app import create_app
         from sightline.service.listening import serve
         from sightline.service.opening import open_plant
@@ -146,6 +147,8 @@ def _run(settings: "Settings", models: dict[str, Path], *, dev: bool, container:
     with open_plant(settings, models) as plant, closing(Notifier(os.environ)) as systemd:
         place = container_of(os.environ) if container else None
         app = create_app(settings, lambda _: nullcontext(plant), open_to_all=dev, container=place)
+        if not container:
+            mount(app)
 
         def ready(address: str) -> None:
             if not (dev or container):

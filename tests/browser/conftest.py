@@ -1,0 +1,95 @@
+"""A console as people use it: a server process with a filled plant, and Chromium. Whatever a page logs as an error, or
+loads from elsewhere, fails its test."""
+
+import importlib.util
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from tests.browser.plant import PASSWORD, fill
+from tests.service.test_serve import running
+
+BROWSER = shutil.which("chromium") or shutil.which("chromium-browser") or ""
+MISSING = [name for name in ("nicegui", "playwright") if importlib.util.find_spec(name) is None]
+if MISSING or not BROWSER:
+    pytest.skip(f"{' and '.join(MISSING) or 'chromium'} is not installed", allow_module_level=True)
+
+from playwright.sync_api import Browser, ConsoleMessage, Page, Response, expect, sync_playwright
+
+FLAGS = (
+    *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"),
+    *("--disable-component-update", "--disable-sync", "--disable-dev-shm-usage"),
+)
+PATIENCE_MS = 30_000
+REFUSALS = (401, 403, 409, 422, 429)  # by which the API tells people no
+PANEL = {"width": 1366, "height": 768}  # px, of a panel PC
+
+
+@pytest.fixture(scope="session")
+def filled(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with `plant` and `parts`; only read it, and copy `plant` to change it.
+
+    SIGHTLINE_FILLED names one that was filled before.
+    """
+    if ready := os.environ.get("SIGHTLINE_FILLED"):
+        return Path(ready)
+    folder = tmp_path_factory.mktemp("console")
+    fill(folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def site(filled: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of a server with a plant of this module's own."""
+    folder = tmp_path_factory.mktemp("site") / "plant"
+    shutil.copytree(filled / "plant", folder)
+    with running("--folder", str(folder)) as server:
+        yield server.url
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        found = playwright.chromium.launch(executable_path=BROWSER, args=list(FLAGS))
+        yield found
+        found.close()
+
+
+Visit = Callable[..., Page]
+
+
+@pytest.fixture
+def visit(browser: Browser, site: str) -> Iterator[Visit]:
+    """`visit(path, name)` opens a page as one of PEOPLE, in a browser of its own; `size` and `language` on demand."""
+    opened, faults, known = [], [], (site, "data:", "blob:")
+
+    def open_(path: str, name: str = "quentin", *, size: dict[str, int] | None = None, language: str = "en") -> Page:
+        context = browser.new_context(base_url=site, viewport=size or PANEL, locale=language)
+        opened.append(context)
+        context.set_default_timeout(PATIENCE_MS)
+        if name:
+            answer = context.request.post("/api/v1/login", data={"name": name, "password": PASSWORD})
+            assert answer.ok, answer.text()
+        page = context.new_page()
+        page.on("console", lambda told: faults.append(told.text) if _is_fault(told) else None)
+        page.on("response", lambda answer: faults.append(f"{answer.status} {answer.url}") if _failed(answer) else None)
+        page.on("pageerror", lambda error: faults.append(str(error)))
+        page.on("request", lambda asked: None if asked.url.startswith(known) else faults.append(asked.url))
+        page.goto(path)
+        expect(page.locator("#content")).to_be_visible()
+        return page
+
+    yield open_
+    for context in opened:
+        context.close()
+    assert not faults, f"errors in the browser, or requests to elsewhere: {faults}"
+
+
+def _is_fault(told: ConsoleMessage) -> bool:
+    return told.type == "error" and not told.text.startswith("Failed to load resource")  # `_failed` tells which
+
+
+def _failed(answer: Response) -> bool:
+    return answer.status >= 400 and answer.status not in REFUSALS
