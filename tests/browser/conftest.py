@@ -1,22 +1,17 @@
 """A console as people use it: a server process with a filled plant, and Chromium. Whatever a page logs as an error, or
 loads from elsewhere, fails its test."""
 
-import importlib.util
 import os
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from playwright.sync_api import Browser, ConsoleMessage, Page, Response, expect, sync_playwright
 from tests.browser.plant import PASSWORD, fill
 from tests.service.test_serve import running
 
 BROWSER = shutil.which("chromium") or shutil.which("chromium-browser") or ""
-MISSING = [name for name in ("nicegui", "playwright") if importlib.util.find_spec(name) is None]
-if MISSING or not BROWSER:
-    pytest.skip(f"{' and '.join(MISSING) or 'chromium'} is not installed", allow_module_level=True)
-
-from playwright.sync_api import Browser, ConsoleMessage, Page, Response, expect, sync_playwright
 
 FLAGS = (
     *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"),
@@ -51,6 +46,8 @@ def site(filled: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str
 
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
+    if not BROWSER:
+        pytest.skip("chromium is not installed")
     with sync_playwright() as playwright:
         found = playwright.chromium.launch(executable_path=BROWSER, args=list(FLAGS))
         yield found
