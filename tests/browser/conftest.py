@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, ConsoleMessage, Page, Response, expect, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Page, Response, ViewportSize, expect, sync_playwright
 from tests.browser.plant import PASSWORD, fill
 from tests.service.test_serve import running
 
@@ -19,7 +19,7 @@ FLAGS = (
 )
 PATIENCE_MS = 30_000
 REFUSALS = (401, 403, 409, 422, 429)  # by which the API tells people no
-PANEL = {"width": 1366, "height": 768}  # px, of a panel PC
+PANEL = ViewportSize(width=1366, height=768)  # px, of a panel PC
 
 
 @pytest.fixture(scope="session")
@@ -62,7 +62,7 @@ def visit(browser: Browser, site: str) -> Iterator[Visit]:
     """`visit(path, name)` opens a page as one of PEOPLE, in a browser of its own; `size` and `language` on demand."""
     opened, faults, known = [], [], (site, "data:", "blob:")
 
-    def open_(path: str, name: str = "quentin", *, size: dict[str, int] | None = None, language: str = "en") -> Page:
+    def open_(path: str, name: str = "quentin", *, size: ViewportSize | None = None, language: str = "en") -> Page:
         context = browser.new_context(base_url=site, viewport=size or PANEL, locale=language)
         opened.append(context)
         context.set_default_timeout(PATIENCE_MS)
