@@ -72,6 +72,7 @@ export default {
     tools: { type: Array, default: () => [] },
     labels: { type: Array, default: () => [] },
     model: String,
+    product: String,
     name: String,
     second: { type: Object, default: null },
     wanted: { type: Object, default: () => ({}) },
@@ -252,7 +253,7 @@ export default {
       this.asking = true;
       const { picture, turn } = this;
       try {
-        const map = await loadMap(picture, this.model, this.asked.signal);
+        const map = await loadMap(picture, this.model, this.product, this.asked.signal);
         if (turn !== this.turn) return;
         this.map = Object.freeze(map);
         this.told = "";
