@@ -32,7 +32,7 @@ async def page(request: Request, model: str = "") -> None:
 
 
 async def _products(session: Session, model: ModelRecord) -> list[str]:
-    """Of which one must be chosen."""
+    """Those with a bank each, of which one must be chosen."""
     path = f"/models/{model.name}/versions/{model.version}/manifest"
     manifest = await session.api.get(path, dict[str, Any])
-    return sorted(manifest.get("separate") or ())
+    return [one["name"] for one in manifest.get("products") or () if one.get("thresholds")]
