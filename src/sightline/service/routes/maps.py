@@ -33,7 +33,9 @@ class MapRecord(BaseModel):
     start: float = Field(description="This and less is 0: the tint begins", examples=[2.7])
     threshold: float = Field(description="127 and less is below it, 128 and more reaches it", examples=[4.5])
     full: float = Field(description="This and more is 255, as is what is not finite", examples=[7.2])
-    named: str | None = Field(description="By a model that names defects; its map is what speaks for it", examples=[None])
+    named: str | None = Field(
+        description="By a model that names defects; its map is what speaks for it", examples=[None]
+    )
 
 
 @router.get(
