@@ -59,8 +59,12 @@ class Decision:
             ).props("outlined dense")
             self.note = ui.input(text("Note")).props("outlined dense maxlength=4000")
         with ui.element("div").classes("decide"):
-            good = ui.button(text("Pass"), icon="check", on_click=lambda: self.decide("PASS")).classes("pass")
-            bad = ui.button(text("Reject"), icon="close", on_click=lambda: self.decide("REJECT")).classes("reject")
+            good = ui.button(text("Pass"), icon="check", color=None, on_click=lambda: self.decide("PASS")).classes(
+                "pass"
+            )
+            bad = ui.button(text("Reject"), icon="close", color=None, on_click=lambda: self.decide("REJECT")).classes(
+                "reject"
+            )
             for button in (good, bad):
                 button.props("unelevated no-caps")
         self.taken_back = ui.button(text("Take my decision back"), icon="undo", on_click=self.undo)

@@ -9,10 +9,11 @@ from sightline.console.figures import NOTHING, moment, number, share
 from sightline.console.part_story import gauge
 from sightline.console.session import Session
 from sightline.line.faults import Fault
+from sightline.line.fitness import Cause
 from sightline.service.routes.inspections import Finding, Inspection, View
 from sightline.service.routes.reviews import ReviewRecord
 
-_CURES = {fault.name.lower(): fault.cure for fault in Fault}
+_CURES = {fault.name.lower(): fault.cure for fault in Fault} | {cause.value: Fault.UNFIT.cure for cause in Cause}
 _TOLD = {"ok": "good", "ng": "not good", "fault": "fault", "": "nothing"}
 
 
@@ -51,16 +52,16 @@ def findings(session: Session, found: Sequence[Finding], *, views: bool) -> str:
     """
     if not found:
         return _muted(session.text("Nothing was found."))
-    heads = [*(["View"] if views else []), "Defect", "Confidence", "Peak", "Size", "Place"]
+    heads = [*(["View"] if views else []), "Defect", "Confidence", "Peak", "Size"]
     rows = ""
     for one in found:
-        area = f"{number(session, one.area_px)} px"
+        area = f"{number(session, one.area_px)} px²"
         if one.area_mm2 is not None:
             area = f"{number(session, one.area_mm2, 2)} mm²"
         cells = [*([one.view] if views else []), parts.defect(session, one.label), share(session, one.confidence, 0)]
-        cells += [number(session, one.peak, 3), area, f"{one.x}, {one.y}"]
+        cells += [number(session, one.peak, 3), area]
         rows += "<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in cells) + "</tr>"
-    return table(session, heads, rows)
+    return f'<div class="findings">{table(session, heads, rows)}</div>'
 
 
 def timings(session: Session, part: Inspection, document: Mapping[str, Any]) -> str:
@@ -111,7 +112,7 @@ def history(session: Session, found: Sequence[Inspection], here: str) -> str:
             f"<td>{escape(parts.defect(session, one.label) or one.cause)}</td>"
             f"<td>{number(session, one.score, 3)}</td></tr>"
         )
-    return table(session, ["Time", "Station", "Verdict", "Defect", "Score"], rows)
+    return f'<div class="past">{table(session, ["Time", "Station", "Verdict", "Defect", "Score"], rows)}</div>'
 
 
 def reviews(session: Session, found: Sequence[ReviewRecord]) -> str:

@@ -6,9 +6,9 @@ that are missing there, and those that nothing says any more.
 
 from enum import StrEnum
 
-from sightline.console.german import common, viewer
+from sightline.console.german import common, inspection, viewer
 
-GERMAN: dict[str, str] = {**common.TEXTS, **viewer.TEXTS}
+GERMAN: dict[str, str] = {**common.TEXTS, **viewer.TEXTS, **inspection.TEXTS}
 
 
 class Language(StrEnum):

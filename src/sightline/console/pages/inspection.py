@@ -70,8 +70,10 @@ class _Sight:
         self.view = next((one for one in part.views if one.view == view), parts.telling_view(part))
         await self._headline()
         with ui.element("div").classes("split sight-split"):
-            with ui.element("section").classes("card"):
-                await self._picture()
+            with ui.element("div").classes("aside"):
+                with ui.element("section").classes("card"):
+                    await self._picture()
+                await self._below()
             with ui.element("div").classes("aside"):
                 await self._aside()
 
@@ -83,12 +85,12 @@ class _Sight:
             ui.html(parts.verdict(session, part.verdict), sanitize=False)
             ui.label(told).classes("muted")
             ui.element("span").classes("grow")
+            with ui.element("div").classes("actions"):
+                ui.link(session.text("Raw record"), f"/api/v1/inspections/{part.id}", new_tab=True)
+                hold_button(session, part)
+                escape_button(session, part)
             with ui.element("nav").classes("actions").props(f'aria-label="{session.text("Parts before and after")}"'):
                 await self._neighbours()
-        with ui.element("div").classes("actions"):
-            hold_button(session, part)
-            escape_button(session, part)
-            ui.link(session.text("Raw record"), f"/api/v1/inspections/{part.id}", new_tab=True)
 
     async def _neighbours(self) -> None:
         """Links, so that they open in a tab of their own as well."""
@@ -100,7 +102,7 @@ class _Sight:
             if id_ is None:
                 continue
             path = f"/inspections/{id_}" + (f"?{urlencode(query)}" if query else "")
-            with ui.element("a").props(f'href="{escape(path)}"').classes("step"):
+            with ui.element("a").props(f'href="{escape(path)}"').classes(f"step {title.lower()}"):
                 ui.icon(icon).props("aria-hidden=true")
                 ui.label(self.session.text(title))
 
@@ -219,7 +221,7 @@ class _Sight:
             await self._show()
         done(self.session.text("Saved: {count}", count=changed))
 
-    # beside the picture
+    # beside the picture, and below it
 
     async def _aside(self) -> None:
         session, part = self.session, self.part
@@ -232,11 +234,15 @@ class _Sight:
             )
         Decision(session=session, part=part, kinds=self.kinds, said=said).build()
         self._card("Findings", part_facts.findings(session, self.detail.defects, views=len(part.views) > 1))
+
+    async def _below(self) -> None:
+        session, part = self.session, self.part
         if part.serial:
-            before = await session.api.get("/inspections/history", list[Inspection], serial=part.serial, limit=_HISTORY)
-            self._card("History of the part", part_facts.history(session, before, part.id))
-        self._card("Time", part_facts.timings(session, part, self.detail.document))
-        self._card("Part", part_facts.facts(session, part))
+            found = await session.api.get("/inspections/history", list[Inspection], serial=part.serial, limit=_HISTORY)
+            self._card("History of the part", part_facts.history(session, found, part.id))
+        with ui.element("div").classes("cards"):
+            self._card("Part", part_facts.facts(session, part))
+            self._card("Time", part_facts.timings(session, part, self.detail.document))
 
     def _card(self, title: str, content: str) -> None:
         with ui.element("section").classes("card"):
