@@ -6,9 +6,15 @@ that are missing there, and those that nothing says any more.
 
 from enum import StrEnum
 
-from sightline.console.german import common, viewer
+from sightline.console.german import common, inspections, review, trial, viewer
 
-GERMAN: dict[str, str] = {**common.TEXTS, **viewer.TEXTS}
+GERMAN: dict[str, str] = {
+    **common.TEXTS,
+    **inspections.TEXTS,
+    **review.TEXTS,
+    **trial.TEXTS,
+    **viewer.TEXTS,
+}
 
 
 class Language(StrEnum):

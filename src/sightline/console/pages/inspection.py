@@ -15,4 +15,12 @@ async def page(request: Request, inspection_id: str) -> None:
             Shape(kind="box", points=((d.x, d.y), (d.x + d.width, d.y + d.height)), label=d.label)
             for d in detail.defects
         ]
-        Viewer(view.picture or "", overlay=view.overlay, boxes=boxes, editable=True, labels=["dent", "scratch"], model="cap", name="part")
+        Viewer(
+            view.picture or "",
+            overlay=view.overlay,
+            boxes=boxes,
+            editable=True,
+            labels=["dent", "scratch"],
+            model="cap",
+            name="part",
+        )
