@@ -26,12 +26,19 @@ def press(page: Page, keys: str, told: str) -> None:
     expect(page.get_by_role("status").filter(has_text=told)).to_be_visible()
 
 
+def ready(page: Page) -> None:
+    """Keys are listened to, and the part is seen."""
+    page.wait_for_function("window.sightline?.listening")
+    expect(page.locator(".viewer canvas")).to_have_attribute("data-ready", "true")
+
+
 def serial(page: Page) -> str:
     return page.locator(".story h2").inner_text()
 
 
 def test_twenty_parts_are_reviewed_by_keyboard_and_the_last_one_is_taken_back(visit: Visit) -> None:
     page = visit("/review", "quentin")
+    ready(page)
     said = {}
     for number in range(REVIEWED):
         called = serial(page)
@@ -45,6 +52,7 @@ def test_twenty_parts_are_reviewed_by_keyboard_and_the_last_one_is_taken_back(vi
     inspections = {one["id"]: one["serial"] for one in api(page, "/inspections?limit=500")["items"]}
     found = {inspections[one["inspection_id"]]: (one["verdict"], one["label"]) for one in standing(page, "quentin")}
     assert found == said
+    assert len(found) == REVIEWED
     assert all(one["seconds"] >= 0 for one in standing(page, "quentin"))
 
     press(page, "u", f"Taken back: {called}")
@@ -55,15 +63,14 @@ def test_twenty_parts_are_reviewed_by_keyboard_and_the_last_one_is_taken_back(vi
 def test_a_new_kind_is_typed_and_a_brush_mask_labelled_and_taken_back(visit: Visit) -> None:
     page = visit("/review?needed=2", "ada")
     expect(page.get_by_text("What the other one says is not shown.")).to_be_visible()
+    ready(page)
     called = serial(page)
     page.keyboard.press("n")
     page.get_by_role("dialog").get_by_label("Name").fill("smear")
     page.keyboard.press("Enter")
     expect(page.get_by_role("button", name="smear")).to_have_attribute("aria-pressed", "true")
     page.keyboard.press("m")
-    canvas = page.locator(".viewer canvas")
-    expect(canvas).to_have_attribute("data-ready", "true")
-    box = canvas.bounding_box()
+    box = page.locator(".viewer canvas").bounding_box()
     assert box is not None
     page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
     page.mouse.down()
@@ -86,6 +93,7 @@ def test_a_new_kind_is_typed_and_a_brush_mask_labelled_and_taken_back(visit: Vis
 
 def test_what_another_settled_meanwhile_is_told_and_agreement_is_shown(visit: Visit) -> None:
     page = visit("/review", "olga")
+    ready(page)
     called = serial(page)
     found = api(page, f"/inspections?serial={called}")["items"][0]["id"]
     other = visit("/review/agreement", "quentin")

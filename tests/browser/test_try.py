@@ -11,7 +11,8 @@ DROP = """([files]) => {
   const data = new DataTransfer();
   for (const [name, content] of files)
     data.items.add(new File([Uint8Array.from(atob(content), (one) => one.charCodeAt(0))], name));
-  document.querySelector(".drop").dispatchEvent(new DragEvent("drop", { dataTransfer: data, bubbles: true, cancelable: true }));
+  const drop = new DragEvent("drop", { dataTransfer: data, bubbles: true, cancelable: true });
+  document.querySelector(".drop").dispatchEvent(drop);
 }"""
 
 
