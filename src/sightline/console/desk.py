@@ -82,6 +82,7 @@ class Desk:
     skipped: deque[str] = field(default_factory=lambda: deque(maxlen=_MOST_SKIPPED))
     decided: int = 0
     waiting: int = 0  # in the queue, for this reviewer
+    _lifted: set[str] = field(default_factory=set)  # taken, and not said yet: the queue still has them
     _turn: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     @property
@@ -97,7 +98,7 @@ class Desk:
         """Take the worthiest parts that are free; raises Refused."""
         async with self._turn:
             await self._count()
-            known = {part.id for part in self.parts}
+            known = {part.id for part in self.parts} | self._lifted
             room = _AHEAD - len(self.parts)
             if room < 1:
                 return
@@ -114,10 +115,15 @@ class Desk:
 
     def take(self) -> Part | None:
         """Lift the first part off the desk, so that the next one is looked at; `decide` or `put_back` follows."""
-        return self.parts.popleft() if self.parts else None
+        if not self.parts:
+            return None
+        part = self.parts.popleft()
+        self._lifted.add(part.id)
+        return part
 
     def put_back(self, part: Part) -> None:
         """On top of the others."""
+        self._lifted.discard(part.id)
         self.parts.appendleft(part)
 
     async def decide(self, part: Part, word: Word) -> Said:
@@ -132,6 +138,7 @@ class Desk:
             new = [one for one in _standing(found, self.reviewer) if one.id not in part.seen]
             if new and found.outcome.state == State.SETTLED:
                 await self._release([part.id])
+                self._lifted.discard(part.id)
                 raise Overtaken(new[-1].reviewer)
             labels = await self._draw(word)
             body = NewReview(verdict=word.verdict, label=word.label, seconds=word.seconds)
@@ -140,6 +147,7 @@ class Desk:
             except Refused:
                 await self._erase(labels)
                 raise
+            self._lifted.discard(part.id)
             said = Said(part=part, word=word, labels=tuple(labels))
             self.said.append(said)
             self.decided += 1
@@ -167,6 +175,7 @@ class Desk:
             self.skipped.append(part.id)
             async with self._turn:
                 await self._release([part.id])
+                self._lifted.discard(part.id)
 
     async def renew(self) -> bool:
         """Keep what is on the desk; whether the part that is looked at was lost to somebody else."""

@@ -6,9 +6,23 @@ tests/console/test_texts.py finds texts that are missing there, and those that n
 
 from enum import StrEnum
 
-from sightline.console.german import common, inspection, viewer
+from sightline.console.german import (
+    common,
+    inspection,
+    inspections,
+    review,
+    trial,
+    viewer,
+)
 
-GERMAN: dict[str, str] = {**common.TEXTS, **viewer.TEXTS, **inspection.TEXTS}
+GERMAN: dict[str, str] = {
+    **common.TEXTS,
+    **inspection.TEXTS,
+    **inspections.TEXTS,
+    **review.TEXTS,
+    **trial.TEXTS,
+    **viewer.TEXTS,
+}
 
 
 class Language(StrEnum):

@@ -12,10 +12,10 @@ _ASSETS = Path(__file__).parent / "assets"
 _TEXTS = (
     *("Drop pictures here, paste them, or", "Choose pictures", "Take a picture", "Model", "Product", "Heat map"),
     *("Colours", "Regions", "Score", "Threshold", "Confidence", "Kind of defect", "No defect was found.", "Try again"),
-    *("Size", "Waiting", "Decoding", "Model at work", "In all, with the way there and back", "Pictures tried", "Remove"),
-    *("The model is at work …", "The model makes no map.", "PASS", "REJECT", "REVIEW", "FAULT", "The server's model"),
-    *("Only the first {number} pictures are tried at once.", "Version", "of which {area} px", "viridis", "inferno"),
-    *("blue-orange", "grey", "anomaly", "Drop a picture of a part to see what the model says of it.", "not shown"),
+    *("Size", "Waiting", "Decoding", "Model at work", "In all, with the way there and back", "Pictures tried"),
+    *("The model is at work …", "PASS", "REJECT", "REVIEW", "FAULT", "The server's model", "anomaly"),
+    *("Only the first {number} pictures are tried at once.", "viridis", "inferno", "blue-orange", "grey"),
+    "Drop a picture of a part to see what the model says of it.",
 )
 
 

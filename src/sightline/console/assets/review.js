@@ -7,6 +7,8 @@ const MOST_TILES = 30;
 
 /** Tell the page which of these keys was pressed, unless somebody types. */
 window.sightline.listen = (keys) => {
+  if (window.sightline.listening) return;
+  window.sightline.listening = true;
   const known = new Set(keys);
   const heard = (event) => {
     if (event.ctrlKey || event.metaKey || event.altKey || event.target.closest?.(TYPING)) return;

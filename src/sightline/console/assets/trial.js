@@ -30,9 +30,9 @@ export default {
         <div v-if="shown.error" role="alert" class="told">{{ shown.error }}</div>
         <div v-if="shown.error" class="actions"><button class="plain" @click="again(shown)">{{ say("Try again") }}</button></div>
         <div v-if="shown.state === 'waiting'" class="muted">{{ say("The model is at work …") }}</div>
-        <div v-show="!shown.error" class="layers">
-          <img v-if="!shown.broken" :src="shown.url" :alt="shown.name" @error="unseen(shown)">
-          <img v-else-if="shown.drawn" :src="shown.drawn" :alt="shown.name">
+        <div v-show="!shown.error" class="layers" :style="{ aspectRatio: shown.ratio, maxWidth: 'calc(66vh * ' + shown.ratio + ')' }">
+          <img v-if="!shown.broken" :src="shown.url" :alt="shown.name" @error="unseen(shown)" @load="sized">
+          <img v-else-if="shown.drawn" :src="shown.drawn" :alt="shown.name" @load="sized">
           <canvas ref="heat" aria-hidden="true" :style="{ opacity: shown.drawn ? 0 : strength }"></canvas>
           <svg v-if="shown.reply?.width && regions && !shown.drawn" :viewBox="'0 0 ' + shown.reply.width + ' ' + shown.reply.height" aria-hidden="true">
             <g v-for="one in shown.reply.defects"><rect class="dark" :x="one.box.x" :y="one.box.y" :width="one.box.width" :height="one.box.height"/>
@@ -146,7 +146,7 @@ export default {
     begin(file) {
       const url = URL.createObjectURL(file);
       const { model, product } = this;
-      this.tries.unshift({ number: ++numbers, file, name: file.name, url, model, product, state: "waiting", broken: false });
+      this.tries.unshift({ number: ++numbers, file, name: file.name, url, model, product, state: "waiting", ratio: 1 });
       for (const one of this.tries.splice(MOST)) URL.revokeObjectURL(one.url);
       return this.tries[0]; // as Vue watches it
     },
@@ -169,6 +169,9 @@ export default {
       const query = new URLSearchParams(product ? { ...wish, product } : wish);
       const path = model ? `/models/${encodeURIComponent(model)}/inspect` : "/inspect";
       return window.sightline.ask("POST", `${path}?${query}`, file, { "Content-Type": GENTLE });
+    },
+    sized({ target }) {
+      this.shown.ratio = target.naturalWidth / target.naturalHeight;
     },
     /** The browser cannot show it, say a TIFF: the server draws it. */
     async unseen(one) {

@@ -1,6 +1,7 @@
 """How far reviewers agree, in their daily work."""
 
 import time
+from collections.abc import Sequence
 from html import escape
 from typing import Any
 from urllib.parse import urlencode
@@ -122,7 +123,7 @@ def _pairs(session: Session, found: AgreementRecord) -> None:
     _table(session, "Two people each", heads, rows)
 
 
-def _table(session: Session, title: str, heads: tuple[str, ...], rows: list[tuple[str, ...]]) -> None:
+def _table(session: Session, title: str, heads: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> None:
     text = session.text
     top = "".join(f"<th scope=col>{escape(text(head))}</th>" for head in heads)
     body = "".join(f"<tr>{''.join(f'<td>{escape(cell)}</td>' for cell in row)}</tr>" for row in rows)

@@ -24,7 +24,7 @@ async def page(request: Request, model: str = "") -> None:
         found = await session.api.get("/models", list[ModelRecord], limit=1000)
         current = sorted((one for one in found if one.status == "current"), key=lambda one: one.name)[:_MOST]
         products = await asyncio.gather(*(_products(session, one) for one in current))
-        models = [(one.name, of) for one, of in zip(current, products, strict=True)] or [("", ())]
+        models = [(one.name, of) for one, of in zip(current, products, strict=True)] or [("", [])]
         with ui.element("div").classes("headline"):
             ui.html(f"<h1>{session.text('Try')}</h1>", sanitize=False)
             ui.label(session.text("Pictures are judged as a station would, and not kept.")).classes("muted")

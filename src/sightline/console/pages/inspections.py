@@ -104,8 +104,8 @@ class _Search:
             self._select("label", text("Kind of defect"), labels)
             self._select("product", text("Product"), {name: name for name in names.products})
             self._select("station", text("Station"), {name: name for name in stations})
-            more = ui.button(icon="tune", on_click=lambda: rare.set_visibility(not rare.visible))
-            more.props(f'flat round aria-label="{text("More filters")}"').tooltip(text("More filters"))
+            more = ui.button(icon="tune").props(f'flat round aria-label="{text("More filters")}"')
+            more.tooltip(text("More filters"))
         self.between = ui.element("div").classes("filters fill")
         with self.between:
             for name, label in (("since", text("From")), ("until", text("To"))):
@@ -118,6 +118,7 @@ class _Search:
             self._select("cause", text("Cause of a fault"), {name: name for name in causes})
             self._select("late", text("In time"), {"true": text("too late"), "false": text("in time")})
         rare.set_visibility(chosen.rare)
+        more.on_click(lambda: rare.set_visibility(not rare.visible))
 
     def _select(self, name: str, label: str, values: Mapping[str, str]) -> None:
         value = getattr(self.chosen, name)

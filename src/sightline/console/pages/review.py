@@ -1,8 +1,9 @@
 """Reviewing: one part after the other, the worthiest first, by keyboard or by finger."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any, Literal
 from urllib.parse import urlencode
 
@@ -19,6 +20,7 @@ from sightline.console.session import Refused, Session
 from sightline.console.viewer import Shape, Viewer
 from sightline.records import UNNAMED
 from sightline.service.routes.inspections import Names, View
+from sightline.service.routes.models import ModelRecord
 from sightline.service.routes.pictures import TilesRecord
 
 HERE, AGREEMENT = "/review", "/review/agreement"
@@ -51,9 +53,11 @@ async def page(request: Request, product: str = "", needed: str = "1") -> None:
         needed = needed if needed in _PEOPLE else "1"
         names = await session.api.get("/inspections/names", Names)
         kinds = await session.api.get("/review-queue/kinds", list[str], product=product)
+        models = await session.api.get("/models", list[ModelRecord], limit=1000)
+        current = {one.model_id: one.name for one in models if one.status == "current"}
         desk = Desk(api=session.api, reviewer=session.caller.name, product=product, needed=int(needed))
         await desk.fill()
-        review = _Review(session=session, desk=desk, kinds=kinds)
+        review = _Review(session=session, desk=desk, kinds=kinds, models=current)
         review.build(names.products)
         ui.context.client.on_delete(desk.leave)
 
@@ -71,13 +75,16 @@ class _Review:
 
     session: Session
     desk: Desk
+    models: Mapping[str, str]  # id of a model that is current -> its name
     kinds: list[str]  # of defects, those with a key first
     kind: str = ""  # the chosen one; empty: none
     since_s: float = 0.0  # that the part is looked at, of the monotonic clock
     shown: Part | None = None
     view: View | None = None  # of it
     busy: bool = False  # a decision with drawings is being kept
+    model: str = ""  # whose map the viewer shows on demand
     viewer: Viewer = field(init=False)
+    stage: ui.element = field(init=False)
     story: ui.element = field(init=False)
     classes: ui.element = field(init=False)
     progress: ui.element = field(init=False)
@@ -102,7 +109,10 @@ class _Review:
         self.empty = ui.element("div").classes("empty")
         self.board = ui.element("div").classes("desk")
         with self.board:
-            self._stage()
+            self.stage = ui.element("div").classes("stage")
+            self._new_viewer("")
+            with ui.element("div").classes("beside"):
+                self._beside()
         self.notice = ui.element("div").classes("notice").props("role=status")
         ui.add_head_html(f'<script src="{ASSETS}/review.js" defer></script>')
         ui.on("review-key", self._pressed)
@@ -135,23 +145,24 @@ class _Review:
         for chooser in (product, needed):
             chooser.props("outlined dense stack-label options-dense").classes("choice")
 
-    def _stage(self) -> None:
+    def _beside(self) -> None:
+        """What there is to know and to do beside the picture."""
         text = self.session.text
-        with ui.element("div").classes("stage"):
-            self.viewer = Viewer("", editable=True, labels=[UNNAMED, *self.kinds], name=text("Part"))
-        with ui.element("div").classes("beside"):
-            self.story = ui.element("div").classes("card story")
-            self.classes = ui.element("div").classes("card classes").props(f'role=group aria-label="{text("Kind of defect")}"')
-            with ui.element("div").classes("decide"):
-                self._button("Pass", "P", "check", lambda: self.decide("PASS")).classes("pass")
-                self._button("Reject", "R", "close", lambda: self.decide("REJECT")).classes("reject")
-                self._button("Undo", "U", "undo", self.undo).props("outline")
-                self._button("Next", "→", "skip_next", self.skip).props("outline")
+        self.story = ui.element("div").classes("card story")
+        self.classes = (
+            ui.element("div").classes("card classes").props(f'role=group aria-label="{text("Kind of defect")}"')
+        )
+        with ui.element("div").classes("decide"):
+            self._button(text("Pass"), "P", "check", lambda: self.decide("PASS")).classes("pass")
+            self._button(text("Reject"), "R", "close", lambda: self.decide("REJECT")).classes("reject")
+            self._button(text("Undo"), "U", "undo", self.undo)
+            self._button(text("Next"), "→", "skip_next", self.skip)
 
     def _button(self, title: str, key: str, icon: str, call: Handler[ClickEventArguments]) -> ui.button:
-        button = ui.button(self.session.text(title), icon=icon, on_click=call).props("unelevated no-caps")
+        button = ui.button(title, icon=icon or None, on_click=call, color=None).props("unelevated no-caps")
         with button:
-            ui.label(key).classes("key").props("aria-hidden=true")
+            if key:
+                ui.label(key).classes("key").props("aria-hidden=true")
         return button
 
     def _dialogs(self) -> None:
@@ -181,16 +192,20 @@ class _Review:
         self.classes.clear()
         with self.classes:
             for place, kind in enumerate(self.kinds, start=1):
-                button = ui.button(kind, on_click=lambda kind=kind: self.choose(kind)).props(
-                    "no-caps outline align=left"
-                )
-                button.props(f"aria-pressed={'true' if kind == self.kind else 'false'}")
-                with button.classes("chosen" if kind == self.kind else ""):
-                    if place <= _CLASSES:
-                        ui.label(str(place)).classes("key").props("aria-hidden=true")
-            self._button("New kind", "N", "add", self.naming.open).props("flat align=left")
+                chosen = kind == self.kind
+                button = self._button(kind, str(place) if place <= _CLASSES else "", "", partial(self.choose, kind))
+                button.props(f"aria-pressed={str(chosen).lower()}").classes("chosen" if chosen else "")
+            self._button(self.session.text("New kind"), "N", "add", self.naming.open)
 
     # what it shows
+
+    def _new_viewer(self, model: str) -> None:
+        """One that shows the map of this model on demand."""
+        self.stage.clear()
+        with self.stage:
+            part = self.session.text("Part")
+            self.viewer = Viewer("", editable=True, labels=[UNNAMED, *self.kinds], name=part, model=model)
+        self.model = model
 
     def show(self) -> None:
         """The first part on the desk."""
@@ -211,6 +226,9 @@ class _Review:
         if self.shown is None or self._drawn_in_the_way():
             return
         self.view = view
+        model = self.models.get(view.model_id, "") if view else ""
+        if model != self.model:
+            self._new_viewer(model)
         found = findings(self.session, self.shown, view) if view else []
         self.viewer.show((view and view.picture) or "", view.overlay if view else None, found)
         self.viewer.set_label(self.kind or UNNAMED)
