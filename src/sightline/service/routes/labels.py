@@ -18,7 +18,8 @@ Viewer = Annotated[Caller, Depends(needs(Right.VIEW))]
 Reviewer = Annotated[Caller, Depends(needs(Right.REVIEW))]
 _GEOMETRY = (
     "In px of the picture. {}: the whole picture; {box: [left, top, right, bottom]}; {parts: [{outline: [[x, y], ...], "
-    "holes: [...]}]}; {size: [height, width], runs: [unmarked, marked, ...]}, column after column as COCO counts"
+    "holes: [...]}]}; {size: [height, width], runs: [unmarked, marked, ...]}, column after column as COCO counts; or a "
+    "brush's {stroke: [[x, y], ...], width}, kept as the mask that it paints"
 )
 
 
