@@ -10,7 +10,7 @@ import numpy as np
 from sightline.datasets.dataset import Dataset
 from sightline.datasets.opening import open_dataset
 from sightline.imaging.decode import read_frame
-from sightline.imaging.overlay import overlay
+from sightline.imaging.overlay import heat_picture
 from sightline.inspector import load
 from sightline.line.events import Signal
 from sightline.line.outcome import FIRST, Ids, Kind, Outcome, ViewOutcome, content, digest, document
@@ -129,5 +129,5 @@ def _named(found: Inspection, label: str) -> list[Defect]:
 def _drawn(path: Path, found: Inspection) -> bytes:
     frame = read_frame(path)
     assert found.map is not None, "it was judged"
-    shown = overlay(frame.pixels, frame.bit_depth, found.map, found.threshold, defects=found.defects)
+    shown = heat_picture(frame.pixels, frame.bit_depth, found.map, found.threshold, defects=found.defects)
     return cv2.imencode(".jpg", np.ascontiguousarray(shown[..., ::-1]))[1].tobytes()

@@ -18,6 +18,7 @@ from sightline.service.protocols.lookout_projects import Projects
 from sightline.service.serving import Serving
 from sightline.service.settings import Settings
 from sightline.service.thumbnails import Thumbnails
+from sightline.service.tiles import Tiles
 from sightline.service.training import JobTrainer
 from sightline.service.upkeep import Upkeep
 from sightline.service.webhooks import Sender
@@ -54,6 +55,7 @@ def open_plant(settings: Settings, models: Mapping[str, Path]) -> Iterator[Plant
             quality=settings.quality.shift,
             pictures=pictures,
             thumbnails=Thumbnails(pictures),
+            tiles=Tiles(pictures),
             models=files,
             serving=serving,
             hosting=opened.enter_context(closing(Hosting(database, files, serving).start())),

@@ -12,6 +12,7 @@ from sightline.service.protocols.label_tasks import LabelStudio
 from sightline.service.protocols.lookout_projects import Projects
 from sightline.service.serving import Serving
 from sightline.service.thumbnails import Thumbnails
+from sightline.service.tiles import Tiles
 from sightline.service.webhooks import Sender
 from sightline.store.database import Database
 from sightline.store.models import ModelFiles
@@ -27,6 +28,7 @@ class Plant:
     quality: Settings  # shifts, prices
     pictures: Pictures
     thumbnails: Thumbnails
+    tiles: Tiles
     models: ModelFiles
     serving: Serving
     hosting: Hosting

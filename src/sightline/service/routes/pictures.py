@@ -3,7 +3,7 @@
 import time
 from typing import Annotated, Literal
 
-from fastapi import APIRouter, Depends, Header, Query, Response
+from fastapi import APIRouter, Depends, Header, Path, Query, Response
 from pydantic import BaseModel, Field
 
 from sightline.service.access import Caller, needs
@@ -11,6 +11,7 @@ from sightline.service.plant import Here
 from sightline.service.rights import Right
 from sightline.service.routes.texts import EXAMPLE_DIGEST, Digest, InspectionId, Limit, Name, Number, Reason
 from sightline.service.thumbnails import Size
+from sightline.service.tiles import SIDE
 from sightline.service.uploads import body_of, raw
 from sightline.store import holds
 from sightline.store.holds import KnownHold
@@ -24,6 +25,8 @@ Manager = Annotated[Caller, Depends(needs(Right.MANAGE))]
 Administrator = Annotated[Caller, Depends(needs(Right.ADMINISTER))]
 Body = Annotated[bytes, Depends(raw(MOST_BYTES))]
 MediaType = Annotated[str, Header(description="image/png, image/jpeg, image/bmp, image/webp or image/tiff")]
+Level = Annotated[int, Path(ge=0, le=20, examples=[0])]
+Place = Annotated[int, Path(ge=0, le=1000, description="Counted from 0, from the left top", examples=[0])]
 _FILE = body_of("image/*", "The picture's file")
 _FOR_EVER = "private, max-age=31536000, immutable"
 
@@ -44,6 +47,15 @@ class PictureRecord(BaseModel):
     kept_as: str = Field(description="pass, reject, reviewed, regulated or dataset", examples=["reject"])
     stored_s: float = Field(examples=[1790000000.0])
     keep_until_s: float | None = Field(description="None: for ever", examples=[1853072000.0])
+
+
+class TilesRecord(BaseModel):
+    """How a picture is cut into tiles."""
+
+    width: int = Field(description="px of the picture at full size", examples=[5472])
+    height: int = Field(examples=[3648])
+    side: int = Field(description="px of a tile; at the right and lower edges it is smaller", examples=[SIDE])
+    levels: int = Field(description="Each half the size of the one before; the last is one tile", examples=[5])
 
 
 class NewHold(BaseModel):
@@ -125,6 +137,26 @@ def get_picture(
     if size is Size.FULL:
         return Response(plant.pictures.read(digest), media_type=known.media_type, headers=headers)
     return Response(plant.thumbnails.jpeg(digest, size), media_type="image/jpeg", headers=headers)
+
+
+@router.get("/pictures/{digest}/tiles", summary="How a picture is cut into tiles")
+def get_tiles(digest: Digest, plant: Here, _: Viewer, response: Response) -> TilesRecord:
+    """Its size, and how many levels there are; the picture is decoded for it."""
+    found = plant.tiles.pyramid(digest)
+    response.headers["Cache-Control"] = _FOR_EVER
+    return TilesRecord(width=found.width, height=found.height, side=SIDE, levels=len(found.levels))
+
+
+@router.get(
+    "/pictures/{digest}/tiles/{level}/{column}/{row}",
+    summary="A tile of a picture",
+    response_class=Response,
+    responses={200: {"content": {"image/jpeg": {"schema": {"type": "string", "format": "binary"}}}}},
+)
+def get_tile(digest: Digest, level: Level, column: Place, row: Place, plant: Here, _: Viewer) -> Response:
+    """A JPEG; level 0 is the full size, a pixel of level n the mean of 2**n x 2**n pixels. It never changes."""
+    headers = {"Cache-Control": _FOR_EVER, "X-Content-Type-Options": "nosniff"}
+    return Response(plant.tiles.pyramid(digest).tile(level, column, row), media_type="image/jpeg", headers=headers)
 
 
 @router.get("/pictures/{digest}/record", summary="What is known of a picture")
