@@ -1,7 +1,6 @@
 """A new version of a data set: from an archive, from pictures, or from what people reviewed."""
 
 import re
-from collections.abc import Callable
 from typing import Any
 from urllib.parse import quote, urlencode
 
@@ -62,7 +61,7 @@ class Making:
         text = self._session.text
         wrong = text("Letters, digits, - _ and . only, a letter or digit first.")
         name = ui.input(text("Name of the data set"), validation={wrong: lambda value: bool(_NAME.fullmatch(value))})
-        return name.props("outlined dense maxlength=120").without_auto_validation()
+        return name.props("outlined dense maxlength=120").classes("narrow-field").without_auto_validation()
 
     def _target(self) -> str:
         """The data set's name; empty where what was given is none, which is then told at the field."""
@@ -72,7 +71,9 @@ class Making:
 
     def _archive(self) -> None:
         text = self._session.text
-        _hint(text("Any format that is known, told by its content: folders of classes, MVTec AD, YOLO, COCO and others."))
+        _hint(
+            text("Any format that is known, told by its content: folders of classes, MVTec AD, YOLO, COCO and others.")
+        )
         note = self._note()
         button = _go(text("Import"))
         intake = Intake(
@@ -109,9 +110,7 @@ class Making:
             items = [self._item(one, str(label.value or ""), str(split.value or "")) for one in sent]
             await self._make("", {"items": items, "product": self._target()})
 
-        intake = Intake(
-            self._session, archive=False, on_sent=made, on_chosen=lambda many: button.set_enabled(many > 0)
-        )
+        intake = Intake(self._session, archive=False, on_sent=made, on_chosen=lambda many: button.set_enabled(many > 0))
         _before(intake, button)
         button.on_click(lambda: intake.send("/datasets/pictures") if self._target() else None)
 
@@ -159,7 +158,7 @@ class Making:
         self._show(made.dataset, made.version)
 
     def _note(self) -> ui.input:
-        return ui.input(self._session.text("Note")).props("outlined dense maxlength=4000")
+        return ui.input(self._session.text("Note")).props("outlined dense maxlength=4000").classes("narrow-field")
 
     @staticmethod
     def _show(name: str, version: int) -> None:
@@ -192,5 +191,3 @@ def _tallied(session: Session, tallies: list[Tally]) -> None:
                 ui.label(label_text(session, tally.label))
             with ui.element("dd"):
                 ui.label(number(session, tally.pictures))
-
-

@@ -14,13 +14,17 @@ from nicegui import ui
 from sightline.console.frame import missing, refused
 from sightline.console.gate import ASSETS, LOGIN, Gate
 from sightline.console.live import Feed
-from sightline.console.pages import inspection, line, login
+from sightline.console.pages import data, data_version, inspection, line, login, teaching
 from sightline.console.session import session_of
 from sightline.service.rights import Right
 
 PAGES: dict[str, tuple[Right | None, Callable[..., Any]]] = {  # by path; the right that it takes, None: nobody's
     LOGIN: (None, login.page),
     "/": (Right.VIEW, line.page),
+    data.HERE: (Right.VIEW, data.page),
+    f"{data.HERE}/{{name}}": (Right.VIEW, data.newest),
+    f"{data.HERE}/{{name}}/{{version}}": (Right.VIEW, data_version.page),
+    f"{data.HERE}/{{name}}/{{version}}/teach": (Right.MANAGE, teaching.page),
     "/inspections/{inspection_id}": (Right.VIEW, inspection.page),
 }
 _RECONNECT_S = 30.0  # that a browser may be away and find its page as it left it

@@ -47,7 +47,7 @@ class Api:
             timeout=_LONGEST_S,
         )
 
-    async def get(self, path: str, kind: type[T], **query: Value) -> T:
+    async def get(self, path: str, kind: type[T], /, **query: Value) -> T:
         """What the API tells, as the class that its route answers with.
 
         Args:
@@ -80,7 +80,7 @@ class Api:
             kind,
         )
 
-    async def send(self, path: str, content: bytes, kind: type[T], *, media_type: str, **query: Value) -> T:
+    async def send(self, path: str, content: bytes, kind: type[T], /, *, media_type: str, **query: Value) -> T:
         """Have a file looked at, or taken."""
         asked = {name: value for name, value in query.items() if value is not None and value != ""}
         reply = await self._http.post(

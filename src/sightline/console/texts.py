@@ -6,9 +6,9 @@ that are missing there, and those that nothing says any more.
 
 from enum import StrEnum
 
-from sightline.console.german import common, viewer
+from sightline.console.german import common, data, viewer
 
-GERMAN: dict[str, str] = {**common.TEXTS, **viewer.TEXTS}
+GERMAN: dict[str, str] = {**common.TEXTS, **data.TEXTS, **viewer.TEXTS}
 
 
 class Language(StrEnum):

@@ -9,7 +9,13 @@ from sightline.console.making import label_text, version_address
 from sightline.console.session import Session
 from sightline.service.routes.datasets import ChangeRecord, ComparisonRecord, VersionDetail, VersionRecord
 
-_KINDS = {"added": "added", "removed": "removed", "label": "class changed", "split": "split changed", "drawing": "drawn"}
+_KINDS = {
+    "added": "added",
+    "removed": "removed",
+    "label": "class changed",
+    "split": "split changed",
+    "drawing": "drawn",
+}
 _SHOWN = 120
 
 

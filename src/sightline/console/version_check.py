@@ -22,14 +22,13 @@ async def show_check(session: Session, detail: VersionDetail) -> None:
     text, manages = session.text, Right.MANAGE in session.caller.rights
     jobs = (await session.api.get("/jobs", JobPage, kind="check", limit=_LOOKED_AT)).jobs
     mine = [job for job in jobs if (job.params.get("dataset"), job.params.get("version")) == _key(detail)]
-    results = ui.element("div").classes("found")
 
     def show(job: JobOut) -> None:
         results.clear()
         with results:
             _results(session, detail, job.result or {})
 
-    with ui.element("section").classes("card") as card:
+    with ui.element("section").classes("card"):
         ui.html(f"<h2>{text('Check')}</h2>", sanitize=False)
         ui.label(text("Reads every picture and looks for leaks between the splits, duplicates, damage and odd sizes."))
         watch = JobWatch(session, text("Checking"), show)
@@ -37,8 +36,7 @@ async def show_check(session: Session, detail: VersionDetail) -> None:
             params = {"dataset": detail.dataset, "version": detail.version}
             button = ui.button(text("Check this version"), on_click=lambda: watch.start("check", dict(params)))
             button.props("unelevated no-caps")
-    card.move(target_index=0)
-    results.move(target_index=-1)
+    results = ui.element("div").classes("found")
     running = next((job for job in mine if job.state not in ENDED), None)
     last = next((job for job in mine if job.state == "done"), None)
     if running is not None:
@@ -79,7 +77,7 @@ def _results(session: Session, detail: VersionDetail, found: dict[str, Any]) -> 
         ("Tiny pictures", "tiny", "size"),
         ("Of another size than most", "odd", "size"),
     ):
-        _listed(session, detail, text(title), found[key], what)
+        _listed(detail, text(title), found[key], what)
 
 
 def _said(session: Session, findings: list[dict[str, str]]) -> None:
@@ -126,7 +124,7 @@ def _member(session: Session, detail: VersionDetail, member: dict[str, Any]) -> 
             ui.label(session.text(member["split"] or "not divided"))
 
 
-def _listed(session: Session, detail: VersionDetail, title: str, found: list[dict[str, Any]], what: str) -> None:
+def _listed(detail: VersionDetail, title: str, found: list[dict[str, Any]], what: str) -> None:
     if not found:
         return
     with ui.element("section").classes("card scroll"):

@@ -5,6 +5,7 @@ from urllib.parse import quote
 
 from nicegui import ui
 
+from sightline.console.gate import ASSETS
 from sightline.console.session import Session
 from sightline.console.telling import done
 from sightline.service.routes.dataset_work import FormatRecord
@@ -17,6 +18,7 @@ _COMMAND = " Convert it all the same with --lossy."  # which is of no use here: 
 async def show_export(session: Session, detail: VersionDetail) -> None:
     """All formats with what they carry; each is one click away."""
     text = session.text
+    ui.add_head_html(f'<script src="{ASSETS}/fetching.js" defer></script>')
     formats = await session.api.get("/datasets/formats", list[FormatRecord])
     path = f"/datasets/{quote(detail.dataset, safe='')}/versions/{detail.version}/export?format="
     told = ui.element("div").props("role=status aria-live=polite")

@@ -92,9 +92,11 @@ def restore(pictures: Pictures, label_id: int, *, by: str) -> KnownLabel:
     return _stands(pictures, label_id, by=by, removed_s=None)
 
 
-def of_picture(session: Session, picture: str) -> list[KnownLabel]:
-    """Those that stand, in the order in which they were made."""
-    query = select(Label).where(Label.picture == picture, Label.removed_s.is_(None)).order_by(Label.id)
+def of_picture(session: Session, picture: str, *, removed: bool = False) -> list[KnownLabel]:
+    """Those that stand, in the order in which they were made; on demand those that were removed as well."""
+    query = select(Label).where(Label.picture == picture).order_by(Label.id)
+    if not removed:
+        query = query.where(Label.removed_s.is_(None))
     return [_known(row) for row in session.scalars(query.limit(MOST_OF_A_PICTURE))]
 
 

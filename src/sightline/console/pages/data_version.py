@@ -247,7 +247,9 @@ def _counts(session: Session, tallies: Sequence[Tally], shown: Shown) -> None:
         for label in _in_order(by_label):
             counted = by_label[label]
             with ui.element("dt"):
-                ui.link(label_text(session, label), shown.address(label=label) if label else shown.address(labelled="no"))
+                ui.link(
+                    label_text(session, label), shown.address(label=label) if label else shown.address(labelled="no")
+                )
                 ui.label(number(session, sum(counted.values())))
             with ui.element("dd"):
                 for split in (*SPLITS, ""):
