@@ -147,7 +147,7 @@ class Labelling:
         """All as the server has it; what the viewer held is forgotten."""
         await self._steps.read()
         labels = list(self._steps.standing.values())
-        shapes = await run.io_bound(_shapes, labels, self._item, self._steps.said)
+        shapes = await run.io_bound(_shapes, labels, self._item, self._steps.said) or []  # None while it shuts down
         self._made.clear()
         self._parts = Counter(int(shape.id) for shape in shapes if shape.id)
         self._viewer.show(self._item.picture, boxes=shapes)

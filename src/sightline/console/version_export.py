@@ -25,18 +25,22 @@ async def show_export(session: Session, detail: VersionDetail) -> None:
 
     async def save(form: FormatRecord, lossy: bool) -> None:
         told.clear()
-        with told, ui.element("div").classes("actions"):
-            ui.spinner()
-            ui.label(text("Making {title} …", title=form.title))
-        address = path + quote(form.name) + ("&lossy=true" if lossy else "")
-        fault = await ui.run_javascript(f"return await sightline.save({json.dumps(address)})", timeout=_LONGEST_S)
-        told.clear()
-        if not fault:
-            done(text("{title} was saved.", title=form.title))
-            return
-        with told, ui.element("div").classes("card"):
-            ui.label(str(fault).replace(_COMMAND, "")).classes("refusal").props("role=alert")
-            if _COMMAND in str(fault):
+        with told:  # not where the button was that asked for it: it may be gone with the rest
+            with ui.element("div").classes("actions"):
+                ui.spinner()
+                ui.label(text("Making {title} …", title=form.title))
+            address = path + quote(form.name) + ("&lossy=true" if lossy else "")
+            fault = await ui.run_javascript(f"return await sightline.save({json.dumps(address)})", timeout=_LONGEST_S)
+            told.clear()
+            if fault:
+                refuse(form, str(fault))
+            else:
+                done(text("{title} was saved.", title=form.title))
+
+    def refuse(form: FormatRecord, fault: str) -> None:
+        with ui.element("div").classes("card"):
+            ui.label(fault.replace(_COMMAND, "")).classes("refusal").props("role=alert")
+            if _COMMAND in fault:
                 again = text("Export it all the same, and leave this out")
                 ui.button(again, on_click=lambda: save(form, True)).props("outline no-caps")
 

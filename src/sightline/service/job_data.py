@@ -184,7 +184,7 @@ def _opened(name: str, version: int, task: Task) -> Iterator[_Opened]:
             Sample(path=path, label=item.label or _UNKNOWN, split=item.split or "train")
             for path, item in zip(paths, items, strict=True)
         )
-        dataset = Dataset(name=name, root=Path(folder), samples=tuple(samples))
+        dataset = Dataset(name=name, root=Path(folder), samples=tuple(samples), layout="classes")
         by_path = dict(zip(paths, items, strict=True))
         yield _Opened(known=known, pictures=pictures, items=items, dataset=dataset, by_path=by_path)
 

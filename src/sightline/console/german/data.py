@@ -64,7 +64,8 @@ TEXTS = {
         "Tasten: 1 bis 9 Klasse, B Rechteck, P Vieleck, R Pinsel, W ganzes Bild, G gut, C übernehmen, Z"
         " zurück, N nächstes"
     ),
-    "Label": "Kennzeichnen",
+    "It knows: {classes}": "Es kennt: {classes}",
+    "Label pictures": "Bilder kennzeichnen",
     "Labelled": "Gekennzeichnet",
     "Labels": "Kennzeichnungen",
     "Letters, digits, - _ and . only, a letter or digit first.": (

@@ -156,7 +156,7 @@ def _actions(session: Session, detail: VersionDetail, shown: Shown) -> None:
 
     with ui.element("div").classes("actions"):
         if Right.REVIEW in session.caller.rights:
-            ui.button(text("Label"), icon="edit", on_click=label).props("unelevated no-caps")
+            ui.button(text("Label pictures"), icon="edit", on_click=label).props("unelevated no-caps")
         if Right.MANAGE in session.caller.rights:
             ui.button(text("Save labels as a new version"), on_click=save).props("outline no-caps")
             teaching = f"{version_address(shown.name, shown.version)}/teach"

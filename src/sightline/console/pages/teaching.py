@@ -65,6 +65,7 @@ class Teaching:
                 given = self._label if self._label not in ("", GOOD) else ""
                 self._name = ui.input(text("Name of the new class"), value=given, on_change=self._told)
                 self._name.props("outlined dense maxlength=120")
+            self._known = ui.label().classes("muted")
             self._fault = ui.label().classes("refusal").props("role=alert")
             with ui.element("div").classes("actions"):
                 self._go = ui.button(text("Teach"), on_click=self._teach).props("unelevated no-caps")
@@ -77,7 +78,7 @@ class Teaching:
         self._told()
         await self._add()
         for one in models[:10]:  # the newest that can be taught
-            if await self._teachable(f"{one.name}/{one.version}"):
+            if _gives_names(await self._manifest(f"{one.name}/{one.version}")):
                 self._model.set_value(f"{one.name}/{one.version}")
                 break
         else:
@@ -131,14 +132,16 @@ class Teaching:
         )
         self._go.set_enabled(self._able and number >= _FEWEST and bool(str(self._name.value or "").strip()))
 
-    async def _teachable(self, model: str) -> bool:
+    async def _manifest(self, model: str) -> dict[str, Any]:
         name, _, version = model.partition("/")
         path = f"/models/{quote(name, safe='')}/versions/{version}/manifest"
-        manifest = await self._session.api.get(path, dict[str, Any])
-        return bool(manifest.get("naming") or (manifest.get("regions") or {}).get("names_sha256"))
+        return await self._session.api.get(path, dict[str, Any])
 
     async def _look(self) -> None:
-        self._able = await self._teachable(str(self._model.value))
+        manifest = await self._manifest(str(self._model.value))
+        self._able = _gives_names(manifest)
+        known = self._session.text("It knows: {classes}", classes=", ".join(manifest["labels"]))
+        self._known.set_text(known if self._able else "")
         none = self._session.text(
             "This model gives no names, so none can be taught. Choose one with the method classifier."
         )
@@ -168,6 +171,10 @@ class Teaching:
             for warning in found["warnings"]:
                 ui.label(warning).classes("refusal")
             ui.link(text("Compare and promote it"), f"/models/{quote(name, safe='')}")
+
+
+def _gives_names(manifest: dict[str, Any]) -> bool:
+    return bool(manifest.get("naming") or (manifest.get("regions") or {}).get("names_sha256"))
 
 
 def _about(session: Session) -> None:
