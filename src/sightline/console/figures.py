@@ -7,7 +7,7 @@ from sightline.console.texts import Language
 from sightline.evaluation.periods import Calendar
 from sightline.service.plant import Plant
 
-NOTHING = "–"
+NOTHING = "\u2013"
 _SPACE = "\u00a0"  # not torn from its number at the end of a line
 
 

@@ -14,7 +14,18 @@ from nicegui import ui
 from sightline.console.frame import missing, refused
 from sightline.console.gate import ASSETS, LOGIN, Gate
 from sightline.console.live import Feed
-from sightline.console.pages import agreement, attempt, inspection, inspections, line, login, review
+from sightline.console.pages import (
+    agreement,
+    attempt,
+    data,
+    data_version,
+    inspection,
+    inspections,
+    line,
+    login,
+    review,
+    teaching,
+)
 from sightline.console.session import session_of
 from sightline.service.rights import Right
 
@@ -25,6 +36,10 @@ PAGES: dict[str, tuple[Right | None, Callable[..., Any]]] = {  # by path; the ri
     review.HERE: (Right.REVIEW, review.page),
     review.AGREEMENT: (Right.VIEW, agreement.page),
     attempt.HERE: (Right.INSPECT, attempt.page),
+    data.HERE: (Right.VIEW, data.page),
+    f"{data.HERE}/{{name}}": (Right.VIEW, data.newest),
+    f"{data.HERE}/{{name}}/{{version}}": (Right.VIEW, data_version.page),
+    f"{data.HERE}/{{name}}/{{version}}/teach": (Right.MANAGE, teaching.page),
     "/inspections/{inspection_id}": (Right.VIEW, inspection.page),
 }
 _RECONNECT_S = 30.0  # that a browser may be away and find its page as it left it

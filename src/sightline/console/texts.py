@@ -8,6 +8,7 @@ from enum import StrEnum
 
 from sightline.console.german import (
     common,
+    data,
     inspection,
     inspections,
     review,
@@ -17,6 +18,7 @@ from sightline.console.german import (
 
 GERMAN: dict[str, str] = {
     **common.TEXTS,
+    **data.TEXTS,
     **inspection.TEXTS,
     **inspections.TEXTS,
     **review.TEXTS,

@@ -118,6 +118,11 @@ class Viewer(
         """For what is drawn from now on, and for the shape that is selected."""
         self._want(label=name)
 
+    def offer(self, labels: Sequence[str]) -> None:
+        """The labels that a shape may have from now on."""
+        self._props["labels"] = [*labels]
+        self.update()
+
     def undo(self) -> None:
         """Take back the last change."""
         self.run_method("undo")

@@ -22,6 +22,7 @@ from sightline.service.routes import (
     accounts,
     alerts,
     audit,
+    dataset_work,
     datasets,
     escapes,
     health,
@@ -49,7 +50,8 @@ from sightline.service.tries import Tries
 ROUTERS: tuple[APIRouter, ...] = (
     *(accounts.router, keys.router, audit.router, health.router),
     *(inspect.router, ingest.router, inspections.router, stations.router, pictures.router, maps.router),
-    *(models.router, datasets.router, recipes.router, reviews.router, labels.router, escapes.router),
+    *(models.router, datasets.router, dataset_work.router, recipes.router),
+    *(reviews.router, labels.router, escapes.router),
     *(quality.router, studies.router, reports.router),
     *(jobs.router, alerts.router, webhooks.router),
     *(lookout.router, vertex.router, visual_inspection.router, inference_protocol.router),

@@ -310,6 +310,7 @@ export default {
       };
       if (this.whole && !document.fullscreenElement) looking.Escape = this.fullScreen;
       if (!this.editable) return looking;
+      delete looking[1]; // where one draws, digits choose classes: they are the page's
       const drawing = { Delete: this.remove, Backspace: this.remove, "Ctrl+z": this.undo, v: () => this.setTool("move") };
       for (const [key, tool] of Object.entries({ b: "box", p: "polygon", r: "brush" }))
         if (this.tools.includes(tool)) drawing[key] = () => this.setTool(tool);
