@@ -6,9 +6,9 @@ tests/console/test_texts.py finds texts that are missing there, and those that n
 
 from enum import StrEnum
 
-from sightline.console.german import common
+from sightline.console.german import common, line
 
-GERMAN: dict[str, str] = {**common.TEXTS}
+GERMAN: dict[str, str] = {**common.TEXTS, **line.TEXTS}
 
 
 class Language(StrEnum):
