@@ -17,6 +17,7 @@ from sightline.records import Verdict
 _TIMEOUT_S = 30.0
 _EVERY = {Verdict.REJECT: 20, Verdict.REVIEW: 97, Verdict.FAULT: 211}  # of so many parts, one
 _THRESHOLD = 1.0
+_KEPT = 10_000  # parts
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
@@ -27,7 +28,8 @@ class Line:
     key: str  # empty: the server has no login
     station: str
     pictures: Sequence[Path] = ()  # of parts that do not pass; none: no pictures are sent
-    sent_s: dict[str, float] = field(default_factory=dict)  # wall clock by serial number, before it was sent
+    sent: int = 0
+    sent_s: dict[str, float] = field(default_factory=dict)  # of the last parts: wall clock before, by serial number
     failures: int = 0
     _previous: str = FIRST
     _numbers: "itertools.count[int]" = field(default_factory=lambda: itertools.count(1))
@@ -49,6 +51,9 @@ class Line:
         line = document(content(part), number, self._previous, self.station)
         self._previous = digest(line)
         self.sent_s[part.serial] = time.time()
+        self.sent += 1
+        if len(self.sent_s) > _KEPT:
+            del self.sent_s[next(iter(self.sent_s))]
         self._send(connection, "POST", "/api/v1/ingest", line.encode(), {"Content-Type": "application/x-ndjson"})
         if self.pictures and part.verdict is not Verdict.PASS:
             body = self.pictures[number % len(self.pictures)].read_bytes()

@@ -105,9 +105,9 @@ def test_a_lost_server_is_told_and_the_page_heals_when_it_is_back(browser: Brows
         page.evaluate("window.before = true")
         server.process.kill()
         server.process.wait()
-        expect(page.get_by_role("alert").filter(has_text="Connection lost")).to_be_visible(timeout=5_000)
+        expect(page.locator("#lost")).to_contain_text("Connection lost", timeout=5_000)
         with running("--dev", "--folder", str(tmp_path / "plant"), "--port", str(server.port)) as again:
-            expect(page.get_by_text("Connection lost")).to_have_count(0)
+            expect(page.locator("#lost")).to_be_empty(timeout=PATIENCE_MS)
             page.wait_for_function("!window.before")  # it was loaded anew, as the server knows nothing of it
             expect(page.get_by_text("No part has come yet").first).to_be_visible()
             assert page.url.endswith("/?station=saw-1")
@@ -122,9 +122,9 @@ def test_a_network_that_was_away_costs_nothing_of_the_page(browser: Browser, sit
         expect(page.get_by_label("Last part", exact=True)).to_be_visible()
         page.evaluate("window.before = true")
         page.context.set_offline(True)
-        expect(page.get_by_role("alert").filter(has_text="Connection lost")).to_be_visible(timeout=5_000)
+        expect(page.locator("#lost")).to_contain_text("Connection lost", timeout=5_000)
         page.context.set_offline(False)
-        expect(page.get_by_text("Connection lost")).to_have_count(0)
+        expect(page.locator("#lost")).to_be_empty(timeout=PATIENCE_MS)
         report("saw-4", part("O-1"))
         expect(cell(page, "O-1")).to_be_visible()
         assert page.evaluate("window.before")
