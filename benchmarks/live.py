@@ -197,6 +197,7 @@ def rows(options: argparse.Namespace) -> list[dict[str, Cell]]:
         for line in lines:
             threading.Thread(target=line.run, args=(options.rate / STATIONS, stop), daemon=True).start()
         time.sleep(min(10.0, options.minutes * 6))  # warm
+        views.take({})
         for piece in range(1, ROWS + 1):
             row = measure(server, views, lines, options.minutes * 60 / ROWS)
             found.append({"minute": options.minutes * piece / ROWS, **row})

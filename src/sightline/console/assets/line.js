@@ -339,7 +339,7 @@ class Line {
     this.stations.replaceChildren(...rows.map((row) => {
       const link = made("a", "", row.name);
       link.href = `/?${new URLSearchParams({ station: row.name, ...(this.given.kiosk && { kiosk: "1" }) })}`;
-      return made("li", row.quiet ? "quiet" : "", link, made("span", "told", row.told), made("span", "muted", row.share));
+      return made("li", row.quiet ? "quiet" : "", link, made("span", "standing", row.told), made("span", "muted", row.share));
     }));
   }
 
@@ -359,10 +359,11 @@ class Line {
   }
 
   alarm(alert) {
-    const words = made("span", "words", made("strong", "", alert.subject), ` ${alert.message}`);
-    const row = made("li", alert.by === null ? "open" : "known", words, made("span", "muted", this.time(alert.raised)));
-    if (alert.by !== null) row.append(made("span", "", this.text("acknowledged", { name: alert.by })));
-    else if (this.given.acknowledges) {
+    const known = alert.by !== null;
+    const more = [this.time(alert.raised), ...(known ? [this.text("acknowledged", { name: alert.by })] : [])].join(" · ");
+    const words = made("span", "words", made("strong", "", alert.subject), ` ${alert.message} `, made("span", "muted", more));
+    const row = made("li", known ? "known" : "open", words);
+    if (!known && this.given.acknowledges) {
       const button = made("button", "", this.text("acknowledge"));
       button.setAttribute("aria-label", `${this.text("acknowledge")}: ${alert.subject}`);
       button.onclick = () => this.acknowledge(alert, button);
