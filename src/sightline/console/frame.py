@@ -10,23 +10,25 @@ from sightline.console.gate import ASSETS, LOGIN
 from sightline.console.places import MENU, Item
 from sightline.console.session import LANGUAGE, LOOK, Session, session_of
 from sightline.console.telling import tell_faults
-from sightline.console.texts import NAMES, Language
+from sightline.console.texts import NAMES, Language, in_language
 from sightline.service.rights import Right
 
 _LOOKS = {"auto": "Auto", "light": "Light", "dark": "Dark"}
 
 
 @contextmanager
-def framed(request: Request, here: str, *, wide: bool = False) -> Iterator[Session]:
+def framed(request: Request, here: str, *, wide: bool = False, bare: bool = False) -> Iterator[Session]:
     """A page's frame; what is made within stands on the page.
 
     Args:
         here: path of the menu's item that this page belongs to; empty: to none.
         wide: the page takes the whole width, say for pictures.
+        bare: without the menu, for a screen that nobody touches.
     """
     session = session_of(request)
     _head(session)
-    _bar(session, here)
+    if not bare:
+        _bar(session, here)
     with ui.element("div").classes("page wide" if wide else "page").props("id=content tabindex=-1"):
         yield session
 
@@ -56,6 +58,8 @@ def dress(language: Language, look: str) -> None:
     ui.add_head_html(
         f'<link rel="stylesheet" href="{ASSETS}/console.css"><script src="{ASSETS}/console.js" defer></script>'
     )
+    lost = in_language("Connection lost at {time}. Trying again … What you see is as it was then.", language)
+    ui.add_head_html(f'<meta name="lost" content="{lost}">')
     ui.dark_mode({"light": False, "dark": True}.get(look))
     ui.context.client.page.language = {"en": "en-US", "de": "de"}[language]  # type: ignore[assignment]
 

@@ -5,7 +5,8 @@ TEXTS = {
     "Admin": "Verwaltung",
     "Auto": "Automatisch",
     "Close": "Schließen",
-    "Connection lost. Trying again …": "Verbindung verloren. Neuer Versuch …",
+    "Connection lost at {time}. Trying again … What you see is as it was then.": "Verbindung verloren um {time}. Neuer"
+    " Versuch … Was Sie sehen, ist der Stand von da.",
     "Dark": "Dunkel",
     "Data": "Daten",
     "FAULT": "STÖRUNG",
