@@ -38,6 +38,8 @@ from sightline.service.routes import (
     recipes,
     reports,
     reviews,
+    settings,
+    state,
     stations,
     studies,
     webhooks,
@@ -46,7 +48,7 @@ from sightline.service.settings import Settings
 from sightline.service.tries import Tries
 
 ROUTERS: tuple[APIRouter, ...] = (
-    *(accounts.router, keys.router, audit.router, health.router),
+    *(accounts.router, keys.router, audit.router, settings.router, health.router, state.router),
     *(inspect.router, ingest.router, inspections.router, stations.router, pictures.router),
     *(models.router, datasets.router, recipes.router, reviews.router, labels.router, escapes.router),
     *(quality.router, studies.router, reports.router),
@@ -68,7 +70,8 @@ TAGS = [
         ("accounts", "Logging in, and who may"),
         ("keys", "Keys of programs and stations"),
         ("audit", "Who changed what"),
-        ("health", "Whether the server is well"),
+        ("settings", "What the server runs with"),
+        ("health", "Whether the server is well, and all that it sees"),
         ("inspect", "Have pictures judged"),
         ("ingest", "What stations report"),
         ("inspections", "What was judged: searched, counted, exported"),
