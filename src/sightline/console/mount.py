@@ -14,13 +14,41 @@ from nicegui import ui
 from sightline.console.frame import missing, refused
 from sightline.console.gate import ASSETS, LOGIN, Gate
 from sightline.console.live import Feed
-from sightline.console.pages import line, login
+from sightline.console.pages import (
+    account,
+    admin,
+    admin_audit,
+    admin_keys,
+    admin_settings,
+    admin_webhooks,
+    health,
+    health_alerts,
+    health_drift,
+    health_jobs,
+    health_storage,
+    line,
+    login,
+)
 from sightline.console.session import session_of
 from sightline.service.rights import Right
 
 PAGES: dict[str, tuple[Right | None, Callable[..., Any]]] = {  # by path; the right that it takes, None: nobody's
     LOGIN: (None, login.page),
     "/": (Right.VIEW, line.page),
+    "/health": (Right.VIEW, health.page),
+    "/health/drift": (Right.VIEW, health_drift.page),
+    "/health/storage": (Right.VIEW, health_storage.page),
+    "/health/jobs": (Right.VIEW, health_jobs.page),
+    "/health/jobs/new": (Right.MANAGE, health_jobs.new),
+    "/health/jobs/{job_id}": (Right.VIEW, health_jobs.one),
+    "/health/alerts": (Right.VIEW, health_alerts.page),
+    "/health/alerts/rule": (Right.MANAGE, health_alerts.rule),
+    "/admin": (Right.ADMINISTER, admin.page),
+    "/admin/keys": (Right.ADMINISTER, admin_keys.page),
+    "/admin/webhooks": (Right.ADMINISTER, admin_webhooks.page),
+    "/admin/audit": (Right.ADMINISTER, admin_audit.page),
+    "/admin/settings": (Right.ADMINISTER, admin_settings.page),
+    "/account": (Right.VIEW, account.page),
 }
 _RECONNECT_S = 30.0  # that a browser may be away and find its page as it left it
 _HISTORY = 500  # messages kept for a browser that is away
