@@ -8,7 +8,15 @@ from nicegui.elements.mixins.value_element import ValueElement
 
 from sightline.console.session import Session
 
-_BASIC = {"string", "integer", "number", "boolean"}
+_UNITS = {"s": "s", "ms": "ms", "min": "min", "h": "h", "days": "d", "mb": "MB", "mib": "MiB"}
+
+
+def named(session: Session, parameter: str) -> str:
+    """`Window (min)` of window_min, in the reader's language."""
+    words = parameter.split("_")
+    unit = words.pop() if len(words) > 1 and words[-1] in _UNITS else ""
+    name = session.text(" ".join(words).capitalize())
+    return f"{name} ({_UNITS[unit]})" if unit else name
 
 
 class Form:
@@ -36,7 +44,7 @@ class Form:
     def _add(self, name: str, told: Mapping[str, Any], *, needed: bool) -> None:
         text = self._session.text
         kind, choices = _kind_of(told)
-        label = text(name.replace("_", " ")) + (" *" if needed else "")
+        label = named(self._session, name) + (" *" if needed else "")
         default = told.get("default")
         value = self._given.get(name, default if kind == "boolean" or choices else None)
         element: ValueElement[Any]

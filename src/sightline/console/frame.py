@@ -10,10 +10,10 @@ from sightline.console.gate import ASSETS, LOGIN
 from sightline.console.places import MENU, Item
 from sightline.console.session import LANGUAGE, LOOK, Session, session_of
 from sightline.console.telling import tell_faults
-from sightline.console.texts import NAMES, Language
+from sightline.console.texts import NAMES, Language, Texts
 from sightline.service.rights import Right
 
-LOOKS = {"auto": "Auto", "light": "Light", "dark": "Dark"}
+LOOKS: Texts = {"auto": "Auto", "light": "Light", "dark": "Dark"}
 
 
 @contextmanager

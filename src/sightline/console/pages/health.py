@@ -80,7 +80,7 @@ async def _server(session: Session) -> None:
 def _quick(session: Session, title: str, quick: Quick) -> None:
     value = NOTHING if quick.p50_ms is None else f"{number(session, quick.p50_ms)} ms"
     slow = NOTHING if quick.p99_ms is None else f"{number(session, quick.p99_ms)} ms"
-    detail = session.text("half of {count} within; 99 % within {slow}", count=number(session, quick.count), slow=slow)
+    detail = session.text("half of {count}; 99 % within {slow}", count=number(session, quick.count), slow=slow)
     _tile(session, title, value, detail, "")
 
 

@@ -8,7 +8,7 @@ from fastapi import Request
 from nicegui import ui
 
 from sightline.console.figures import moment, number
-from sightline.console.form import Form
+from sightline.console.form import Form, named
 from sightline.console.layout import agreed, heading, mark, row, table
 from sightline.console.pages.health import HERE, health
 from sightline.console.session import Session
@@ -113,9 +113,7 @@ async def _rules(session: Session) -> None:
                 row(
                     partial(ui.link, rule.name, address) if may else rule.name,
                     text(rule.kind),
-                    "; ".join(
-                        f"{text(limit.replace('_', ' '))} {json.dumps(value)}" for limit, value in rule.params.items()
-                    )
+                    "; ".join(f"{named(session, limit)}: {json.dumps(value)}" for limit, value in rule.params.items())
                     or text("as usual"),
                     partial(mark, text("on") if rule.active else text("off"), "pass" if rule.active else ""),
                 )

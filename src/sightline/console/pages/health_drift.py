@@ -141,7 +141,7 @@ def _chart(session: Session, course: DriftCourse) -> dict[str, Any]:
     axis = {"axisLabel": {"color": _GREY}, "axisLine": {"lineStyle": {"color": _GREY}}}
     return {
         "grid": {"left": 48, "right": 24, "top": 40, "bottom": 28},
-        "legend": {"textStyle": {"color": _GREY}},
+        "legend": {"top": 0, "textStyle": {"color": _GREY}},
         "tooltip": {"trigger": "axis"},
         "xAxis": {"type": "category", "data": days, **axis},
         "yAxis": {"type": "value", "splitLine": {"lineStyle": {"color": _GREY, "opacity": 0.25}}, **axis},

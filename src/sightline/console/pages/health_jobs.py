@@ -251,7 +251,7 @@ def _head(session: Session, job: JobOut, head: ui.element) -> None:
             if job.attempts > 1:
                 fact(session, "Attempts", str(job.attempts))
             for name, value in job.params.items():
-                fact(session, name.replace("_", " "), _written(value))
+                fact(session, name.replace("_", " ").capitalize(), _written(value))
 
 
 def _actions(session: Session, job: JobOut) -> None:
@@ -274,7 +274,7 @@ async def _left(session: Session, job: JobOut, rest: ui.element) -> None:
                 heading(session, "Result")
                 with facts():
                     for name, value in list(job.result.items())[:60]:
-                        fact(session, name.replace("_", " "), _written(value))
+                        fact(session, name.replace("_", " ").capitalize(), _written(value))
         if files:
             with ui.element("section").classes("card"):
                 heading(session, "Files")
