@@ -1,21 +1,27 @@
 """Health: somebody starts a job and cancels it, takes care of an alert, and changes a rule."""
 
+import json
 from pathlib import Path
 
+import httpx
 import pytest
 from playwright.sync_api import expect
 from tests.browser.conftest import Visit
+from tests.browser.plant import PASSWORD
 
 from sightline.synthesis.collection import Counts, write_dataset
 from sightline.synthesis.parts import PartConfig
 
 
 @pytest.fixture(scope="module")
-def parts(site: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def parts(site: str) -> Path:
     """Pictures in the folder that this module's server learns from."""
-    (plant,) = tmp_path_factory.getbasetemp().glob("site*/plant")
-    folder = plant / "data" / "many"
-    write_dataset(folder, PartConfig(), Counts(good_train=60, good_test=1, per_defect=0), seed=1)
+    with httpx.Client(base_url=site) as client:
+        client.post("/api/v1/login", json={"name": "ada", "password": PASSWORD})
+        settings = client.get("/api/v1/settings").json()
+    (plant,) = (json.loads(one["value"]) for one in settings if (one["section"], one["key"]) == ("store", "folder"))
+    folder = Path(plant) / "data" / "many"
+    write_dataset(folder, PartConfig(), Counts(good_train=24, good_test=1, per_defect=0), seed=1)
     return folder
 
 
