@@ -65,6 +65,7 @@ def mount(app: FastAPI) -> None:
     for path, (right, show) in PAGES.items():
         ui.page(path, response_timeout=_BUILT_S)(show if right is None else _for_those_with(right, show))
     console.add_static_files(ASSETS, assets)
+    console.add_static_file(local_file=assets / "favicon.svg", url_path="/favicon.ico")  # every page asks for it
     ui.page("/{path:path}", response_timeout=_BUILT_S)(missing)  # last, as it takes all that is left
     console.config.socket_io_js_transports = ["websocket"]
     console.state.server = app

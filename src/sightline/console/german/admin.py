@@ -92,6 +92,7 @@ TEXTS = {
     "Value": "Wert",
     "Waiting": "Warten",
     "Webhooks": "Webhooks",
+    "Valid for": "Gilt für",
     "What it is for": "Wofür er ist",
     "When": "Wann",
     "Who": "Wer",
@@ -114,7 +115,8 @@ TEXTS = {
     " verwalten und das Änderungsprotokoll lesen",
     "may log in": "darf sich anmelden",
     "paused": "angehalten",
-    "review parts, label pictures, take care of alerts": "Teile nachprüfen, Bilder markieren, sich um Meldungen kümmern",
+    "review parts, label pictures, take care of alerts": "Teile nachprüfen, Bilder markieren, sich um"
+    " Meldungen kümmern",
     "revoked": "widerrufen",
     "see results, pictures, figures and health": "Ergebnisse, Bilder, Kennzahlen und Zustand sehen",
     "signed": "unterschrieben",

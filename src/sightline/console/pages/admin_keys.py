@@ -47,7 +47,7 @@ def _form(session: Session, made: ui.element, shown: ui.element) -> None:
         role.on_value_change(lambda event: scopes.set_options(_scopes(session, event.value), value=[]))
         station = ui.input(text("Only for the station; empty: any")).props("outlined dense")
         spans: dict[Any, str] = {0: text("for ever")} | {day: text("{count} days", count=day) for day in _DAYS}
-        days = ui.select(spans, value=365, label=text("Holds")).props("outlined dense")
+        days = ui.select(spans, value=365, label=text("Valid for")).props("outlined dense")
 
         async def make() -> None:
             wanted = {
