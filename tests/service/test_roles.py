@@ -30,6 +30,7 @@ BY_TAG: dict[str, frozenset[Role]] = {
     "keys": ADMINISTRATORS,
     "audit": ADMINISTRATORS,
     "webhooks": ADMINISTRATORS,
+    "settings": ADMINISTRATORS,
     "health": PEOPLE,
     "inspect": EVERYBODY,
     "ingest": STATIONS,

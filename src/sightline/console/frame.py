@@ -10,10 +10,10 @@ from sightline.console.gate import ASSETS, LOGIN
 from sightline.console.places import MENU, Item
 from sightline.console.session import LANGUAGE, LOOK, Session, session_of
 from sightline.console.telling import tell_faults
-from sightline.console.texts import NAMES, Language, in_language
+from sightline.console.texts import NAMES, Language, Texts, in_language
 from sightline.service.rights import Right
 
-_LOOKS = {"auto": "Auto", "light": "Light", "dark": "Dark"}
+LOOKS: Texts = {"auto": "Auto", "light": "Light", "dark": "Dark"}
 
 
 @contextmanager
@@ -99,13 +99,15 @@ def _account(session: Session, items: list[Item], here: str) -> None:
             ui.label(caller.name).classes("strong")
             ui.label(caller.role or text("without login")).classes("muted")
         ui.separator()
-        for look, name in _LOOKS.items():
+        ui.menu_item(text("Account"), lambda: ui.navigate.to("/account"))
+        ui.separator()
+        for look, name in LOOKS.items():
             chosen = look == session.look
-            ui.menu_item(f"{text('Look')}: {text(name)}", lambda value=look: _choose(LOOK, value)).props(
+            ui.menu_item(f"{text('Look')}: {text(name)}", lambda value=look: choose(LOOK, value)).props(
                 "active" if chosen else ""
             )
         for language in Language:
-            ui.menu_item(NAMES[language], lambda value=language: _choose(LANGUAGE, value)).props(
+            ui.menu_item(NAMES[language], lambda value=language: choose(LANGUAGE, value)).props(
                 "active" if language == session.language else ""
             )
         if caller.csrf:
@@ -113,7 +115,7 @@ def _account(session: Session, items: list[Item], here: str) -> None:
             ui.menu_item(text("Log out"), lambda: _log_out(session))
 
 
-def _choose(cookie: str, value: str) -> None:
+def choose(cookie: str, value: str) -> None:
     """Kept by the browser for a year; the page is loaded anew."""
     ui.run_javascript(
         f"document.cookie = '{cookie}={value}; path=/; max-age=31536000; samesite=lax'; location.reload()"

@@ -15,10 +15,21 @@ from sightline.console.frame import missing, refused
 from sightline.console.gate import ASSETS, LOGIN, Gate
 from sightline.console.live import Feed
 from sightline.console.pages import (
+    account,
+    admin,
+    admin_audit,
+    admin_keys,
+    admin_settings,
+    admin_webhooks,
     agreement,
     attempt,
     data,
     data_version,
+    health,
+    health_alerts,
+    health_drift,
+    health_jobs,
+    health_storage,
     inspection,
     inspections,
     line,
@@ -41,6 +52,20 @@ PAGES: dict[str, tuple[Right | None, Callable[..., Any]]] = {  # by path; the ri
     f"{data.HERE}/{{name}}/{{version}}": (Right.VIEW, data_version.page),
     f"{data.HERE}/{{name}}/{{version}}/teach": (Right.MANAGE, teaching.page),
     "/inspections/{inspection_id}": (Right.VIEW, inspection.page),
+    "/health": (Right.VIEW, health.page),
+    "/health/drift": (Right.VIEW, health_drift.page),
+    "/health/storage": (Right.VIEW, health_storage.page),
+    "/health/jobs": (Right.VIEW, health_jobs.page),
+    "/health/jobs/new": (Right.MANAGE, health_jobs.new),
+    "/health/jobs/{job_id}": (Right.VIEW, health_jobs.one),
+    "/health/alerts": (Right.VIEW, health_alerts.page),
+    "/health/alerts/rule": (Right.MANAGE, health_alerts.rule),
+    "/admin": (Right.ADMINISTER, admin.page),
+    "/admin/keys": (Right.ADMINISTER, admin_keys.page),
+    "/admin/webhooks": (Right.ADMINISTER, admin_webhooks.page),
+    "/admin/audit": (Right.ADMINISTER, admin_audit.page),
+    "/admin/settings": (Right.ADMINISTER, admin_settings.page),
+    "/account": (Right.VIEW, account.page),
 }
 _RECONNECT_S = 30.0  # that a browser may be away and find its page as it left it
 _HISTORY = 500  # messages kept for a browser that is away
@@ -57,6 +82,7 @@ def mount(app: FastAPI) -> None:
     for path, (right, show) in PAGES.items():
         ui.page(path, response_timeout=_BUILT_S)(show if right is None else _for_those_with(right, show))
     console.add_static_files(ASSETS, assets)
+    console.add_static_file(local_file=assets / "favicon.svg", url_path="/favicon.ico")  # every page asks for it
     ui.page("/{path:path}", response_timeout=_BUILT_S)(missing)  # last, as it takes all that is left
     console.config.socket_io_js_transports = ["websocket"]
     console.state.server = app

@@ -40,6 +40,8 @@ from sightline.service.routes import (
     recipes,
     reports,
     reviews,
+    settings,
+    state,
     stations,
     studies,
     webhooks,
@@ -48,7 +50,7 @@ from sightline.service.settings import Settings
 from sightline.service.tries import Tries
 
 ROUTERS: tuple[APIRouter, ...] = (
-    *(accounts.router, keys.router, audit.router, health.router),
+    *(accounts.router, keys.router, audit.router, settings.router, health.router, state.router),
     *(inspect.router, ingest.router, inspections.router, stations.router, pictures.router, maps.router),
     *(models.router, datasets.router, dataset_work.router, recipes.router),
     *(reviews.router, labels.router, escapes.router),
@@ -71,7 +73,8 @@ TAGS = [
         ("accounts", "Logging in, and who may"),
         ("keys", "Keys of programs and stations"),
         ("audit", "Who changed what"),
-        ("health", "Whether the server is well"),
+        ("settings", "What the server runs with"),
+        ("health", "Whether the server is well, and all that it sees"),
         ("inspect", "Have pictures judged"),
         ("ingest", "What stations report"),
         ("inspections", "What was judged: searched, counted, exported"),

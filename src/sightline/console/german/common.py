@@ -22,7 +22,6 @@ TEXTS = {
     "Models": "Modelle",
     "Name": "Name",
     "New product": "Neues Produkt",
-    "Not found": "Nicht gefunden",
     "PASS": "GUT",
     "Password": "Passwort",
     "Quality": "Qualität",
