@@ -216,14 +216,18 @@ class _Review:
         if part is None:
             self._nothing()
         else:
-            self.look_at(part.view)
+            self._look_at(part.view)
             self._load_next()
         self._show_kinds()
         self._show_progress()
 
-    def look_at(self, view: View | None) -> None:
-        """One of the views of the part."""
-        if self.shown is None or self._drawn_in_the_way():
+    def look_at(self, view: View) -> None:
+        """Another view of the part."""
+        if not self._drawn_in_the_way():
+            self._look_at(view)
+
+    def _look_at(self, view: View | None) -> None:
+        if self.shown is None:
             return
         self.view = view
         model = self.models.get(view.model_id, "") if view else ""
@@ -303,6 +307,8 @@ class _Review:
                 self.show()
             raise
         else:
+            if shapes:
+                self.show()
             self.tell(in_words(self.session, said), undoable=True)
         finally:
             self.busy = False
