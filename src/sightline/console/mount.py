@@ -14,13 +14,28 @@ from nicegui import ui
 from sightline.console.frame import missing, refused
 from sightline.console.gate import ASSETS, LOGIN, Gate
 from sightline.console.live import Feed
-from sightline.console.pages import data, data_version, inspection, line, login, teaching
+from sightline.console.pages import (
+    agreement,
+    attempt,
+    data,
+    data_version,
+    inspection,
+    inspections,
+    line,
+    login,
+    review,
+    teaching,
+)
 from sightline.console.session import session_of
 from sightline.service.rights import Right
 
 PAGES: dict[str, tuple[Right | None, Callable[..., Any]]] = {  # by path; the right that it takes, None: nobody's
     LOGIN: (None, login.page),
     "/": (Right.VIEW, line.page),
+    inspections.HERE: (Right.VIEW, inspections.page),
+    review.HERE: (Right.REVIEW, review.page),
+    review.AGREEMENT: (Right.VIEW, agreement.page),
+    attempt.HERE: (Right.INSPECT, attempt.page),
     data.HERE: (Right.VIEW, data.page),
     f"{data.HERE}/{{name}}": (Right.VIEW, data.newest),
     f"{data.HERE}/{{name}}/{{version}}": (Right.VIEW, data_version.page),

@@ -1,14 +1,30 @@
 """What the console says, in the languages that it knows; English is the key, so that a text is read where it stands.
 
-A page writes `session.text("Shift report")`. The German ones are in german/, a file for each page; tests/console/test_texts.py finds texts
-that are missing there, and those that nothing says any more.
+A page writes `session.text("Shift report")`. The German ones are in german/, a file for each page;
+tests/console/test_texts.py finds texts that are missing there, and those that nothing says any more.
 """
 
 from enum import StrEnum
 
-from sightline.console.german import common, data, viewer
+from sightline.console.german import (
+    common,
+    data,
+    inspection,
+    inspections,
+    review,
+    trial,
+    viewer,
+)
 
-GERMAN: dict[str, str] = {**common.TEXTS, **data.TEXTS, **viewer.TEXTS}
+GERMAN: dict[str, str] = {
+    **common.TEXTS,
+    **data.TEXTS,
+    **inspection.TEXTS,
+    **inspections.TEXTS,
+    **review.TEXTS,
+    **trial.TEXTS,
+    **viewer.TEXTS,
+}
 
 
 class Language(StrEnum):

@@ -55,6 +55,7 @@ class Viewer(
         labels: Sequence[str] = (),
         on_change: Callable[[list[Shape]], object] | None = None,
         model: str = "",
+        product: str = "",
         name: str = "",
     ) -> None:
         """
@@ -68,6 +69,7 @@ class Viewer(
             labels: that a shape may have; the first one is chosen.
             on_change: called with all shapes after each change that a person makes.
             model: whose map of the picture is shown on demand.
+            product: that is seen, for a model with a bank for each of several.
             name: of the picture, for those who do not see it.
 
         Raises:
@@ -82,7 +84,8 @@ class Viewer(
         self._turn = 0
         self._props["editable"], self._props["tools"], self._props["labels"] = editable, [*tools], [*labels]
         self._props["wanted"] = {"label": labels[0]} if labels else {}
-        self._props["model"], self._props["name"], self._props["second"] = model, name, None
+        self._props["model"], self._props["product"] = model, product
+        self._props["name"], self._props["second"] = name, None
         self._props["texts"] = {english: in_language(english, language) for english in TEXTS}
         self.show(picture, overlay, boxes)
         self.on("shapes", self._changed)

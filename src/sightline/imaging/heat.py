@@ -43,6 +43,17 @@ def heat_scale(threshold: float, review_threshold: float | None = None) -> HeatS
     return HeatScale(start=start, threshold=threshold, full=threshold + 0.6 * unit)
 
 
+def heat_levels(values: FloatArray, scale: HeatScale) -> NDArray[np.uint8]:
+    """Where values are on a scale: 0 from `scale.start` down, 255 from `scale.full` up, and for what is not finite.
+
+    What reaches the threshold is 128 or more, all else less.
+    """
+    steps = np.interp(values, (scale.start, scale.threshold, scale.full), (0, 127.5, 255))
+    reached = np.clip(np.rint(steps), 128, 255)
+    below = np.clip(np.rint(steps), 0, 127)
+    return np.where(np.isfinite(values), np.where(values < scale.threshold, below, reached), 255).astype(np.uint8)
+
+
 def tint(picture: Rgb, values: FloatArray, scale: HeatScale) -> Rgb:
     """Lay a map over a picture of the same size; equal values get an equal tint in every picture.
 
@@ -55,8 +66,7 @@ def tint(picture: Rgb, values: FloatArray, scale: HeatScale) -> Rgb:
         (H, W, 3) uint8; pixels whose value is at or below `scale.start` are those of `picture`.
     """
     broken = ~np.isfinite(values)
-    marks = (scale.start, scale.threshold, scale.full)
-    step = np.rint(np.interp(np.where(broken, scale.start, values), marks, (0, 127.5, 255))).astype(np.uint8)
+    step = heat_levels(np.where(broken, np.float32(scale.start), values), scale)
     opacity = _OPACITY[step][..., None]
     blended = np.rint(picture * (1 - opacity) + _COLOURS[step] * opacity).astype(np.uint8)
     blended[broken] = _hatch(broken)[broken]

@@ -32,6 +32,7 @@ from sightline.service.routes import (
     jobs,
     keys,
     labels,
+    maps,
     models,
     pages,
     pictures,
@@ -48,7 +49,7 @@ from sightline.service.tries import Tries
 
 ROUTERS: tuple[APIRouter, ...] = (
     *(accounts.router, keys.router, audit.router, health.router),
-    *(inspect.router, ingest.router, inspections.router, stations.router, pictures.router),
+    *(inspect.router, ingest.router, inspections.router, stations.router, pictures.router, maps.router),
     *(models.router, datasets.router, dataset_work.router, recipes.router),
     *(reviews.router, labels.router, escapes.router),
     *(quality.router, studies.router, reports.router),

@@ -50,7 +50,7 @@ EXAMPLES: dict[str, dict[str, Any]] = {
     "KindOut": {"kind": "train", "told": "learn a model from pictures", "params": {"properties": {}}},
     "LineOut": {"number": 12, "at_s": 1_795_000_003.5, "text": "coreset: 400 of 1000"},
     "MachineGiven": {"round": 1, "verdicts": {"31": "REJECT"}},
-    "MapReply": {"height": 32, "width": 32, "values": "AACAPwAAgD8="},
+    "MapReply": {"height": 32, "width": 32, "values": "AACAPwAAgD8=", "start": 2.7, "full": 7.2},
     "PairShown": {"first": "ada", "second": "bob", "kappa": 0.86},
     "PointShown": {"value": 0.021, "low": 0.0, "high": 0.034, "deviation": 1.7},
     "RatingGiven": {"item": 31, "verdict": "REJECT", "label": "crack"},

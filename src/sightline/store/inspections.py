@@ -191,6 +191,20 @@ def one(session: Session, inspection_id: str) -> Detail:
     )
 
 
+def neighbours(session: Session, chosen: Filter, of: Place) -> tuple[str | None, str | None]:
+    """The ids of the next older and the next newer one of these; None: there is none, or none near.
+
+    Near: of the SCANNED rows beside it that one index answers for.
+    """
+    older = scan(session, chosen, before=of, limit=1).items
+    first, rest = _conditions(chosen, None, {name: id_ for id_, name in _stations(session).items()})
+    first.append(tuple_(Inspection.at_s, Inspection.number) > (of.at_s, of.number))
+    columns = [getattr(Inspection, name) for name in _COLUMNS]
+    following = select(*columns).where(*first).order_by(Inspection.at_s, Inspection.number).limit(SCANNED)
+    newer = _matching(session, following, rest, chosen.model, 1, newest_first=False)
+    return (older[0].id if older else None), (newer[0].id if newer else None)
+
+
 def history(session: Session, serial: str, *, product: str = "", limit: int = 200) -> tuple[Summary, ...]:
     """Every time that a part was judged, at all stations, newest first; empty where the serial number is not known."""
     if not serial:
@@ -278,14 +292,21 @@ def _conditions(
 
 
 def _matching(
-    session: Session, newest_of: Select[Any], rest: dict[str, object], model: str, limit: int
+    session: Session,
+    some: Select[Any],
+    rest: dict[str, object],
+    model: str,
+    limit: int,
+    *,
+    newest_first: bool = True,
 ) -> Sequence[Row[Any]]:
     """Those among some rows that meet the other conditions, too."""
-    scanned = newest_of.subquery()
+    scanned = some.subquery()
     wanted = select(scanned).where(*(scanned.c[name] == value for name, value in rest.items()))
     if model:
         wanted = wanted.where(exists().where(Frame.inspection_id == scanned.c.id, Frame.model_id == model))
-    return session.execute(wanted.order_by(scanned.c.at_s.desc(), scanned.c.number.desc()).limit(limit)).all()
+    order = [column.desc() if newest_first else column for column in (scanned.c.at_s, scanned.c.number)]
+    return session.execute(wanted.order_by(*order).limit(limit)).all()
 
 
 def _page(rows: Sequence[_Row], limit: int, stations: dict[int, str]) -> Page:

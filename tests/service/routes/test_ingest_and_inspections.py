@@ -179,6 +179,22 @@ def test_one_history_news_names_and_counts(server: Server) -> None:
     assert {count["verdict"]: count["parts"] for count in counted} == {"PASS": 23, "REJECT": 2}
 
 
+def test_the_parts_beside_one_are_those_of_the_same_list(server: Server) -> None:
+    server.report(Teller().parts(25))
+    (middle,) = server.client.get("/api/v1/inspections", params={"serial": "S15"}).json()["items"]
+    path = f"/api/v1/inspections/{middle['id']}/neighbours"
+
+    def serials(**asked: str) -> list[str | None]:
+        found = server.client.get(path, params=asked).json()
+        shown = [server.client.get(f"/api/v1/inspections/{id_}").json() if id_ else None for id_ in found.values()]
+        return [one and one["inspection"]["serial"] for one in shown]
+
+    assert serials() == ["S14", "S16"]
+    assert serials(verdict="REJECT") == ["S10", "S20"]
+    assert serials(station="line-9") == [None, None]
+    assert server.client.get(path.replace(middle["id"][:8], "0" * 8)).status_code == 404
+
+
 def test_breaks_are_told(server: Server) -> None:
     server.report(Teller().parts(2))
     server.report(Teller(sequence=9).parts(1))

@@ -16,6 +16,17 @@ window.sightline = {
     return found;
   },
 
+  /** Click a button as soon as it comes into view: what it leads to is loaded while one scrolls. */
+  whenSeen(id) {
+    const button = getHtmlElement(id);
+    if (!button) return;
+    new IntersectionObserver((seen, observer) => {
+      if (!seen.some((one) => one.isIntersecting)) return;
+      observer.disconnect();
+      button.click();
+    }, { rootMargin: "400px" }).observe(button);
+  },
+
   /** Empty when it worked, else why it did not. */
   async logIn(credentials) {
     try {

@@ -20,6 +20,7 @@ export default {
   template: `
   <div class="viewer" :class="{ whole }" @keydown="key">
     <div class="viewer-bar" role="toolbar" :aria-label="say('Picture')">
+      <div class="viewer-group">
       ${button("Zoom out", "zoom_out", "zoom(1 / 1.25)")}
       <output class="viewer-zoom" :aria-label="say('Magnification')">{{ percent }}</output>
       ${button("Zoom in", "zoom_in", "zoom(1.25)")}
@@ -28,16 +29,16 @@ export default {
       ${button("Full screen", "fullscreen", "fullScreen()", ':aria-pressed="whole"')}
       <button v-if="boxes.length" type="button" class="viewer-button" :aria-pressed="boxed" @click="boxed = !boxed; redraw()"
         :aria-label="say('Findings')" :title="say('Findings')"><i class="material-icons" aria-hidden="true">select_all</i></button>
+      </div>
       <label v-if="overlay" class="viewer-slide"><span>{{ say("Overlay") }}</span>
         <input type="range" min="0" max="1" step="0.05" v-model.number="overlaid" @input="redraw"></label>
-      <template v-if="model">
+      <div v-if="model" class="viewer-group">
         <label class="viewer-slide"><span>{{ say("Map") }}</span>
           <input type="range" min="0" max="1" step="0.05" v-model.number="mapped" @input="slideMap"></label>
         <select class="viewer-select" v-model="colours" @change="recolour" :aria-label="say('Colours')">
           <option v-for="one in names" :value="one">{{ say(one) }}</option></select>
-      </template>
-      <template v-if="editable">
-        <span class="viewer-line" aria-hidden="true"></span>
+      </div>
+      <div v-if="editable" class="viewer-group">
         <button v-for="one in allTools" type="button" class="viewer-button" :aria-pressed="tool === one" @click="setTool(one)"
           :aria-label="say(toolNames[one])" :title="say(toolNames[one])"><i class="material-icons" aria-hidden="true">{{ icons[one] }}</i></button>
         <label v-if="tool === 'brush'" class="viewer-slide"><span>{{ say("Width") }} {{ width }} px</span>
@@ -47,7 +48,7 @@ export default {
         ${button("Undo", "undo", "undo()", ':disabled="!undoable"')}
         ${button("Delete the selected", "delete", "remove()", ':disabled="!chosen"')}
         ${button("Clear", "layers_clear", "clear()", ':disabled="!count"')}
-      </template>
+      </div>
     </div>
     <div class="viewer-stage" ref="stage" tabindex="0" role="group" :aria-label="say('Picture: + and - zoom, 0 shows all of it, arrows move')">
       <canvas ref="canvas" role="img" :aria-label="described" @pointerdown="down" @pointermove="move" @pointerup="up"
@@ -72,6 +73,7 @@ export default {
     tools: { type: Array, default: () => [] },
     labels: { type: Array, default: () => [] },
     model: String,
+    product: String,
     name: String,
     second: { type: Object, default: null },
     wanted: { type: Object, default: () => ({}) },
@@ -252,7 +254,7 @@ export default {
       this.asking = true;
       const { picture, turn } = this;
       try {
-        const map = await loadMap(picture, this.model, this.asked.signal);
+        const map = await loadMap(picture, this.model, this.product, this.asked.signal);
         if (turn !== this.turn) return;
         this.map = Object.freeze(map);
         this.told = "";

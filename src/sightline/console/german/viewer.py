@@ -18,7 +18,7 @@ TEXTS = {
     "Picture: + and - zoom, 0 shows all of it, arrows move": "Bild: + und - vergrößern und verkleinern,"
     " 0 zeigt es ganz, Pfeile verschieben",
     "Polygon": "Vieleck",
-    "Score": "Anomaliewert",
+    "Score": "Wert",
     "The model looks at the picture …": "Das Modell sieht sich das Bild an …",
     "The overlay has another shape than the picture, and is not shown.": "Die Überlagerung hat eine andere Form als das"
     " Bild und wird nicht gezeigt.",

@@ -9,7 +9,8 @@ from fastapi import APIRouter, Depends, Query, Request
 from pydantic import BaseModel, ConfigDict, Field
 
 from sightline.errors import FrameError, OptionError
-from sightline.records import Defect, FloatArray
+from sightline.imaging.heat import heat_scale
+from sightline.records import Defect, FloatArray, Inspection
 from sightline.service.access import needs
 from sightline.service.answer import Answer, Wish
 from sightline.service.body import MOST_FILES, body_of, decoded, files_of, json_object
@@ -82,6 +83,8 @@ class MapReply(BaseModel):
     height: int
     width: int
     values: str = Field(description="height x width float32, little-endian, row by row, in base64")
+    start: float = Field(description="where a tint by which it is shown begins; half way up it is the threshold")
+    full: float = Field(description="where that is strongest")
 
 
 class TimingsReply(BaseModel):
@@ -274,7 +277,7 @@ def reply_of(answer: Answer, source: str, options: Options) -> InspectionReply:
             total_ms=timings.total_ms if timings else None,
         ),
         overlay=base64.b64encode(answer.overlay).decode() if answer.overlay else None,
-        map=_map(inspection.map) if options.map and inspection.map is not None else None,
+        map=_map(inspection.map, inspection) if options.map and inspection.map is not None else None,
     )
 
 
@@ -295,7 +298,14 @@ def _defect(defect: Defect) -> DefectReply:
     )
 
 
-def _map(values: FloatArray) -> MapReply:
+def _map(values: FloatArray, inspection: Inspection) -> MapReply:
     height, width = values.shape
     content: Any = np.ascontiguousarray(values, "<f4")
-    return MapReply(height=height, width=width, values=base64.b64encode(content.tobytes()).decode())
+    scale = heat_scale(inspection.threshold, inspection.review_threshold)
+    return MapReply(
+        height=height,
+        width=width,
+        values=base64.b64encode(content.tobytes()).decode(),
+        start=scale.start,
+        full=scale.full,
+    )

@@ -12,7 +12,7 @@ from sightline.service.access import needs
 from sightline.service.plant import Here
 from sightline.service.rights import Right
 from sightline.store.export import MEDIA_TYPES, Format, export
-from sightline.store.inspections import Filter, history, labels, newest, one, page, place, products, since
+from sightline.store.inspections import Filter, history, labels, neighbours, newest, one, page, place, products, since
 from sightline.store.tallies import counts
 
 _ID = "01934f6e-8c00-7000-8000-000000000001"
@@ -20,6 +20,7 @@ _SHOWN = ConfigDict(from_attributes=True)
 _INT64 = 2**63 - 1
 
 Name = Annotated[str, Query(max_length=255, pattern=r"^[^\x00]*$")]  # which no database can look for
+Id = Annotated[str, Path(pattern="^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$", examples=[_ID])]
 Moment = Annotated[float, Query(ge=0, le=1e11, description="Seconds since 1970", examples=[1767225600])]
 
 router = APIRouter(prefix="/api/v1/inspections", tags=["inspections"], dependencies=[Depends(needs(Right.VIEW))])
@@ -117,6 +118,13 @@ class Detail(BaseModel):
     inspection: Inspection
     defects: list[Finding]
     document: dict[str, Any] = Field(description="The station's record as it came", examples=[{"id": _ID}])
+
+
+class Neighbours(BaseModel):
+    """The parts before and after one in a list."""
+
+    older: str | None = Field(description="Id; null: there is none", examples=[_ID])
+    newer: str | None = Field(examples=[None])
 
 
 class Count(BaseModel):
@@ -255,11 +263,16 @@ def names_(plant: Here) -> Names:
         return Names(products=products(session), labels=labels(session))
 
 
+@router.get("/{inspection_id}/neighbours", summary="The inspections beside one")
+def neighbours_(plant: Here, inspection_id: Id, chosen: Chosen) -> Neighbours:
+    """Those before and after it in a list of the same conditions, whether it meets them itself or not."""
+    with plant.database.reading() as session:
+        older, newer = neighbours(session, chosen, one(session, inspection_id).summary.place)
+    return Neighbours(older=older, newer=newer)
+
+
 @router.get("/{inspection_id}", summary="One inspection")
-def one_(
-    plant: Here,
-    inspection_id: Annotated[str, Path(pattern="^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$", examples=[_ID])],
-) -> Detail:
+def one_(plant: Here, inspection_id: Id) -> Detail:
     """With its views, its defects, and the record as the station wrote it."""
     with plant.database.reading() as session:
         found = one(session, inspection_id)

@@ -7,13 +7,15 @@ from fastapi import APIRouter, Depends
 from pydantic import BaseModel, ConfigDict, Field
 
 from sightline.errors import NotFoundError
-from sightline.feedback import claims, reviews
+from sightline.feedback import agreement, claims, reviews
+from sightline.feedback.kinds import kinds
 from sightline.feedback.review_queue import Question, Reason, counts, waiting
 from sightline.feedback.reviews import Decision, KnownReview
 from sightline.records import Verdict
 from sightline.service.access import Caller, needs
 from sightline.service.plant import Here
 from sightline.service.rights import Right
+from sightline.service.routes.quality_models import KappaShown, PairShown, Shown
 from sightline.service.routes.texts import EXAMPLE_ID, InspectionId, Limit, Long, Moment, Name, Note
 from sightline.store.schema import Inspection
 
@@ -94,6 +96,24 @@ class Wanted(BaseModel):
     most: int = Field(default=1, ge=1, le=claims.MOST_CLAIMS, description="How many of these, from the first on")
 
 
+class ReviewerRecord(Shown):
+    """One person beside the others, and beside the machine."""
+
+    name: str = Field(examples=["ada"])
+    reviews: int = Field(examples=[214])
+    seconds: float | None = Field(description="That a review took in the middle", examples=[3.1])
+    others: KappaShown | None = Field(description="Cohen's, with everybody who looked at the same parts")
+    machine: KappaShown | None = Field(description="Cohen's, where it said PASS or REJECT")
+
+
+class AgreementRecord(Shown):
+    """How far people agree in their daily work."""
+
+    reviewers: list[ReviewerRecord] = Field(description="The busiest first")
+    pairs: list[PairShown] = Field(description="Two people each, those with the most parts in common first")
+    between: KappaShown | None = Field(description="Fleiss', of the first two who looked at a part")
+
+
 class Released(BaseModel):
     """Claims that were given up."""
 
@@ -121,6 +141,13 @@ def get_counts(plant: Here, caller: Reviewer, needed: Needed = 1, product: Name 
     """By their best reason; of each reason at most some hundreds are looked at."""
     with plant.database.reading() as session:
         return counts(session, Question(reviewer=caller.name, needed=needed, product=product), now_s=time.time())
+
+
+@router.get("/review-queue/kinds", summary="Kinds of defect")
+def get_kinds(plant: Here, _: Reviewer, product: Name = "") -> list[str]:
+    """By which names the defects of a product are called, those that people use most first; at most 20."""
+    with plant.database.reading() as session:
+        return kinds(session, product=product)
 
 
 @router.post("/review-queue/claims", summary="Claim")
@@ -151,6 +178,13 @@ def list_reviews(
     with plant.database.reading() as session:
         found = reviews.listed(session, reviewer=reviewer, before=before, limit=limit, since_s=since_s)
     return [_record(one) for one in found]
+
+
+@router.get("/reviews/agreement", summary="Agreement of reviewers", response_model=AgreementRecord)
+def get_agreement(plant: Here, _: Viewer, product: Name = "", since_s: Moment = 0.0) -> AgreementRecord:
+    """Of the newest 20,000 reviews; they are of doubtful parts, so that studies of chosen ones give higher figures."""
+    with plant.database.reading() as session:
+        return AgreementRecord.model_validate(agreement.agreement(session, product=product, since_s=since_s))
 
 
 @router.get("/inspections/{inspection_id}/reviews", summary="Reviews of an inspection")

@@ -40,8 +40,8 @@ export function coloured(map, name) {
 export const gradient = (name) => `linear-gradient(90deg, ${STOPS[name].map((stop) => `#${stop}`).join(", ")})`;
 
 /** Ask for the map of a picture; an Error with the API's own words. */
-export async function loadMap(digest, model, signal) {
-  const answer = await fetch(`/api/v1/pictures/${digest}/map?model=${encodeURIComponent(model)}`, { signal });
+export async function loadMap(digest, model, product, signal) {
+  const answer = await fetch(`/api/v1/pictures/${digest}/map?${new URLSearchParams({ model, product })}`, { signal });
   if (!answer.ok) throw new Error((await answer.json().catch(() => ({}))).detail ?? `${answer.status} ${answer.statusText}`);
   const told = JSON.parse(answer.headers.get("Sightline-Map"));
   const bitmap = await createImageBitmap(await answer.blob());

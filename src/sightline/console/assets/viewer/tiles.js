@@ -45,7 +45,7 @@ export class Pyramid {
     const wanted = new Set();
     for (let level = this.levels - 1; level >= fine; level--) {
       const load = level === fine || level === this.levels - 1;
-      context.imageSmoothingEnabled = level > 0 || shown < 1 || stretch !== 1;
+      context.imageSmoothingEnabled = level > 0 || shown < 1 || stretch > 1;
       for (const place of this.#seen(level, view, stretch)) {
         const key = `${level}/${place.column}/${place.row}`;
         const tile = this.#tiles.get(key) ?? (load ? this.#load(key) : null);

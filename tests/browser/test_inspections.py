@@ -1,0 +1,54 @@
+"""Finding parts among those that were inspected."""
+
+import csv
+import io
+
+from playwright.sync_api import expect
+from tests.browser.conftest import Visit
+
+
+def test_parts_are_searched_filtered_and_exported(visit: Visit) -> None:
+    page = visit("/inspections?within=all")
+    parts = page.locator(".gallery .part")
+    expect(page.locator(".tile").first).to_contain_text("116")  # of 120, 4 are of the audit sample
+    expect(parts.first).to_contain_text("C-0121")
+
+    page.get_by_role("combobox", name="Verdict").click()
+    page.get_by_role("option", name="REJECT").click()
+    expect(page).to_have_url("/inspections?within=all&verdict=REJECT")
+    expect(parts.locator(".verdict.reject").first).to_be_visible()
+    expect(parts.locator(".verdict.pass")).to_have_count(0)
+    rejected = parts.count()
+
+    parts.first.hover()
+    expect(parts.first.locator(".over")).to_be_visible()
+    page.get_by_role("button", name="Table").click()
+    rows = page.locator(".table tbody tr")
+    expect(rows).to_have_count(rejected)
+
+    page.reload()  # what was chosen is in the address
+    expect(rows).to_have_count(rejected)
+    with page.expect_download() as download:
+        page.get_by_role("link", name="CSV").click()
+    found = list(csv.DictReader(io.StringIO(download.value.path().read_text("utf-8"))))
+    assert {row["verdict"] for row in found} == {"REJECT"}
+    assert len(found) == rejected
+
+    page.get_by_label("Serial number").fill("C-0999")
+    expect(page.get_by_text("There is no such part.")).to_be_visible()
+    page.get_by_label("Serial number").fill(found[0]["serial"])
+    expect(rows).to_have_count(1)
+    rows.get_by_role("link").click()
+    expect(page).to_have_url(f"/inspections/{found[0]['id']}")
+    page.go_back()
+    expect(rows).to_have_count(1)
+
+
+def test_older_parts_come_as_one_scrolls(visit: Visit) -> None:
+    page = visit("/inspections?within=all", size={"width": 390, "height": 844})
+    parts = page.locator(".gallery .part")
+    expect(parts).to_have_count(60)
+    parts.last.scroll_into_view_if_needed()
+    page.mouse.wheel(0, 2000)
+    expect(parts).to_have_count(120)
+    expect(parts.last).to_contain_text("C-0002")
