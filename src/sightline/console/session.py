@@ -47,7 +47,7 @@ class Api:
             timeout=_LONGEST_S,
         )
 
-    async def get(self, path: str, kind: type[T], **query: Value) -> T:
+    async def get(self, path: str, kind: type[T], /, **query: Value) -> T:
         """What the API tells, as the class that its route answers with.
 
         Args:
