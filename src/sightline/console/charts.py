@@ -14,6 +14,7 @@ ACCENT, DEFECT, PASS, REVIEW, FAULT = "var(--accent)", "var(--defect)", "var(--p
 COLOURS = (ACCENT, DEFECT, PASS, FAULT, REVIEW, MUTED)
 SYMBOLS = ("circle", "rect", "triangle", "diamond", "roundRect", "pin")  # series are not told by colour alone
 DASHES = ("solid", "dashed", "dotted", "solid", "dashed", "dotted")
+_FONT = 'system-ui, "Segoe UI", Roboto, "Helvetica Neue", Arial, "Liberation Sans", sans-serif'  # of the style sheet
 Options = dict[str, Any]
 
 
@@ -27,9 +28,9 @@ def chart(session: Session, options: Mapping[str, Any], summary: str, *, height_
     base: Options = {
         "animation": False,
         "color": list(COLOURS),
-        "textStyle": {"color": INK, "fontFamily": "inherit"},
+        "textStyle": {"color": INK, "fontFamily": _FONT},
         "grid": {"left": 8, "right": 16, "top": 44, "bottom": 8, "containLabel": True},
-        "legend": {"top": 0, "left": 0, "type": "scroll", "textStyle": {"color": INK}, "pageTextStyle": {"color": INK}},
+        "legend": {"top": 0, "left": 0, "type": "scroll", "itemGap": 18, "textStyle": {"color": INK}},
         "tooltip": {
             "trigger": "axis",
             "confine": True,
@@ -106,10 +107,10 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[str | tuple[str, str]]
     )
 
 
-def on_demand(session: Session, content: str) -> None:
-    """HTML that shows itself when asked for: the figures behind a chart."""
+def on_demand(session: Session, content: str, *, name: str = "") -> None:
+    """HTML that shows itself when asked for: the figures behind a chart, or what the name says."""
     ui.html(
-        f"<details class=behind><summary>{escape(session.text('Figures as a table'))}</summary>{content}</details>",
+        f"<details class=behind><summary>{escape(name or session.text('Figures as a table'))}</summary>{content}</details>",
         sanitize=False,
     )
 

@@ -121,8 +121,8 @@ def _drawn(session: Session, found: ChartShown, summary: str) -> None:
     text, points = session.text, found.points
     scale, unit = (100.0, " %") if found.kind == "p" else (1.0, "")
     limits = [
-        _limit(text("upper limit"), [scale * one.high for one in points]),
-        _limit(text("lower limit"), [scale * one.low for one in points]),
+        _limit(text("limits at 3 sigma"), [scale * one.high for one in points]),
+        _limit(text("limits at 3 sigma"), [scale * one.low for one in points]),
         line(text("centre"), [scale * found.centre] * len(points), colour=INK, symbol="none"),
     ]
     values = line(text("value"), [_point(one, scale) for one in points], colour=ACCENT)

@@ -46,7 +46,7 @@ def show(session: Session, when: Span, found: ParetoShown) -> None:
             return
         summary = _words(session, found)
         ui.label(summary)
-        with ui.element("div").classes("split"):
+        with ui.element("div").classes("pair"):
             if found.total >= _FEW:
                 _drawn(session, when, found, summary)
             ui.html(_table(session, when, found), sanitize=False)
@@ -91,7 +91,7 @@ def _drawn(session: Session, when: Span, found: ParetoShown, summary: str) -> No
     right = numbers_axis(session, "", unit=" %", most=100) | {"splitLine": {"show": False}}
     options = {
         "xAxis": names_axis([one.label for one in found.bars]),
-        "yAxis": [numbers_axis(session, text("Parts")), right],
+        "yAxis": [numbers_axis(session, ""), right],
         "series": [bars, in_percent(session, sums) | {"yAxisIndex": 1}],
     }
     drawn = chart(session, options, summary)

@@ -150,7 +150,7 @@ def _recall(session: Session, found: Figures) -> _Tile:
 def _saved(session: Session, found: Figures) -> _Tile:
     text, worth = session.text, found.value
     if worth is None:
-        value, detail = NOTHING, text("No prices are set: see [plant.prices] in the server's settings.")
+        value, detail = NOTHING, text("No prices are set: they are in the section quality of the server's settings.")
     else:
         value = f"{number(session, worth.saved)}\u00a0{worth.currency}"
         detail = text(

@@ -1,5 +1,6 @@
 """How scores drift against the threshold, and when stations stood still."""
 
+import math
 from collections.abc import Sequence
 
 from nicegui import ui
@@ -51,7 +52,8 @@ def show(session: Session, found: Sequence[ScoresShown], thresholds: Sequence[fl
             return
         summary = _words(session, found, thresholds)
         ui.label(summary)
-        _drawn(session, found, thresholds, summary)
+        first = next(at for at, one in enumerate(found) if one.counted)
+        _drawn(session, found[first:], thresholds, summary)
         on_demand(session, _table(session, found))
 
 
@@ -83,10 +85,16 @@ def _drawn(session: Session, found: Sequence[ScoresShown], thresholds: Sequence[
     reach = max([*thresholds, *(one.quantiles[-1] for one in found if one.quantiles)])
     options = {
         "xAxis": names_axis([one.period.name[5:] for one in found]),
-        "yAxis": numbers_axis(session, "") | {"max": float(f"{1.1 * reach:.2g}")},
+        "yAxis": numbers_axis(session, "") | {"max": _round_above(reach)},
         "series": drawn,
     }
     chart(session, options, summary)
+
+
+def _round_above(value: float) -> float:
+    """The next number of one digit: 3 for 2.4."""
+    step = 10.0 ** math.floor(math.log10(value)) if value > 0 else 1.0
+    return (math.floor(value / step) + 1) * step
 
 
 def _marks(session: Session, thresholds: Sequence[float]) -> Options:
@@ -94,7 +102,7 @@ def _marks(session: Session, thresholds: Sequence[float]) -> Options:
     return {
         "symbol": "none",
         "lineStyle": {"color": DEFECT, "type": "dashed", "width": 2},
-        "label": {"position": "insideEndTop", "color": DEFECT, "fontWeight": "bold", "formatter": name},
+        "label": {"position": "insideStartTop", "color": DEFECT, "fontWeight": "bold", "formatter": name},
         "data": [{"yAxis": one} for one in thresholds],
         "emphasis": {"disabled": True},
     }
@@ -126,4 +134,5 @@ def stops(session: Session, found: Sequence[StopShown]) -> None:
         ]
         ui.html(table(columns, rows[:_MOST_STOPS], caption=text("Stops")), sanitize=False)
         if len(rows) > _MOST_STOPS:
-            on_demand(session, table(columns, rows[_MOST_STOPS:], caption=text("Stops")))
+            rest = table(columns, rows[_MOST_STOPS:], caption=text("Stops"))
+            on_demand(session, rest, name=text("{more} shorter ones", more=len(rows) - _MOST_STOPS))

@@ -38,7 +38,7 @@ def show(session: Session, window: Window, found: Figures, path: str) -> None:
                 link.props["href"] = replace(window, by=word).address(path)
                 if word == window.by:
                     link.props("aria-current=true")
-        with ui.element("div").classes("split"):
+        with ui.element("div").classes("pair"):
             _drawn(session, found)
             with ui.element("div").classes("stack"):
                 ui.html(_compared(session, text(_BY[window.by]), found.places), sanitize=False)
@@ -103,14 +103,7 @@ def _compared(session: Session, name: str, places: Mapping[str, CountsShown]) ->
     for place, counts in places.items():
         found = rate(_stopped(counts), _judged(counts))
         interval = between(session, found.low, found.high)
-        rows.append(
-            [
-                place or NOTHING,
-                number(session, counts.parts),
-                number(session, found.count),
-                share(session, found.value),
-                interval,
-            ]
-        )
-    columns = [name, text("Parts"), text("Not passed"), text("Share"), text("95 % interval")]
+        of_judged = f"{share(session, found.value)} ({interval})"
+        rows.append([place or NOTHING, number(session, counts.parts), number(session, found.count), of_judged])
+    columns = [name, text("Parts"), text("Not passed"), text("Share (95 % interval)")]
     return table(columns, rows, caption=name)
