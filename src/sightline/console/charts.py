@@ -109,10 +109,8 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[str | tuple[str, str]]
 
 def on_demand(session: Session, content: str, *, name: str = "") -> None:
     """HTML that shows itself when asked for: the figures behind a chart, or what the name says."""
-    ui.html(
-        f"<details class=behind><summary>{escape(name or session.text('Figures as a table'))}</summary>{content}</details>",
-        sanitize=False,
-    )
+    asked = escape(name or session.text("Figures as a table"))
+    ui.html(f"<details class=behind><summary>{asked}</summary>{content}</details>", sanitize=False)
 
 
 def what(session: Session, name: str, told: str) -> str:

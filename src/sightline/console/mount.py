@@ -14,7 +14,16 @@ from nicegui import ui
 from sightline.console.frame import missing, refused
 from sightline.console.gate import ASSETS, LOGIN, Gate
 from sightline.console.live import Feed
-from sightline.console.pages import line, login, quality, shift_report
+from sightline.console.pages import (
+    line,
+    login,
+    new_study,
+    quality,
+    rating,
+    shift_report,
+    studies,
+    study,
+)
 from sightline.console.session import session_of
 from sightline.service.rights import Right
 
@@ -23,6 +32,10 @@ PAGES: dict[str, tuple[Right | None, Callable[..., Any]]] = {  # by path; the ri
     "/": (Right.VIEW, line.page),
     quality.HERE: (Right.VIEW, quality.page),
     shift_report.HERE: (Right.VIEW, shift_report.page),
+    studies.HERE: (Right.VIEW, studies.page),
+    new_study.HERE: (Right.MANAGE, new_study.page),  # before the next, which takes any word
+    "/studies/{id}": (Right.VIEW, study.page),
+    "/studies/{id}/rate": (Right.REVIEW, rating.page),
 }
 _RECONNECT_S = 30.0  # that a browser may be away and find its page as it left it
 _HISTORY = 500  # messages kept for a browser that is away
