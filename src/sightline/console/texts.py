@@ -6,9 +6,9 @@ that are missing there, and those that nothing says any more.
 
 from enum import StrEnum
 
-from sightline.console.german import common
+from sightline.console.german import common, quality, studies
 
-GERMAN: dict[str, str] = {**common.TEXTS}
+GERMAN: dict[str, str] = {**common.TEXTS, **quality.TEXTS, **studies.TEXTS}
 
 
 class Language(StrEnum):

@@ -39,20 +39,21 @@ def show(session: Session, window: Window, found: Figures, path: str) -> None:
                 if word == window.by:
                     link.props("aria-current=true")
         with ui.element("div").classes("pair"):
-            _drawn(session, found)
-            with ui.element("div").classes("stack"):
+            drawn = _drawn(session, found)
+            with ui.element("div").classes("stack" if drawn else "pair whole"):
                 ui.html(_compared(session, text(_BY[window.by]), found.places), sanitize=False)
                 ui.html(_compared(session, text("Shift from"), _by_shift(found.shifts)), sanitize=False)
 
 
-def _drawn(session: Session, found: Figures) -> None:
+def _drawn(session: Session, found: Figures) -> bool:
+    """Whether there was enough to draw."""
     text = session.text
     courses = {name: [_share(one.counts) for one in course] for name, course in found.trends.items()}
     if sum(value is not None for course in courses.values() for value in course) < 2:
         ui.label(text("No period has {few} parts: too few for a course. Choose longer periods.", few=_FEW)).classes(
             "muted"
         )
-        return
+        return False
     names = [one.period.name[5:] for one in next(iter(found.trends.values()))]
     drawn = [
         line(name or NOTHING, course, colour=COLOURS[at], dash=DASHES[at], symbol=SYMBOLS[at])
@@ -60,6 +61,7 @@ def _drawn(session: Session, found: Figures) -> None:
     ]
     options = {"xAxis": names_axis(names), "yAxis": numbers_axis(session, "", unit=" %"), "series": drawn}
     chart(session, options, _words(session, found.places))
+    return True
 
 
 def _words(session: Session, places: Mapping[str, CountsShown]) -> str:
