@@ -1,22 +1,17 @@
 """A console as people use it: a server process with a filled plant, and Chromium. Whatever a page logs as an error, or
 loads from elsewhere, fails its test."""
 
-import importlib.util
 import os
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from playwright.sync_api import Browser, ConsoleMessage, Page, Response, ViewportSize, expect, sync_playwright
 from tests.browser.plant import PASSWORD, fill
 from tests.service.test_serve import running
 
 BROWSER = shutil.which("chromium") or shutil.which("chromium-browser") or ""
-MISSING = [name for name in ("nicegui", "playwright") if importlib.util.find_spec(name) is None]
-if MISSING or not BROWSER:
-    pytest.skip(f"{' and '.join(MISSING) or 'chromium'} is not installed", allow_module_level=True)
-
-from playwright.sync_api import Browser, ConsoleMessage, Page, Response, expect, sync_playwright
 
 FLAGS = (
     *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"),
@@ -24,7 +19,7 @@ FLAGS = (
 )
 PATIENCE_MS = 30_000
 REFUSALS = (401, 403, 409, 422, 429)  # by which the API tells people no
-PANEL = {"width": 1366, "height": 768}  # px, of a panel PC
+PANEL = ViewportSize(width=1366, height=768)  # px, of a panel PC
 
 
 @pytest.fixture(scope="session")
@@ -51,6 +46,8 @@ def site(filled: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str
 
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
+    if not BROWSER:
+        pytest.skip("chromium is not installed")
     with sync_playwright() as playwright:
         found = playwright.chromium.launch(executable_path=BROWSER, args=list(FLAGS))
         yield found
@@ -65,7 +62,7 @@ def visit(browser: Browser, site: str) -> Iterator[Visit]:
     """`visit(path, name)` opens a page as one of PEOPLE, in a browser of its own; `size` and `language` on demand."""
     opened, faults, known = [], [], (site, "data:", "blob:")
 
-    def open_(path: str, name: str = "quentin", *, size: dict[str, int] | None = None, language: str = "en") -> Page:
+    def open_(path: str, name: str = "quentin", *, size: ViewportSize | None = None, language: str = "en") -> Page:
         context = browser.new_context(base_url=site, viewport=size or PANEL, locale=language)
         opened.append(context)
         context.set_default_timeout(PATIENCE_MS)

@@ -10,7 +10,7 @@ _LOG = logging.getLogger(__name__)
 
 
 def tell_faults(session: Session) -> None:
-    """From now on, what the API refuses on this page is told on it, in the API's words; other faults are logged, too."""
+    """What the API refuses from now on is told on the page, in the API's words; other faults are logged as well."""
 
     def tell(error: Exception) -> None:
         if isinstance(error, Refused):

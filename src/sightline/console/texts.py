@@ -1,7 +1,7 @@
 """What the console says, in the languages that it knows; English is the key, so that a text is read where it stands.
 
-A page writes `session.text("Shift report")`. The German ones are in german/, a file for each page; tests/console/test_texts.py finds texts
-that are missing there, and those that nothing says any more.
+A page writes `session.text("Shift report")`. The German ones are in german/, a file for each page;
+tests/console/test_texts.py finds texts that are missing there, and those that nothing says any more.
 """
 
 from enum import StrEnum
