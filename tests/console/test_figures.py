@@ -33,6 +33,8 @@ def test_numbers_and_moments_are_those_of_the_reader_and_of_the_plant() -> None:
     assert (figures.share(german, 0.9853), figures.share(german, None)) == ("98,5\u00a0%", "\u2013")
     assert figures.between(english, 0.971, 0.993) == "97.1 to 99.3\u00a0%"
     assert figures.moment(german, BEGIN_S) == "17.11.2026 06:00"
+    assert figures.short_name(german, "2026-11-17 14:00") == "17.11. 14:00"
+    assert figures.short_name(english, "2026-11-17") == "11-17"
     assert figures.duration(english, 7500) == "2\u00a0h 05\u00a0min"
 
 

@@ -79,6 +79,7 @@ def line(name: str, values: Sequence[Any], *, colour: str, dash: str = "solid", 
         "symbol": symbol,
         "symbolSize": 7,
         "showSymbol": symbol != "none",
+        "showAllSymbol": True,  # a point between two that are missing has no line
         "itemStyle": {"color": colour},
         "lineStyle": {"color": colour, "type": dash, "width": 2},
         "emphasis": {"disabled": True},

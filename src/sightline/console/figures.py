@@ -1,7 +1,5 @@
 """Numbers, shares, moments and spans of time, as the reader writes them, in the plant's time zone."""
 
-from datetime import datetime
-
 from sightline.console.session import Session
 from sightline.console.texts import Language
 from sightline.evaluation.periods import Calendar
@@ -39,13 +37,15 @@ def between(session: Session, low: float | None, high: float | None, digits: int
 
 def moment(session: Session, at_s: float) -> str:
     """`2026-11-17 14:05`, in German `17.11.2026 14:05`, by the clocks of the plant."""
-    return _written(session, calendar(session).local(at_s), "%d.%m.%Y %H:%M", "%Y-%m-%d %H:%M")
+    written = "%d.%m.%Y %H:%M" if session.language is Language.GERMAN else "%Y-%m-%d %H:%M"
+    return calendar(session).local(at_s).strftime(written)
 
 
-def short_moment(session: Session, at_s: float, *, day: bool = False) -> str:
-    """`11-17 14:05`, in German `17.11. 14:05`; a day without its hour."""
-    german, english = ("%d.%m.", "%m-%d") if day else ("%d.%m. %H:%M", "%m-%d %H:%M")
-    return _written(session, calendar(session).local(at_s), german, english)
+def short_name(session: Session, period: str) -> str:
+    """`11-17 14:00` of the period `2026-11-17 14:00`, in German `17.11. 14:00`."""
+    _, month, day = period[:10].split("-")
+    date = f"{day}.{month}." if session.language is Language.GERMAN else f"{month}-{day}"
+    return f"{date}{period[10:]}"
 
 
 def duration(session: Session, seconds: float) -> str:
@@ -54,7 +54,3 @@ def duration(session: Session, seconds: float) -> str:
     if minutes >= 60:
         return f"{number(session, minutes // 60)}{_SPACE}h {minutes % 60:02d}{_SPACE}min"
     return f"{minutes}{_SPACE}min"
-
-
-def _written(session: Session, at: datetime, german: str, english: str) -> str:
-    return at.strftime(german if session.language is Language.GERMAN else english)

@@ -19,7 +19,7 @@ from sightline.console.charts import (
     on_demand,
     table,
 )
-from sightline.console.figures import NOTHING, number, share
+from sightline.console.figures import NOTHING, number, share, short_name
 from sightline.console.session import Session
 from sightline.console.window import Span, Window
 from sightline.evaluation.periods import Step
@@ -127,7 +127,7 @@ def _drawn(session: Session, found: ChartShown, summary: str) -> None:
     ]
     values = line(text("value"), [_point(one, scale) for one in points], colour=ACCENT)
     options = {
-        "xAxis": names_axis([one.name[5:] for one in points]),
+        "xAxis": names_axis([short_name(session, one.name) for one in points]),
         "yAxis": numbers_axis(session, "", unit=unit),
         "series": [*limits, values],
     }

@@ -19,7 +19,7 @@ from sightline.console.charts import (
     on_demand,
     table,
 )
-from sightline.console.figures import duration, moment, number
+from sightline.console.figures import duration, moment, number, short_name
 from sightline.console.session import Session
 from sightline.service.routes.quality_models import ScoresShown, StopShown
 
@@ -84,7 +84,7 @@ def _drawn(session: Session, found: Sequence[ScoresShown], thresholds: Sequence[
     drawn[-1]["markLine"] = _marks(session, thresholds)
     reach = max([*thresholds, *(one.quantiles[-1] for one in found if one.quantiles)])
     options = {
-        "xAxis": names_axis([one.period.name[5:] for one in found]),
+        "xAxis": names_axis([short_name(session, one.period.name) for one in found]),
         "yAxis": numbers_axis(session, "") | {"max": _round_above(reach)},
         "series": drawn,
     }

@@ -6,7 +6,7 @@ from dataclasses import replace
 from nicegui import ui
 
 from sightline.console.charts import COLOURS, DASHES, SYMBOLS, chart, heading, line, names_axis, numbers_axis, table
-from sightline.console.figures import NOTHING, between, number, share
+from sightline.console.figures import NOTHING, between, number, share, short_name
 from sightline.console.pages.quality_figures import Figures
 from sightline.console.session import Session
 from sightline.console.window import Window
@@ -54,9 +54,10 @@ def _drawn(session: Session, found: Figures) -> bool:
             "muted"
         )
         return False
-    names = [one.period.name[5:] for one in next(iter(found.trends.values()))]
+    first = min(at for course in courses.values() for at, value in enumerate(course) if value is not None)
+    names = [short_name(session, one.period.name) for one in next(iter(found.trends.values()))[first:]]
     drawn = [
-        line(name or NOTHING, course, colour=COLOURS[at], dash=DASHES[at], symbol=SYMBOLS[at])
+        line(name or NOTHING, course[first:], colour=COLOURS[at], dash=DASHES[at], symbol=SYMBOLS[at])
         for at, (name, course) in enumerate(courses.items())
     ]
     options = {"xAxis": names_axis(names), "yAxis": numbers_axis(session, "", unit=" %"), "series": drawn}
