@@ -34,7 +34,13 @@ from sightline.console.pages import (
     inspections,
     line,
     login,
+    new_study,
+    quality,
+    rating,
     review,
+    shift_report,
+    studies,
+    study,
     teaching,
 )
 from sightline.console.session import session_of
@@ -66,6 +72,12 @@ PAGES: dict[str, tuple[Right | None, Callable[..., Any]]] = {  # by path; the ri
     "/admin/audit": (Right.ADMINISTER, admin_audit.page),
     "/admin/settings": (Right.ADMINISTER, admin_settings.page),
     "/account": (Right.VIEW, account.page),
+    quality.HERE: (Right.VIEW, quality.page),
+    shift_report.HERE: (Right.VIEW, shift_report.page),
+    studies.HERE: (Right.VIEW, studies.page),
+    new_study.HERE: (Right.MANAGE, new_study.page),  # before the next, which takes any word
+    "/studies/{id}": (Right.VIEW, study.page),
+    "/studies/{id}/rate": (Right.REVIEW, rating.page),
 }
 _RECONNECT_S = 30.0  # that a browser may be away and find its page as it left it
 _HISTORY = 500  # messages kept for a browser that is away

@@ -17,7 +17,9 @@ from sightline.console.german import (
     inspections,
     line,
     plant_words,
+    quality,
     review,
+    studies,
     trial,
     viewer,
 )
@@ -32,7 +34,9 @@ GERMAN: dict[str, str] = {
     **inspections.TEXTS,
     **line.TEXTS,
     **plant_words.TEXTS,
+    **quality.TEXTS,
     **review.TEXTS,
+    **studies.TEXTS,
     **trial.TEXTS,
     **viewer.TEXTS,
 }
