@@ -12,7 +12,17 @@ from pathlib import Path
 
 from sightline.errors import DeliveryError, StoreError
 
-_PROGRAM = "from sightline.cli.main import main; main()"
+_PROGRAM = """
+import os, signal, threading
+from sightline.cli.main import main
+
+def live():  # as long as whoever began this
+    os.read(0, 1)
+    os.kill(os.getpid(), signal.SIGTERM)
+
+threading.Thread(target=live, daemon=True).start()
+main()
+"""
 _READY = re.compile(rb"serving at (http://127\.0\.0\.1:\d+)")
 _START_S, _STOP_S = 120.0, 30.0  # on a machine that is busy
 _POLL_S = 0.05
@@ -36,7 +46,8 @@ class PlantProcess:
 def plant_process(folder: Path) -> Iterator[PlantProcess]:
     """A plant server with everything in `folder`, which is made; told to stop at the end, and waited for.
 
-    It is out of reach of the terminal's Ctrl-C, so that what talks to it can end before it does.
+    It is out of reach of the terminal's Ctrl-C, so that what talks to it can end before it does; and it ends when this
+    process does, even where that is killed.
 
     Raises:
         StoreError: no place to write. DeliveryError: it does not start.
@@ -51,7 +62,7 @@ def plant_process(folder: Path) -> Iterator[PlantProcess]:
     with written:
         process = subprocess.Popen(
             [sys.executable, "-P", "-c", _PROGRAM, *words],
-            stdin=subprocess.DEVNULL,
+            stdin=subprocess.PIPE,
             stdout=written,
             stderr=subprocess.STDOUT,
             env={name: value for name, value in os.environ.items() if name not in settings},
@@ -62,10 +73,10 @@ def plant_process(folder: Path) -> Iterator[PlantProcess]:
     finally:
         process.terminate()
         try:
-            process.wait(_STOP_S)
+            process.communicate(timeout=_STOP_S)
         except subprocess.TimeoutExpired:
             process.kill()
-            process.wait()
+            process.communicate()
 
 
 def _started(process: subprocess.Popen[bytes], log: Path) -> PlantProcess:
