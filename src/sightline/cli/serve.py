@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from sightline.store.database import Database
 
 DAMAGED = 1
-_EXTRA = {"alembic", "argon2", "fastapi", "fsspec", "httptools", "multipart", "prometheus_client", "sqlalchemy"}
-_EXTRA |= {"starlette", "uvicorn", "pydantic", "nicegui"}
+EXTRA = {"alembic", "argon2", "fastapi", "fsspec", "httptools", "multipart", "prometheus_client", "sqlalchemy"}
+EXTRA |= {"starlette", "uvicorn", "pydantic", "nicegui"}
 _FORM = "NAME=FILE"
 settings_option = click.option("--settings", "path", type=PLACE, metavar="FILE", help="The server's settings (TOML).")
 
@@ -430,6 +430,6 @@ def _server_installed() -> Iterator[None]:
     try:
         yield
     except ModuleNotFoundError as error:
-        if (error.name or "").split(".")[0] not in _EXTRA:
+        if (error.name or "").split(".")[0] not in EXTRA:
             raise
         raise OptionError(f"{error.name} is missing. Install it with: pip install 'sightline[server]'") from error

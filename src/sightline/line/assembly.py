@@ -121,7 +121,7 @@ def _open_stores(folder: Path, recipe: Recipe, name: str, opened: ExitStack) -> 
     opened.callback(pictures.close)
     images = ImageWriter(pictures, recipe.store.images)
     opened.callback(images.close)
-    outbox, picture_outbox = (None, None) if plant is None else _open_outboxes(folder, plant, pictures, opened)
+    outbox, picture_outbox = (None, None) if plant is None else open_outboxes(folder, plant, pictures, opened)
     return Stores(
         folder=folder,
         spool=spool,
@@ -132,9 +132,14 @@ def _open_stores(folder: Path, recipe: Recipe, name: str, opened: ExitStack) -> 
     )
 
 
-def _open_outboxes(
+def open_outboxes(
     folder: Path, plant: PlantServer, pictures: PictureFolder, opened: ExitStack
 ) -> tuple[Outbox, PictureOutbox | None]:
+    """Begin to deliver the records of a station's folder, and its pictures where the plant wants them.
+
+    Raises:
+        OptionError: the plant's address or a file cannot be used. StoreError: the folder cannot.
+    """
     client = _client(plant)
     outbox = Outbox(folder / RECORDS, folder / OUTBOX, HttpSink(client))
     opened.callback(outbox.close)
