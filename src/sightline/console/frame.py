@@ -60,6 +60,7 @@ def dress(language: Language, look: str) -> None:
     )
     lost = in_language("Connection lost at {time}. Trying again … What you see is as it was then.", language)
     ui.add_head_html(f'<meta name="lost" content="{lost}">')
+    ui.colors(primary="var(--accent)", positive="#00785a", negative="#b3261e")  # NiceGUI's own would win over the style
     ui.dark_mode({"light": False, "dark": True}.get(look))
     ui.context.client.page.language = {"en": "en-US", "de": "de"}[language]  # type: ignore[assignment]
 

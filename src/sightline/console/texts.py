@@ -1,9 +1,10 @@
 """What the console says, in the languages that it knows; English is the key, so that a text is read where it stands.
 
-A page writes `session.text("Shift report")`. The German ones are in german/, a file for each page. A function that takes
-a text to be translated calls that parameter `english` or `title`, and so does a field of a record; a table of texts is
-annotated `Texts`. tests/console/test_texts.py looks at what stands there, finds what is missing in German, and texts that
-nothing says any more: words that come from the server (verdicts, states, names of parameters) are said by its sources.
+A page writes `session.text("Shift report")`. The German ones are in german/, a file for each page. A function that
+takes a text to be translated calls that parameter `english` or `title`, and so does a field of a record; a table of
+texts is annotated `Texts`. tests/console/test_texts.py looks at what stands there, finds what is missing in German, and
+texts that nothing says any more: words that come from the server (verdicts, states, names of parameters) are said by
+its sources.
 """
 
 from enum import StrEnum
