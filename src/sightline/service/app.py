@@ -40,6 +40,7 @@ from sightline.service.routes import (
     reviews,
     stations,
     studies,
+    thresholds,
     webhooks,
 )
 from sightline.service.settings import Settings
@@ -48,7 +49,7 @@ from sightline.service.tries import Tries
 ROUTERS: tuple[APIRouter, ...] = (
     *(accounts.router, keys.router, audit.router, health.router),
     *(inspect.router, ingest.router, inspections.router, stations.router, pictures.router),
-    *(models.router, datasets.router, recipes.router, reviews.router, labels.router, escapes.router),
+    *(models.router, thresholds.router, datasets.router, recipes.router, reviews.router, labels.router, escapes.router),
     *(quality.router, studies.router, reports.router),
     *(jobs.router, alerts.router, webhooks.router),
     *(lookout.router, vertex.router, visual_inspection.router, inference_protocol.router),

@@ -2,9 +2,10 @@
 
 from collections.abc import Mapping
 
+from sightline.service.job_comparing import COMPARE
 from sightline.service.job_judging import REINSPECT, VALIDATE
 from sightline.service.job_learning import EXPORT, SEARCH, TRAIN
 from sightline.service.job_storage import TIERING
 from sightline.service.job_task import Kind
 
-KINDS: Mapping[str, Kind] = {kind.name: kind for kind in (TRAIN, SEARCH, EXPORT, VALIDATE, REINSPECT, TIERING)}
+KINDS: Mapping[str, Kind] = {kind.name: kind for kind in (TRAIN, SEARCH, EXPORT, VALIDATE, REINSPECT, COMPARE, TIERING)}
