@@ -14,13 +14,17 @@ from nicegui import ui
 from sightline.console.frame import missing, refused
 from sightline.console.gate import ASSETS, LOGIN, Gate
 from sightline.console.live import Feed
-from sightline.console.pages import line, login
+from sightline.console.pages import line, login, model, model_compare, models, new_product
 from sightline.console.session import session_of
 from sightline.service.rights import Right
 
 PAGES: dict[str, tuple[Right | None, Callable[..., Any]]] = {  # by path; the right that it takes, None: nobody's
     LOGIN: (None, login.page),
     "/": (Right.VIEW, line.page),
+    "/models": (Right.VIEW, models.page),
+    "/models/{name}": (Right.VIEW, model.page),
+    "/models/{name}/compare": (Right.VIEW, model_compare.page),
+    "/new-product": (Right.MANAGE, new_product.page),
 }
 _RECONNECT_S = 30.0  # that a browser may be away and find its page as it left it
 _HISTORY = 500  # messages kept for a browser that is away

@@ -47,7 +47,7 @@ class Api:
             timeout=_LONGEST_S,
         )
 
-    async def get(self, path: str, kind: type[T], **query: Value) -> T:
+    async def get(self, path: str, kind: type[T], /, **query: Value) -> T:
         """What the API tells, as the class that its route answers with.
 
         Args:
@@ -59,6 +59,17 @@ class Api:
         """
         asked = {name: value for name, value in query.items() if value is not None and value != ""}
         return _read(await self._http.get(f"/api/v1{path}", params=asked), kind)
+
+    async def file(self, path: str) -> bytes:
+        """A file of the API, say a picture.
+
+        Raises:
+            Refused: with the API's own words.
+        """
+        reply = await self._http.get(f"/api/v1{path}")
+        if reply.is_error:
+            raise Refused(reply.status_code, _detail(reply))
+        return reply.content
 
     async def change(
         self, method: str, path: str, kind: type[T], body: object = None, *, headers: Mapping[str, str] | None = None
