@@ -6,9 +6,9 @@ that are missing there, and those that nothing says any more.
 
 from enum import StrEnum
 
-from sightline.console.german import common
+from sightline.console.german import common, models, new_product
 
-GERMAN: dict[str, str] = {**common.TEXTS}
+GERMAN: dict[str, str] = {**common.TEXTS, **models.TEXTS, **new_product.TEXTS}
 
 
 class Language(StrEnum):

@@ -96,27 +96,6 @@ Object.assign(window.sightline, {
     return entries.length ? found : [...event.dataTransfer.files];
   },
 
-  /** Let a place take dropped files, and the inputs in it chosen ones. */
-  receive(selector, options) {
-    const place = document.querySelector(selector);
-    if (!place || place.dataset.receives) return;
-    place.dataset.receives = "yes";
-    place.addEventListener("dragover", (event) => { event.preventDefault(); place.classList.add("over"); });
-    place.addEventListener("dragleave", () => place.classList.remove("over"));
-    place.addEventListener("drop", async (event) => {
-      event.preventDefault();
-      place.classList.remove("over");
-      await this.take(await this.dropped(event), options);
-    });
-    for (const input of place.querySelectorAll("input[type=file]")) {
-      input.addEventListener("change", async () => {
-        const files = [...input.files];
-        input.value = "";
-        await this.take(files, options);
-      });
-    }
-  },
-
   camera: null,
 
   /** Show the browser's camera; "" when it runs, "insecure", "none" or "refused" when not. */
@@ -167,15 +146,33 @@ Object.assign(window.sightline, {
       emitEvent("judged", { refused: error.message });
     }
   },
-
-  /** Let a place take one picture to be judged. */
-  receiveOne(selector, path, shown) {
-    const place = document.querySelector(selector);
-    if (!place || place.dataset.receives) return;
-    place.dataset.receives = "yes";
-    const take = (files) => files.length && this.tryOne(files[0], path, shown);
-    place.addEventListener("dragover", (event) => event.preventDefault());
-    place.addEventListener("drop", (event) => { event.preventDefault(); take(event.dataTransfer.files); });
-    place.querySelector("input[type=file]").addEventListener("change", (event) => take(event.target.files));
-  },
 });
+
+// Places that take files say what becomes of them: data-collect has the options of `take`, data-try those of `tryOne`.
+{
+  const place = (event) => event.target.closest?.("[data-collect], [data-try]");
+  const take = (where, files) => {
+    if (!files.length) return;
+    if (where.dataset.collect) sightline.take(files, JSON.parse(where.dataset.collect));
+    else sightline.tryOne(files[0], where.dataset.try, where.dataset.shown);
+  };
+  document.addEventListener("dragover", (event) => {
+    if (!place(event)) return;
+    event.preventDefault();
+    place(event).classList.add("over");
+  });
+  document.addEventListener("dragleave", (event) => place(event)?.classList.remove("over"));
+  document.addEventListener("drop", async (event) => {
+    const where = place(event);
+    if (!where) return;
+    event.preventDefault();
+    where.classList.remove("over");
+    take(where, await sightline.dropped(event));
+  });
+  document.addEventListener("change", (event) => {
+    if (event.target.type !== "file" || !place(event)) return;
+    const files = [...event.target.files];
+    event.target.value = "";
+    take(place(event), files);
+  });
+}

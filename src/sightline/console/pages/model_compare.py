@@ -69,7 +69,8 @@ async def _choice(session: Session, name: str, versions: list[int], pair: tuple[
         second = ui.select(versions, label=text("With version"), value=b).props("outlined dense")
         first.on_value_change(lambda: ui.navigate.to(_address(name, first.value, second.value)))
         second.on_value_change(lambda: ui.navigate.to(_address(name, first.value, second.value)))
-        data = ui.select(places, label=text("Pictures"), value=chosen if chosen in places else _LINE).props("outlined dense").classes("wide-select")
+        known = chosen if chosen in places else _LINE
+        data = ui.select(places, label=text("Pictures"), value=known).props("outlined dense").classes("wide-select")
 
         async def start() -> None:
             params = {"name": name, "first": a, "second": b, "dataset": data.value}

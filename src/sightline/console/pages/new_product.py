@@ -20,7 +20,7 @@ TITLES = {
     Step.NAME: "Name",
     Step.COLLECT: "Good pictures",
     Step.TRAIN: "Train",
-    Step.LOOK: "Look",
+    Step.LOOK: "Check",
     Step.LIMIT: "Limit",
     Step.TEST: "Test",
     Step.USE: "Use",

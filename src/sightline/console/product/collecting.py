@@ -61,7 +61,8 @@ class Collection:
 
     def _files(self) -> None:
         text = self._session.text
-        with ui.element("section").classes("card drop").props("id=drop"):
+        with ui.element("section").classes("card drop") as place:
+            place.props["data-collect"] = self._options()
             ui.label(text("From files")).classes("section").props("role=heading aria-level=2")
             ui.label(text("Drop pictures, a folder or a ZIP here, or choose them.")).classes("muted")
             with ui.element("div").classes("actions"):
@@ -69,7 +70,6 @@ class Collection:
                 picker(text("Choose a folder"), "pick-folder", "webkitdirectory multiple")
             self._bar = ui.linear_progress(0, show_value=False).props(f'aria-label="{text("Progress")}"')
             self._bar.set_visibility(False)
-        ui.run_javascript(f"sightline.receive('#drop', {self._options()})")
 
     def _camera(self) -> None:
         text = self._session.text

@@ -8,7 +8,6 @@ from sightline.console.figures import DASH, number
 from sightline.console.pages.models import href
 from sightline.console.product.collecting import picker
 from sightline.console.product.draft import Draft, Step
-from sightline.console.scripts import scripted
 from sightline.console.session import Session
 from sightline.console.signing import Signed, ask_reason
 from sightline.service.routes.models import ModelRecord
@@ -18,12 +17,13 @@ CAMERAS = {
     'kind = "opencv"\nsource = 0': "USB camera",
     'kind = "genicam"\ndevice = "NAME-OF-THE-CAMERA"\ntrigger = "hardware"': "Industrial camera (GigE, USB3)",
     'kind = "opencv"\nsource = "rtsp://192.168.10.21/stream"': "Network camera",
-    'kind = "folder"\nfolder = "pictures"': "Folder with pictures, to try it",
+    'kind = "folder"\npath = "pictures"': "Folder with pictures, to try it",
 }
 CONTROLLERS = {
     'kind = "sim"': "None: simulated, to try it",
     'kind = "modbus"\nhost = "192.168.10.5"': "Modbus TCP",
-    'kind = "opcua"\nurl = "opc.tcp://192.168.10.5:4840"': "OPC UA",
+    'kind = "opcua"\nurl = "opc.tcp://192.168.10.5:4840"\n'
+    'certificate = "station.der"\nkey = "station.pem"\nserver_certificate = "plc.der"': "OPC UA",
     'kind = "s7"\nhost = "192.168.10.5"': "Siemens S7",
 }
 
@@ -33,8 +33,10 @@ async def test_step(session: Session, draft: Draft) -> None:
     text, model = session.text, draft.model
     assert model is not None, "the step takes one"
     ui.label(text("Show it a good part and a bad one. Does it say what you would say?")).classes("lead")
+    path = f"/models/{quote(draft.name, safe='')}/versions/{model.version}/inspect"
     with ui.element("div").classes("split"):
-        with ui.element("div").classes("card drop tried").props("id=try-one"):
+        with ui.element("div").classes("card drop tried").props("data-shown=#tried") as place:
+            place.props["data-try"] = path
             with ui.element("div").classes("actions"):
                 picker(text("Choose a picture"), "pick-one", "accept=image/*,.tif,.tiff,.bmp")
                 ui.label(text("or drop one here")).classes("muted")
@@ -42,8 +44,6 @@ async def test_step(session: Session, draft: Draft) -> None:
         with ui.element("div").classes("card").props("role=status"):
             verdict = ui.label(DASH).classes("verdict")
             told = ui.label(text("Nothing was tried yet.")).classes("muted")
-    path = f"/models/{quote(draft.name, safe='')}/versions/{model.version}/inspect"
-    ui.run_javascript(f"sightline.receiveOne('#try-one', {scripted(path)}, '#tried')")
 
     def judged(event: object) -> None:
         found = dict(event.args)  # type: ignore[attr-defined]

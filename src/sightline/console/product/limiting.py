@@ -92,13 +92,13 @@ def _by_share(session: Session, draft: Draft, scores: ScoresRecord) -> None:
 
 async def _by_cost(session: Session, draft: Draft, scores: ScoresRecord, path: str) -> None:
     text = session.text
-    with ui.element("div").classes("card drop").props("id=drop-bad"):
+    with ui.element("div").classes("card drop") as place:
+        place.props["data-collect"] = bad_ones(draft.name)
         ui.label(text("Drop some pictures of bad parts here, or choose them.")).classes("strong")
         ui.label(text("They are not learned from; they show which limit is the cheapest.")).classes("muted")
         with ui.element("div").classes("actions"):
             picker(text("Choose pictures"), "pick-bad", "multiple accept=image/*,.tif,.tiff,.bmp")
         told = ui.label().classes("told").props("role=alert")
-    ui.run_javascript(f"sightline.receive('#drop-bad', {bad_ones(draft.name)})")
 
     def collected(event: object) -> None:
         news = dict(event.args)  # type: ignore[attr-defined]
