@@ -33,7 +33,7 @@ Object.assign(window.sightline, {
     }
   },
 
-  /** Pictures into a data set, a dozen at a time; events `collected` with what has come, and `refused`. */
+  /** Pictures into a data set, a dozen at a time; events `sending` with a share, and `collected` with what has come. */
   async collect(files, { dataset, label = "good", split = "" }) {
     const wanted = [...files].filter((file) => /\.(png|jpe?g|bmp|tiff?|webp)$/i.test(file.name));
     const faults = files.length && !wanted.length ? ["-"] : [];
@@ -45,6 +45,7 @@ Object.assign(window.sightline, {
       } catch (error) {
         faults.push(`${file.name}: ${error.message}`);
       }
+      emitEvent("sending", (place + 1) / wanted.length);
       if (items.length >= 12 || (place === wanted.length - 1 && items.length)) {
         try {
           const body = JSON.stringify({ product: dataset, add: items });
@@ -59,10 +60,10 @@ Object.assign(window.sightline, {
     emitEvent("collected", { done: wanted.length, total: wanted.length, faults });
   },
 
-  /** An archive as a version of its own; events `archiving` and `archived`. */
+  /** An archive as a version of its own; events `sending` with a share and `archived`. */
   async collectArchive(file, { dataset }) {
     try {
-      const told = (share) => emitEvent("archiving", share);
+      const told = (share) => emitEvent("sending", share);
       await this.send(`/datasets/${dataset}/versions/from-archive?product=${dataset}`, file, told);
       emitEvent("archived", "");
     } catch (error) {

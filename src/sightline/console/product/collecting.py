@@ -55,7 +55,7 @@ class Collection:
         self._undo = ui.element("div")
         self._gallery = ui.element("div")
         ui.on("collected", self._collected)
-        ui.on("archiving", lambda event: self._sending(float(event.args)))
+        ui.on("sending", lambda event: self._sending(float(event.args)))
         ui.on("archived", self._archived)
         await self._refresh()
 
