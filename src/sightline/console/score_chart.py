@@ -30,7 +30,8 @@ class ScoreChart:
                 )
             with ui.element("figcaption"):
                 ui.label(f"{good}: {scores.good.size}").classes("key good")
-                ui.label(f"{bad}: {scores.bad.size}").classes("key bad")
+                if scores.bad.size:
+                    ui.label(f"{bad}: {scores.bad.size}").classes("key bad")
 
     @property
     def reach(self) -> tuple[float, float]:

@@ -139,7 +139,7 @@ def _table(session: Session, found: Sequence[ModelRecord], products: dict[int, s
     text = session.text
     numeric = ("AUROC", "Escapes", "Overkill", "Latency", "Size")
     heads = ("Model", "Status", *numeric, "Judges", "Made")
-    with ui.element("table").classes("table"):
+    with ui.element("table").classes("table leaderboard"):
         with ui.element("thead"), ui.element("tr"):
             for head in heads:
                 _cell(text(head), "th", "number" if head in numeric else "").props("scope=col")
