@@ -72,6 +72,7 @@ def running(*options: str) -> Iterator[Running]:
                 break
         assert said, "the server ended without a word"
         assert ADDRESS.search(said[-1]), "".join(said)
+        too_late.cancel()  # it is ready; from here on it may take its time
         yield Running(process=process, said=said)
     finally:
         too_late.cancel()
