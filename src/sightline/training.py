@@ -107,6 +107,7 @@ class Trained:
     images: int
     unusual: tuple[Unusual, ...]  # look at these: a defect among the good pictures shows here
     warnings: tuple[str, ...]
+    highest: tuple[Unusual, ...] = ()  # the most anomalous of the good ones, whether or not they stand out
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -120,6 +121,7 @@ class Learned:
     good_scores: FloatArray  # (n,) one for each of them
     unusual: tuple[Unusual, ...]
     warnings: tuple[str, ...]
+    highest: tuple[Unusual, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -158,6 +160,7 @@ def written(learned: Learned, output: Path) -> Trained:
         images=len(learned.paths),
         unusual=learned.unusual,
         warnings=learned.warnings,
+        highest=learned.highest,
     )
 
 
@@ -201,6 +204,7 @@ def learn(dataset: Dataset, config: TrainConfig, progress: Progress | None = Non
         good_scores=fitted.good_scores,
         unusual=most_unusual(_scored(look.paths, fitted), fitted.good_scores),
         warnings=(*look.warnings, *few(len(look.paths)), *threshold.warnings),
+        highest=highest(_scored(look.paths, fitted), fitted.good_scores),
     )
 
 
@@ -431,5 +435,10 @@ def most_unusual(paths: Sequence[Path], scores: np.ndarray, most: int = 10) -> t
     """Pictures beyond the far outer fence, third quartile plus three interquartile ranges (Tukey 1977)."""
     low, high = np.quantile(scores, [0.25, 0.75])
     fence = high + 3 * (high - low)
+    return tuple(one for one in highest(paths, scores, most) if one.score > fence)
+
+
+def highest(paths: Sequence[Path], scores: np.ndarray, most: int = 10) -> tuple[Unusual, ...]:
+    """The pictures with the highest scores, the highest first."""
     order = np.argsort(-scores, kind="stable")[:most]
-    return tuple(Unusual(path=paths[i], score=float(scores[i])) for i in order if scores[i] > fence)
+    return tuple(Unusual(path=paths[i], score=float(scores[i])) for i in order)

@@ -57,6 +57,7 @@ BY_TAG: dict[str, frozenset[Role]] = {
 }
 _SEEN = (  # what is looked at where most of a tag changes something
     *("models_list_models", "models_get_current", "models_get_history", "models_get_version", "models_get_manifest"),
+    *("models_get_scores", "data_sets_list_oddities"),
     *("data_sets_list_datasets", "data_sets_list_versions", "data_sets_get_version", "data_sets_list_items"),
     *("data_sets_list_formats", "data_sets_take_over"),
     *("data_sets_compare", "recipes_list_recipes", "recipes_list_versions", "recipes_get_version", "recipes_compare"),
@@ -65,7 +66,7 @@ _SEEN = (  # what is looked at where most of a tag changes something
     "Lookout_for_Vision_start_packaging",  # which is refused for what it is
 )
 _CHANGED = (  # and the other way round
-    *("pictures_put_picture", "pictures_place_hold", "jobs_start", "jobs_cancel"),
+    *("pictures_put_picture", "pictures_post_picture", "pictures_place_hold", "jobs_start", "jobs_cancel"),
     *("studies_make_study", "studies_items", "studies_rate_by_machine", "studies_close"),
     *("alerts_set_rule", "alerts_remove_rule", "Label_Studio_webhook"),
 )

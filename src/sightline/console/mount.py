@@ -34,6 +34,10 @@ from sightline.console.pages import (
     inspections,
     line,
     login,
+    model,
+    model_compare,
+    models,
+    new_product,
     new_study,
     quality,
     rating,
@@ -78,6 +82,10 @@ PAGES: dict[str, tuple[Right | None, Callable[..., Any]]] = {  # by path; the ri
     new_study.HERE: (Right.MANAGE, new_study.page),  # before the next, which takes any word
     "/studies/{id}": (Right.VIEW, study.page),
     "/studies/{id}/rate": (Right.REVIEW, rating.page),
+    "/models": (Right.VIEW, models.page),
+    "/models/{name}": (Right.VIEW, model.page),
+    "/models/{name}/compare": (Right.VIEW, model_compare.page),
+    "/new-product": (Right.MANAGE, new_product.page),
 }
 _RECONNECT_S = 30.0  # that a browser may be away and find its page as it left it
 _HISTORY = 500  # messages kept for a browser that is away

@@ -3,7 +3,7 @@
 import hashlib
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import median
 
@@ -109,6 +109,12 @@ def statistics(survey: Survey) -> Statistics:
 
 def _look(sample: Sample, max_megapixels: float) -> Look:
     frame = read_frame(sample.path, max_megapixels=max_megapixels)
+    found = look_of(sample, frame, _file_digest(sample.path))
+    return replace(found, mask_fault=mask_fault(sample, frame.height, frame.width))
+
+
+def look_of(sample: Sample, frame: Frame, file_digest: bytes) -> Look:
+    """What is kept of a picture that was decoded already; its mask is not looked at."""
     white = 2**frame.bit_depth - 1
     mean, deviation = cv2.meanStdDev(frame.pixels)
     pixels = hashlib.sha256(f"{frame.pixels.shape} {frame.pixels.dtype}".encode())
@@ -120,11 +126,11 @@ def _look(sample: Sample, max_megapixels: float) -> Look:
         channels=frame.pixels.shape[2],
         bit_depth=frame.bit_depth,
         digest=pixels.digest(),
-        file_digest=_file_digest(sample.path),
+        file_digest=file_digest,
         brightness=float(np.mean(mean)) / white,
         contrast=float(np.mean(deviation)) / white,
         thumbnail=_thumbnail(frame),
-        mask_fault=mask_fault(sample, frame.height, frame.width),
+        mask_fault=None,
     )
 
 

@@ -44,6 +44,7 @@ from sightline.service.routes import (
     state,
     stations,
     studies,
+    thresholds,
     webhooks,
 )
 from sightline.service.settings import Settings
@@ -52,7 +53,7 @@ from sightline.service.tries import Tries
 ROUTERS: tuple[APIRouter, ...] = (
     *(accounts.router, keys.router, audit.router, settings.router, health.router, state.router),
     *(inspect.router, ingest.router, inspections.router, stations.router, pictures.router, maps.router),
-    *(models.router, datasets.router, dataset_work.router, recipes.router),
+    *(models.router, thresholds.router, datasets.router, dataset_work.router, recipes.router),
     *(reviews.router, labels.router, escapes.router),
     *(quality.router, studies.router, reports.router),
     *(jobs.router, alerts.router, webhooks.router),

@@ -2,26 +2,36 @@
 
 import csv
 import io
+import json
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import median
 from typing import Any
 
-from sightline.datasets.dataset import Sample
+from sightline.datasets.dataset import Dataset, Sample
 from sightline.datasets.labelled import open_classes
 from sightline.datasets.opening import open_dataset
 from sightline.datasets.pictures import is_picture
 from sightline.datasets.synthetic import refuse_synthetic
 from sightline.errors import DatasetError
 from sightline.evaluation.document import to_json
+from sightline.evaluation.paired_auroc import paired_auroc
 from sightline.evaluation.report import write_report
+from sightline.evaluation.results import Evaluation
 from sightline.evaluation.run import evaluate
 from sightline.files import write_bytes
 from sightline.inspector import Inspector, load
 from sightline.records import Inspection
+from sightline.service.job_pictures import dataset_of, one_source
 from sightline.service.job_task import Kind, Task, inside, model_file
+from sightline.store import models
+from sightline.store.database import Database
 
+JUDGED = "judged.json"  # a row for each picture of an evaluation
+_LEAST_OF_A_KIND = 2  # pictures from which an AUROC has an interval
 _SHOWN = 200  # changed verdicts in the result; the file has all
 MOST_PICTURES = 1_000_000
 _LIST = "verdicts.csv"
@@ -32,11 +42,15 @@ class ValidateOptions:
     """As `sightline evaluate` takes them."""
 
     model: str  # NAME of the current version, or NAME/VERSION
-    data: str  # folder below the server's data
+    data: str = ""  # folder below the server's data; or `dataset`
+    dataset: str = ""  # NAME/VERSION of a data set, or NAME for its newest version
     product: str | None = None
     cost_escape: float = 50.0
     cost_overkill: float = 1.0
     defect_rate: float = 0.01
+
+    def __post_init__(self) -> None:
+        one_source(self.data, self.dataset)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,13 +65,13 @@ class ReinspectOptions:
 
 def _validate(options: ValidateOptions, task: Task) -> Mapping[str, Any]:
     inspector = load(model_file(task.site, options.model))
-    data = inside(task.site.data, options.data, "data")
-    dataset = open_classes(data) if inspector.names else open_dataset(data)
+    dataset = _dataset(options, task, named=bool(inspector.names))
     samples = dataset.test or dataset.samples
     refuse_synthetic(samples)
     thresholds = inspector.limits(options.product).thresholds
+    times: list[float] = []
     found = evaluate(
-        _judged_samples(inspector, samples, options.product, task),
+        _judged_samples(inspector, samples, options.product, task, times),
         model_id=inspector.model_id,
         method=inspector.manifest.method,
         dataset=dataset.name,
@@ -76,15 +90,54 @@ def _validate(options: ValidateOptions, task: Task) -> Mapping[str, Any]:
         notes=[thresholds.rule, thresholds.promise],
     )
     document = to_json(found)
-    document.pop("judged", None)  # a row for each picture: the report has what matters of them
-    return document | {"page": "report.html", "tested": bool(dataset.test)}
+    judged = document.pop("judged", [])  # a row for each picture: in a file
+    write_bytes(task.folder / JUDGED, json.dumps([_shown(row) for row in judged]).encode())
+    figures = _figures(found, times)
+    _attach(options.model, figures, task)
+    return document | {"page": "report.html", "scores": JUDGED, "tested": bool(dataset.test), "figures": figures}
+
+
+def _dataset(options: ValidateOptions, task: Task, *, named: bool) -> Dataset:
+    if options.dataset:
+        return dataset_of(task, options.dataset)
+    data = inside(task.site.data, options.data, "data")
+    return open_classes(data) if named else open_dataset(data)
+
+
+def _shown(row: Mapping[str, Any]) -> dict[str, Any]:
+    """A picture's row by the name of its file, as where it lay is nobody's business."""
+    return {"picture": Path(row["source"]).name, "label": row["label"], "score": row["score"]}
+
+
+def _figures(found: Evaluation, times: Sequence[float]) -> dict[str, float | int | str | None]:
+    """What stands beside the model from now on; intervals as NAME_low and NAME_high."""
+    figures: dict[str, float | int | str | None] = {"dataset": found.dataset, "pictures": len(found.judged)}
+    for name, rate in (("escape", found.escape), ("overkill", found.overkill)):
+        if rate.total:
+            figures |= {name: rate.value, f"{name}_low": rate.low, f"{name}_high": rate.high}
+    defects = [item.is_defect for item in found.judged]
+    if min(sum(defects), len(defects) - sum(defects)) >= _LEAST_OF_A_KIND:
+        scores = [item.score for item in found.judged]
+        area = paired_auroc(scores, scores, defects).first
+        figures |= {"auroc": area.value, "auroc_low": area.low, "auroc_high": area.high}
+    return figures | ({"latency_ms": median(times)} if times else {})
+
+
+def _attach(model: str, figures: Mapping[str, float | int | str | None], task: Task) -> None:
+    name, _, version = model.partition("/")
+    with closing(Database(task.site.database)) as database:
+        known = models.one(database, name, int(version) if version else None)
+        models.attach(database, name, known.version, figures, by=task.author)
 
 
 def _judged_samples(
-    inspector: Inspector, samples: Sequence[Sample], product: str | None, task: Task
+    inspector: Inspector, samples: Sequence[Sample], product: str | None, task: Task, times: list[float]
 ) -> Iterator[tuple[Sample, Inspection]]:
     for done, sample in enumerate(samples, 1):
-        yield sample, inspector.inspect(sample.path, product=product)
+        found = inspector.inspect(sample.path, product=product)
+        if found.timings is not None:
+            times.append(found.timings.total_ms)
+        yield sample, found
         task.progress("judging", done, len(samples))
 
 

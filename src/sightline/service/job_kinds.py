@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+from sightline.service.job_comparing import COMPARE
 from sightline.service.job_data import CHECK, DIVIDE, IMPORT
 from sightline.service.job_judging import REINSPECT, VALIDATE
 from sightline.service.job_learning import EXPORT, SEARCH, TRAIN
@@ -10,5 +11,6 @@ from sightline.service.job_task import Kind
 from sightline.service.job_teaching import TEACH
 
 KINDS: Mapping[str, Kind] = {
-    kind.name: kind for kind in (TRAIN, TEACH, SEARCH, EXPORT, VALIDATE, REINSPECT, IMPORT, CHECK, DIVIDE, TIERING)
+    kind.name: kind
+    for kind in (TRAIN, TEACH, SEARCH, EXPORT, VALIDATE, REINSPECT, COMPARE, IMPORT, CHECK, DIVIDE, TIERING)
 }

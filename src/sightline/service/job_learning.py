@@ -1,7 +1,7 @@
 """Jobs that make models: train, search, export."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import closing
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -23,6 +23,7 @@ from sightline.locating import LocatingConfig, train_boxes
 from sightline.models.detector import Method
 from sightline.segmenting import METHOD as SEGMENTER
 from sightline.segmenting import SegmenterConfig, train_segmenter
+from sightline.service.job_pictures import dataset_of, one_source
 from sightline.service.job_task import Kind, Task, inside, model_file
 from sightline.store.database import Database
 from sightline.store.models import Upload, add
@@ -37,7 +38,8 @@ _ENDINGS = {"onnx": ".onnx", "openvino": ".xml", "litert": ".tflite", "edgetpu":
 class TrainOptions:
     """As `sightline train` takes them; what is left out is as there."""
 
-    data: str  # folder below the server's data
+    data: str = ""  # folder below the server's data; or `dataset`
+    dataset: str = ""  # NAME/VERSION of a data set, or NAME for its newest version; for methods that draw nothing
     name: str = "model"  # of the file, and of the model that it becomes a candidate of
     output: str | None = None  # file below the server's data that it is written to as well
     method: Literal["hybrid"] | Method = "patchcore"
@@ -58,6 +60,9 @@ class TrainOptions:
     def __post_init__(self) -> None:
         check_name(self.name)
         self.config()
+        one_source(self.data, self.dataset)
+        if self.dataset and self.method in (SEGMENTER, BOXES):
+            raise OptionError(f"{self.method} learns from outlines; give data, the folder of a data set with them.")
 
     def config(self) -> TrainConfig:
         return TrainConfig(
@@ -124,28 +129,35 @@ def check_name(name: str) -> None:
 
 
 def _train(options: TrainOptions, task: Task) -> Mapping[str, Any]:
-    data = inside(task.site.data, options.data, "data")
     output = task.folder / f"{options.name}.sight"
-    trained = _trained(data, output, options, task)
+    trained = _trained(output, options, task)
     if options.output is not None:
         copied = inside(task.site.data, str(Path(options.output).parent), "output") / Path(options.output).name
         write_bytes(copied, output.read_bytes())
     return _learnt(trained, task, options.name)
 
 
-def _trained(data: Path, output: Path, options: TrainOptions, task: Task) -> Trained:
+def _trained(output: Path, options: TrainOptions, task: Task) -> Trained:
     config = options.config()
     if config.method not in SUPERVISED and options.method != HYBRID:
-        return train(open_dataset(data), output, config, task.progress)
+        return train(_opened(options, task, open_dataset), output, config, task.progress)
     if options.method == SEGMENTER:
+        data = inside(task.site.data, options.data, "data")
         outlining = SegmenterConfig(**_shared(config))
         return train_segmenter(open_segmented(data), output, outlining, task.progress)
     if options.method == BOXES:
+        data = inside(task.site.data, options.data, "data")
         return train_boxes(open_boxed(data), output, LocatingConfig(**_shared(config)), task.progress)
     naming = ClassifierConfig(**_shared(config))
     if options.method == HYBRID:
-        return train_hybrid(open_classes(data), output, config, naming, task.progress)
-    return train_classifier(open_classes(data), output, naming, task.progress)
+        return train_hybrid(_opened(options, task, open_classes), output, config, naming, task.progress)
+    return train_classifier(_opened(options, task, open_classes), output, naming, task.progress)
+
+
+def _opened(options: TrainOptions, task: Task, read: Callable[[Path], Dataset]) -> Dataset:
+    if options.dataset:
+        return dataset_of(task, options.dataset)
+    return read(inside(task.site.data, options.data, "data"))
 
 
 def _shared(config: TrainConfig) -> dict[str, Any]:
@@ -171,6 +183,7 @@ def _learnt(trained: Trained, task: Task, name: str) -> dict[str, Any]:
         "threshold": manifest.thresholds.reject,
         "promise": manifest.thresholds.promise,
         "unusual": [{"image": item.path.name, "score": item.score} for item in trained.unusual],
+        "highest": [{"image": item.path.name, "score": item.score} for item in trained.highest],
         "warnings": list(trained.warnings),
     }
 

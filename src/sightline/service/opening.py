@@ -7,9 +7,11 @@ from pathlib import Path
 
 from sightline.errors import OptionError, StoreError
 from sightline.service.alerts import Watch
+from sightline.service.candidates import Candidates
 from sightline.service.hosting import Hosting
 from sightline.service.job_task import Site
 from sightline.service.jobs import Jobs
+from sightline.service.looks import Looks
 from sightline.service.outbound import Reach, networks_of
 from sightline.service.plant import Plant
 from sightline.service.protocols.buckets import Buckets
@@ -56,10 +58,12 @@ def open_plant(settings: Settings, models: Mapping[str, Path]) -> Iterator[Plant
             pictures=pictures,
             thumbnails=Thumbnails(pictures),
             tiles=Tiles(pictures),
+            looks=Looks(pictures),
             models=files,
             serving=serving,
             hosting=opened.enter_context(closing(Hosting(database, files, serving).start())),
             projects=_projects(settings, database, serving, jobs),
+            candidates=Candidates(files, max_megapixels=settings.serving.largest_megapixels),
             jobs=jobs,
             sender=sender,
             watch=watch,

@@ -6,8 +6,10 @@ from typing import Annotated
 from fastapi import Depends, Request
 
 from sightline.service.alerts import Watch
+from sightline.service.candidates import Candidates
 from sightline.service.hosting import Hosting
 from sightline.service.jobs import Jobs
+from sightline.service.looks import Looks
 from sightline.service.protocols.label_tasks import LabelStudio
 from sightline.service.protocols.lookout_projects import Projects
 from sightline.service.serving import Serving
@@ -29,9 +31,11 @@ class Plant:
     pictures: Pictures
     thumbnails: Thumbnails
     tiles: Tiles
+    looks: Looks  # of collected pictures
     models: ModelFiles
     serving: Serving
     hosting: Hosting
+    candidates: Candidates
     projects: Projects  # of Lookout's clients
     jobs: Jobs
     sender: Sender

@@ -110,32 +110,56 @@ def add_version(pictures: Pictures, making: Making, items: Iterable[Item], *, no
     Raises:
         DatasetError: there is no item, there are too many, or a picture is not stored.
     """
+    with pictures.database.writing() as session:
+        take_turn(session, f"dataset:{making.dataset}")
+        return _added(session, pictures, making, items, now_s)
+
+
+def revise(
+    pictures: Pictures, making: Making, add: Sequence[Item], remove: frozenset[str], *, now_s: float
+) -> KnownVersion:
+    """Make the next version of the newest one, or of nothing, with more and less; errors as `add_version`.
+
+    Args:
+        add: of those that are there already the first stays.
+        remove: digests.
+    """
+    with pictures.database.writing() as session:
+        take_turn(session, f"dataset:{making.dataset}")
+        newest = session.scalar(_versions(making.dataset).limit(1))
+        before = every_item(session, making.dataset, newest.version) if newest else []
+        left = [item for item in before if item.picture not in remove]
+        there = {item.picture for item in left}
+        new = {item.picture: item for item in reversed(add) if item.picture not in there}
+        return _added(session, pictures, making, [*left, *new.values()], now_s)
+
+
+def _added(session: Session, pictures: Pictures, making: Making, items: Iterable[Item], now_s: float) -> KnownVersion:
+    """Whoever asks has the turn."""
     ordered = sorted(items, key=lambda item: (item.name, item.picture))
     if not 0 < len(ordered) <= MOST_ITEMS:
         raise DatasetError(f"the data set has {len(ordered)} pictures; give 1 to {MOST_ITEMS}.")
     digest = digest_of(ordered)
-    with pictures.database.writing() as session:
-        take_turn(session, f"dataset:{making.dataset}")
-        dataset = _dataset(session, making, now_s)
-        newest = session.scalar(_versions(making.dataset).limit(1))
-        if newest is not None and newest.digest == digest:
-            return _known(newest, dataset)
-        _keep_pictures(session, pictures, ordered, now_s)
-        row = DatasetVersion(
-            dataset_id=dataset.id,
-            version=newest.version + 1 if newest else 1,
-            digest=digest,
-            items=len(ordered),
-            note=making.note,
-            author=making.author,
-            created_s=now_s,
-        )
-        session.add(row)
-        session.flush()
-        _insert(session, row.id, ordered)
-        subject, after = f"dataset:{making.dataset}/{row.version}", {"items": row.items, "digest": digest}
-        note(session, who=making.author, action="make version", subject=subject, before=None, after=after)
-        return _known(row, dataset)
+    dataset = _dataset(session, making, now_s)
+    newest = session.scalar(_versions(making.dataset).limit(1))
+    if newest is not None and newest.digest == digest:
+        return _known(newest, dataset)
+    _keep_pictures(session, pictures, ordered, now_s)
+    row = DatasetVersion(
+        dataset_id=dataset.id,
+        version=newest.version + 1 if newest else 1,
+        digest=digest,
+        items=len(ordered),
+        note=making.note,
+        author=making.author,
+        created_s=now_s,
+    )
+    session.add(row)
+    session.flush()
+    _insert(session, row.id, ordered)
+    subject, after = f"dataset:{making.dataset}/{row.version}", {"items": row.items, "digest": digest}
+    note(session, who=making.author, action="make version", subject=subject, before=None, after=after)
+    return _known(row, dataset)
 
 
 def digest_of(items: Sequence[Item]) -> str:

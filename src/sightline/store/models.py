@@ -35,6 +35,7 @@ class KnownModel:
     version: int
     model_id: str
     digest: str
+    graph: str  # SHA-256 of what scores; versions that differ in their thresholds alone have it in common
     size_bytes: int
     status: str  # candidate, current, former, withdrawn
     method: str
@@ -331,6 +332,7 @@ def _known(row: Model) -> KnownModel:
         version=row.version,
         model_id=row.model_id,
         digest=row.digest,
+        graph=str(row.manifest.get("graph_sha256", "")),
         size_bytes=row.size_bytes,
         status=row.status,
         method=str(row.manifest.get("method", "")),

@@ -162,7 +162,7 @@ def test_the_job_of_a_server_that_is_killed_ends_with_it_and_begins_again(sqlite
     ("kind", "params", "message"),
     [
         ("steal", {}, "no kind of job"),
-        ("train", {}, "data: Field required"),
+        ("train", {}, "give one of data"),
         ("train", {"data": "a", "metod": "padim"}, "no parameter 'metod'"),
         ("train", {"data": "a", "method": "magic"}, "method"),
         ("train", {"data": "a", "max_overkill": "0.1"}, "max_overkill"),

@@ -39,8 +39,8 @@ TEXTS = {
     "Queue": "Liste",
     "Reject": "Ausschuss",
     "Reviewed parts are the doubtful ones, so that agreement is lower here than in a study of chosen parts.": ""
-    "Nachgesehen werden die zweifelhaften Teile; darum ist die Übereinstimmung hier geringer als in einer Studie mit gewählten"
-    " Teilen.",
+    "Nachgesehen werden die zweifelhaften Teile; darum ist die Übereinstimmung hier geringer als in"
+    " einer Studie mit gewählten Teilen.",
     "Reviewer": "Prüfer",
     "Reviews": "Entscheidungen",
     "Score {score}, threshold {threshold}": "Wert {score}, Schwelle {threshold}",

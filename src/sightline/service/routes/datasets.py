@@ -14,9 +14,12 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.background import BackgroundTask
 
 from sightline.datasets.conversion import Conversion
+from sightline.datasets.dataset import GOOD
 from sightline.datasets.formats.table import FORMATS
+from sightline.datasets.oddities import Odd
 from sightline.feedback.reviewed import Choice, reviewed_items
 from sightline.service.access import Caller, needs
+from sightline.service.looks import MOST as MOST_COMPARED
 from sightline.service.plant import Here, Plant
 from sightline.service.rights import Right
 from sightline.service.routes.texts import EXAMPLE_DIGEST, Digest, Limit, Moment, Name, Note, Number
@@ -25,6 +28,7 @@ from sightline.store import dataset_files, datasets
 from sightline.store.datasets import Item, KnownVersion, Making, Wanted
 
 MOST_BYTES = 4 << 30
+MOST_REVISED = 1000  # pictures of one revision
 router = APIRouter(prefix="/api/v1/datasets", tags=["data sets"])
 Viewer = Annotated[Caller, Depends(needs(Right.VIEW))]
 Manager = Annotated[Caller, Depends(needs(Right.MANAGE))]
@@ -99,6 +103,23 @@ class FromReviews(Addition):
     needed: Needed = 1
 
 
+class Revision(BaseModel):
+    """What the next version has more and less than the newest."""
+
+    model_config = ConfigDict(extra="forbid")
+    product: Name = Field(default="", examples=["cap"])
+    note: Note = Field(default="", examples=["two blurred ones left out"])
+    add: list[NewItem] = Field(default=[], max_length=MOST_REVISED)
+    remove: list[Digest] = Field(default=[], max_length=MOST_REVISED, examples=[[EXAMPLE_DIGEST]])
+
+
+class OddRecord(BaseModel):
+    """A picture that was not taken as the others."""
+
+    picture: str = Field(examples=[EXAMPLE_DIGEST])
+    what: list[Odd] = Field(examples=[["blurred"]])
+
+
 class ChangeRecord(BaseModel):
     """One way in which a picture differs."""
 
@@ -151,6 +172,14 @@ def add_archive(
     making, now_s = Making(dataset=name, product=product, note=note, author=caller.name), time.time()
     items = dataset_files.from_archive(plant.pictures, archive, now_s=now_s)
     return _record(datasets.add_version(plant.pictures, making, items, now_s=now_s))
+
+
+@router.post("/{name}/versions/from-newest", summary="Add and take out pictures", status_code=201)
+def revise(name: Name, wish: Revision, plant: Here, caller: Manager) -> VersionRecord:
+    """Make the next version of the newest one, or the first; a picture that is there already is not added again."""
+    making = Making(dataset=name, product=wish.product, note=wish.note, author=caller.name)
+    added = [Item(**item.model_dump()) for item in wish.add]
+    return _record(datasets.revise(plant.pictures, making, added, frozenset(wish.remove), now_s=time.time()))
 
 
 @router.post("/{name}/versions/from-reviews", summary="Make a version of reviews", status_code=201)
@@ -219,6 +248,16 @@ def list_items(
         )
         for place, item in found
     ]
+
+
+@router.get("/{name}/versions/{version}/oddities", summary="Odd pictures of a version")
+def list_oddities(name: Name, version: Number, plant: Here, _: Viewer) -> list[OddRecord]:
+    """Good pictures that are blurred, dark, bright, of another size or there twice, among the first 2,000."""
+    with plant.database.reading() as session:
+        items = datasets.items(session, name, version, limit=MOST_COMPARED)
+    good = [item.picture for _, item in items if item.label == GOOD and item.split in ("", "train")]
+    found = plant.looks.oddities(good)
+    return [OddRecord(picture=picture, what=list(what)) for picture, what in found.items() if what]
 
 
 @router.get("/{name}/versions/{old}/compared-with/{new}", summary="Compare")

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 import numpy as np
 from fastapi import APIRouter, Depends, Query, Request
 from pydantic import BaseModel, ConfigDict, Field
+from starlette.concurrency import run_in_threadpool
 
 from sightline.errors import FrameError, OptionError
 from sightline.imaging.heat import heat_scale
@@ -16,6 +17,8 @@ from sightline.service.answer import Answer, Wish
 from sightline.service.body import MOST_FILES, body_of, decoded, files_of, json_object
 from sightline.service.plant import Here, Plant
 from sightline.service.rights import Right
+from sightline.service.routes.texts import Name, Number
+from sightline.store import models
 
 router = APIRouter(prefix="/api/v1", tags=["inspect"], dependencies=[Depends(needs(Right.INSPECT))])
 _BINARY = {"schema": {"type": "string", "format": "binary"}}
@@ -190,6 +193,17 @@ async def inspect_with(name: str, request: Request, plant: Here, options: Asked)
     """Judge one picture by a model."""
     source, picture = await _picture(request)
     return await _judged(plant, name, source, picture, options)
+
+
+@router.post("/models/{name}/versions/{version}/inspect", openapi_extra=_ONE)
+async def inspect_with_version(
+    name: Name, version: Number, request: Request, plant: Here, options: Asked
+) -> InspectionReply:
+    """Judge one picture by any version of a model, current or not: to try it. Production goes first."""
+    source, picture = await _picture(request)
+    known = await run_in_threadpool(models.one, plant.database, name, version)
+    wish = Wish(product=options.product, overlay=options.overlay)
+    return reply_of(await run_in_threadpool(plant.candidates.answer, known, picture, wish), source, options)
 
 
 @router.post("/inspect/batch", openapi_extra=_MANY)

@@ -34,6 +34,10 @@ class ModelRecord(BaseModel):
     version: int = Field(examples=[3])
     model_id: str = Field(description="Of the file's own manifest", examples=["3f2a9c51d07b"])
     digest: str = Field(examples=[EXAMPLE_DIGEST])
+    graph: str = Field(
+        description="SHA-256 of what scores; versions that differ in their thresholds alone have it in common",
+        examples=[EXAMPLE_DIGEST],
+    )
     size_bytes: int = Field(examples=[4200000])
     status: str = Field(description="candidate, current, former or withdrawn", examples=["current"])
     method: str = Field(examples=["patchcore"])

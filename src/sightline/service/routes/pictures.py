@@ -75,6 +75,12 @@ class HoldRecord(NewHold):
     lifted_s: float | None = Field(description="None: it is in force", examples=[None])
 
 
+@router.post("/pictures", summary="Store a picture", status_code=201, openapi_extra=_FILE)
+def post_picture(plant: Here, _: Manager, body: Body) -> StoredPicture:
+    """Store a picture whose SHA-256 the sender does not know, as browsers without TLS; again does no harm."""
+    return StoredPicture(digest=plant.pictures.keep(body, kept=Kept.PASS, now_s=time.time()))
+
+
 @router.put("/pictures/{digest}", summary="Store a picture", openapi_extra=_FILE)
 def put_picture(digest: Digest, plant: Here, _: Manager, body: Body, content_type: MediaType = "") -> StoredPicture:
     """Store a picture by its SHA-256; storing it again does no harm."""
