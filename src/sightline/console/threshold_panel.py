@@ -124,9 +124,9 @@ class ThresholdPanel:
         self._chart.move("chosen", self.value)
         self._figure.set_text(number(session, self.value, 3))
         self._cost.set_text(f"{number(session, found.cost, 2)} {self._currency}".strip())
-        for name, (count, share) in self._counts(found).items():
+        for name, (count, part) in self._counts(found).items():
             self._cells[name].set_text(count)
-            self._cells[f"{name} share"].set_text(share)
+            self._cells[f"{name} share"].set_text(part)
 
     def _counts(self, found: Outcome) -> dict[str, tuple[str, str]]:
         session, caught, overkill = self._session, found.caught, found.overkill
