@@ -80,4 +80,4 @@ def test_a_shift_report_is_read_and_taken_along(visit: Visit) -> None:
     assert link
     assert "at=" in link
     pytest.importorskip("weasyprint", reason="WeasyPrint is not installed", exc_type=ImportError)
-    assert page.context.request.get(link).body().startswith(b"%PDF-")
+    assert page.context.request.get(link, timeout=120_000).body().startswith(b"%PDF-")

@@ -29,7 +29,8 @@ async def page(request: Request, id: str) -> None:  # noqa: A002 - the name in t
             ui.label(str(refused)).classes("empty").props("role=alert")
             return
         with ui.element("div").classes("headline"):
-            ui.label(study.name).classes("strong")
+            with ui.element("h1"):
+                ui.label(study.name)
             ui.element("span").classes("grow")
             with ui.element("a").classes("action").props(f"href=/studies/{id}"):
                 ui.label(session.text("Pause"))

@@ -100,7 +100,7 @@ def _kappas(session: Session, found: ResultShown) -> None:
             rows.append([text("all together"), _kappa(session, agreement.between)])
         rows.append([text("all said the same"), _rate(session, agreement.all_agree)])
         rows.append([text("and were right"), _rate(session, agreement.all_right)])
-        ui.html(table(["", text("Agreement")], rows, caption=text("Between each other")), sanitize=False)
+        ui.html(table([text("Appraiser"), text("Agreement")], rows, caption=text("Between each other")), sanitize=False)
 
 
 def _disputed(session: Session, found: list[DisputedShown], pictures: dict[int, str]) -> None:

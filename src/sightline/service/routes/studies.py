@@ -110,8 +110,8 @@ class NextShown(Shown):
 
 class SaidShown(Shown):
     appraiser: str = Field(examples=["m.huber"])
-    round: int
-    reject: bool
+    round: int = Field(examples=[1])
+    reject: bool = Field(examples=[False])
 
 
 class DisputedShown(Shown):
