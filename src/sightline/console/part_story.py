@@ -63,7 +63,8 @@ def gauge(session: Session, score: float | None, threshold: float | None) -> str
     kind = "gauge over" if score >= threshold else "gauge"
     return (
         f'<div class="{kind}" role="img" aria-label="{escape(told)}">'
-        f'<span style="width:{100 * filled:.1f}%"></span><i></i></div><div class="gauged"><span>{escape(told)}</span><span class="muted">{escape(side)}</span></div>'
+        f'<span style="width:{100 * filled:.1f}%"></span><i></i></div>'
+        f'<div class="gauged"><span>{escape(told)}</span><span class="muted">{escape(side)}</span></div>'
     )
 
 

@@ -18,7 +18,7 @@ TEXTS = {
     "Draw a box": "Rechteck zeichnen",
     "Draw a polygon": "Polygon zeichnen",
     "Draw with the brush": "Mit dem Pinsel zeichnen",
-    "Fleiss' kappa {kappa}; {parts} parts were looked at by two people, who agree on {share} of them.": "Fleiss’ Kappa"
+    "Fleiss' kappa {kappa}; {parts} parts were looked at by two people, who agree on {share} of them.": "Fleiss-Kappa"
     " {kappa}; {parts} Teile haben zwei Personen angesehen; bei {share} davon sind sie sich einig.",
     "It was not judged: there is no score.": "Es wurde nicht beurteilt: es gibt keinen Wert.",
     "Keys": "Tasten",
@@ -38,19 +38,19 @@ TEXTS = {
     "People disagree; you decide.": "Die Prüfer sind uneins; Sie entscheiden.",
     "Queue": "Liste",
     "Reject": "Ausschuss",
-    "Reviewed parts are the doubtful ones, so that agreement is lower here than in a study of chosen parts.": "Nachgesehen"
-    " werden die zweifelhaften Teile; darum ist die Übereinstimmung hier geringer als in einer Studie mit gewählten"
-    " Teilen.",
+    "Reviewed parts are the doubtful ones, so that agreement is lower here than in a study of chosen parts.": ""
+    "Nachgesehen werden die zweifelhaften Teile; darum ist die Übereinstimmung hier geringer als in einer Studie mit"
+    " gewählten Teilen.",
     "Reviewer": "Prüfer",
     "Reviews": "Entscheidungen",
     "Score {score}, threshold {threshold}": "Wert {score}, Schwelle {threshold}",
     "Seconds each": "Sekunden je Teil",
     "Show the {number} skipped ones": "Die {number} übersprungenen zeigen",
     "Show these keys": "Diese Tasten zeigen",
-    "Somebody else has this part before them now; here is the next one.": "Dieses Teil hat jetzt jemand anders vor sich;"
-    " hier ist das nächste.",
-    "Somebody says other than the machine; a second person looks.": "Jemand urteilt anders als die Maschine; eine zweite"
-    " Person sieht nach.",
+    "Somebody else has this part before them now; here is the next one.": "Dieses Teil hat jetzt jemand anders vor"
+    " sich; hier ist das nächste.",
+    "Somebody says other than the machine; a second person looks.": "Jemand urteilt anders als die Maschine; eine"
+    " zweite Person sieht nach.",
     "Space, →": "Leertaste, →",
     "Take back what was drawn last": "Zuletzt Gezeichnetes zurücknehmen",
     "Taken back: {decision}": "Zurückgenommen: {decision}",
