@@ -10,7 +10,7 @@ OUT := demo
 help: ## print this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | awk -F'\t' '{ printf "  make %-16s %s\n", $$1, $$2 }'
 
-demo: ## render parts, train, evaluate, inspect, run a simulated line; writes to demo/ (OUT=folder for another)
+demo: ## render parts, train, evaluate, run a simulated line, open the console on it; writes to demo/ (OUT=folder for another)
 	@scripts/setup light
 	@.venv/bin/sightline demo --out "$(OUT)"
 

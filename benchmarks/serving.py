@@ -3,7 +3,8 @@
     python benchmarks/serving.py [--rounds 40] [--clients 16] [--pictures 64] [--turns 5]
 
 Overhead: a client's time for one picture less the time that the model itself took for that very picture, decoding
-included; one client at a time. Throughput: two servers at once, one that judges pictures one by one with all cores and
+included, and less what the client's library takes by itself, found with a server that answers at once; one client at a
+time. Throughput: two servers at once, one that judges pictures one by one with all cores and
 one that judges as many together as there are cores; they take turns in one run.
 """
 
@@ -24,7 +25,9 @@ from urllib.parse import urlsplit
 import cv2
 import numpy as np
 import onnx
+from numpy.typing import NDArray
 
+from replay import replayed
 from sightline.datasets.opening import open_dataset
 from sightline.imaging.decode import read_frame
 from sightline.models.backbone import load_backbone
@@ -114,16 +117,26 @@ def throughput(url: str, picture: bytes, clients: int, pictures: int) -> float:
 
 def overhead(kind: str, url: str, picture: Path, rounds: int) -> dict[str, Cell]:
     """A row: what the server adds for one client, milliseconds."""
+    place = urlsplit(url)
+    assert place.hostname is not None
+    assert place.port is not None
+    with replayed(place.hostname, place.port) as instead:
+        client = float(np.median(_asked_by(kind, instead, picture, rounds)[0]))
+    whole, model = _asked_by(kind, url, picture, rounds)
+    row: dict[str, Cell] = {"client": {"lookout": "boto3", "inference": "tritonclient"}[kind]}
+    for name, times in (("whole", whole), ("model", model), ("overhead", whole - model - client)):
+        p50, p95 = np.percentile(times, (50, 95))
+        row |= {f"{name} p50 ms": float(p50), f"{name} p95 ms": float(p95)}
+    return row | {"client alone ms": client}
+
+
+def _asked_by(kind: str, url: str, picture: Path, rounds: int) -> NDArray[np.float64]:
+    """(2, rounds) milliseconds: the whole of each call, and of these the model's."""
     python = subprocess.run([ROOT / "scripts" / "clients", kind], check=True, capture_output=True, text=True).stdout
     program = str(ROOT / "benchmarks" / "serving_client.py")
     command = [python.strip(), program, kind, url, str(picture), str(rounds)]
     told = subprocess.run(command, check=True, capture_output=True, text=True, env={"PATH": os.environ["PATH"]})
-    whole, model = np.array(json.loads(told.stdout)).T
-    row: dict[str, Cell] = {"client": {"lookout": "boto3", "inference": "tritonclient"}[kind]}
-    for name, times in (("whole", whole), ("model", model), ("overhead", whole - model)):
-        p50, p95 = np.percentile(times, (50, 95))
-        row |= {f"{name} p50 ms": float(p50), f"{name} p95 ms": float(p95)}
-    return row
+    return np.array(json.loads(told.stdout), np.float64).T
 
 
 def batches() -> list[dict[str, Cell]]:

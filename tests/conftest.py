@@ -5,10 +5,12 @@ import multiprocessing
 import os
 import threading
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
+LEFT = pytest.StashKey[list[str]]()
 
 
 def _shared_folder() -> Path:
@@ -43,9 +45,22 @@ def shared() -> Path:
 @pytest.hookimpl(trylast=True)
 def pytest_sessionfinish(session: pytest.Session) -> None:
     """What a test leaves running fails the run here, by name, rather than hanging it at its end."""
-    left = [thread.name for thread in threading.enumerate() if not thread.daemon and thread.name != "MainThread"]
+    left = [thread.name for thread in threading.enumerate() if _holds_up(thread)]
     left += [process.name for process in multiprocessing.active_children()]
-    if left:
-        print(f"\nleft running by tests: {', '.join(left)}")
+    if hasattr(session.config, "workeroutput"):  # one of several processes: the one that has them tells
+        session.config.workeroutput["left"] = left
+    elif left or session.config.stash.get(LEFT, []):
+        print(f"\nleft running by tests: {', '.join(left + session.config.stash.get(LEFT, []))}")
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
     faulthandler.dump_traceback_later(60, exit=True)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    """One of the processes that tests were divided among has ended."""
+    node.config.stash[LEFT] = node.config.stash.get(LEFT, []) + getattr(node, "workeroutput", {}).get("left", [])
+
+
+def _holds_up(thread: threading.Thread) -> bool:
+    """Whether the process would wait for it at its end."""
+    return not thread.daemon and thread is not threading.main_thread()

@@ -54,6 +54,7 @@ EXTRAS |= {
     "sightline.evaluation.shift_pdf": {"weasyprint"},
     "sightline.store.export": {"pyarrow"},
     "sightline.store.passwords": {"argon2"},
+    "sightline.console.live": {"sqlalchemy"},
     "sightline.service.listening": {"uvicorn"},
     "sightline.service.metrics": {"prometheus_client"},
     "sightline.service.notice_process": {"apprise"},

@@ -23,7 +23,8 @@ def both(rows: Sequence[tuple[bool, bool]]) -> list[Said]:
 
 
 def test_two_people_agree_as_worked_out_by_hand() -> None:
-    # of 10 parts both reject 4 and pass 3, ada alone rejects 2, bob alone 1: agreed 0.7, by chance .6 * .5 + .4 * .5
+    # of 10 parts both reject 4 and pass 3, ada alone rejects 2, bob alone 1:
+    # agreed 0.7, by chance 0.6 * 0.5 + 0.4 * 0.5
     found = agreement_of(both([(True, True)] * 4 + [(False, False)] * 3 + [(True, False)] * 2 + [(False, True)]))
     (pair,) = found.pairs
     assert (pair.first, pair.second, pair.kappa.items) == ("ada", "bob", 10)

@@ -51,7 +51,7 @@ def test_a_version_holds_what_it_was_made_of_and_equal_items_make_no_other(pictu
     assert (first.version, second.version, first.items, second.items) == (1, 2, 3, 2)
     with pictures.database.reading() as session:
         assert datasets.every_item(session, "cap", 1) == items
-        assert datasets.items(session, "cap", 1, after=0, limit=1) == [(1, items[1])]
+        assert datasets.items(session, "cap", 1, datasets.Wanted(after=0, limit=1)) == [(1, items[1])]
         assert datasets.tally(session, "cap", 2) == [("", "good", 1), ("test", "scratch", 1)]
         found = datasets.compare(session, "cap", 1, 2)
         with pytest.raises(NotFoundError, match="there is no 3"):

@@ -48,6 +48,7 @@ def site(filled: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str
 def browser() -> Iterator[Browser]:
     if not BROWSER:
         pytest.skip("chromium is not installed")
+    expect.set_options(timeout=PATIENCE_MS)
     with sync_playwright() as playwright:
         found = playwright.chromium.launch(executable_path=BROWSER, args=list(FLAGS))
         yield found

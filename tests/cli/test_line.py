@@ -140,7 +140,7 @@ def test_a_station_works_with_a_real_plc_drains_and_its_records_are_whole(
         page = servers.free_port()
         plc = f'kind = "modbus"\nhost = "127.0.0.1"\nport = {server.port}\ntimeout_s = 5.0'
         recipe = write(plc=plc, more=f"\n[pages]\nstatus_port = {page}\n")
-        with _process(recipe, tmp_path) as process, _Programme(server) as programme:
+        with _process(recipe, tmp_path) as process, Programme(server) as programme:
             assert systemd.recv(100) == b"READY=1"
             until(lambda: _asked(sightline, page).returncode == 0, PATIENCE_S)
             told = [programme.part(number) for number in (1, 2, 3)]
@@ -176,7 +176,7 @@ def _process(recipe: Path, folder: Path) -> Iterator[subprocess.Popen[bytes]]:
                 process.kill()
 
 
-class _Programme:
+class Programme:
     """A PLC's programme: a heartbeat, and parts one after another."""
 
     def __init__(self, server: Any) -> None:
@@ -186,7 +186,7 @@ class _Programme:
         self._ending = threading.Event()
         self._thread = threading.Thread(target=self._beat, name="plc")
 
-    def __enter__(self) -> "_Programme":
+    def __enter__(self) -> "Programme":
         self._thread.start()
         return self
 

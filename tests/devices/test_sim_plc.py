@@ -64,6 +64,18 @@ def test_a_station_that_passes_everything_is_caught(rule: GateRule) -> None:
     assert bench.sim.tally.total() == 12
 
 
+def test_an_empty_conveyor_that_is_fed_goes_on_with_the_next_numbers() -> None:
+    bench = Bench()
+    bench.sim.start()
+    bench.run_out()
+    bench.sim.feed()
+    bench.run(5.0)
+    assert not bench.sim.is_empty()
+    numbers = [fallen.part.number for fallen in bench.sim.fallen]
+    assert numbers == list(range(1, len(numbers) + 1))
+    assert len(numbers) > 12
+
+
 @pytest.mark.parametrize("rule", GateRule)
 def test_a_gate_that_is_told_nothing_rejects(rule: GateRule) -> None:
     bench = Bench(agrees=False, rule=rule)

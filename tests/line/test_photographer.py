@@ -145,6 +145,16 @@ def test_a_picture_that_does_not_come_whole_is_told_with_its_reason(desk: Callab
     assert not taken.lost
 
 
+def test_when_the_first_picture_of_a_connection_is_lost_the_next_parts_have_theirs(desk: Callable[..., Desk]) -> None:
+    one = desk(late_s=1.0)
+    one.device.fail(Fault.LOST)
+    found = []
+    for number in range(3):
+        one.take(number, time.monotonic())
+        found.append(one.report().shot is not None)
+    assert found == [False, True, True]
+
+
 def test_a_camera_that_is_gone_is_told_at_once(desk: Callable[..., Desk]) -> None:
     one = desk(late_s=20.0)
     one.device.unplug()

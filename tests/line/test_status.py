@@ -1,17 +1,23 @@
 """The station's own page: what it serves, and that nobody can hold it up."""
 
 import json
+import re
 import socket
 import urllib.error
 import urllib.request
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 from tests.line.parts import outcome
 
 from sightline.errors import OptionError
+from sightline.line import status
+from sightline.line.faults import Fault
+from sightline.line.fitness import Cause
+from sightline.line.german import TEXTS
 from sightline.line.metrics import Metrics
 from sightline.line.outcome import Kind
 from sightline.line.status import StatusServer
@@ -117,3 +123,27 @@ def test_a_port_that_is_taken_is_named(shown: Shown, url: str) -> None:
     port = int(url.rstrip("/").rpartition(":")[2])
     with pytest.raises(OptionError, match=str(port)):
         StatusServer(shown, port=port)
+
+
+@pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE"])
+def test_nothing_can_be_changed(url: str, method: str) -> None:
+    with pytest.raises(urllib.error.HTTPError, match="501"):
+        urllib.request.urlopen(urllib.request.Request(url, b"{}", method=method), timeout=30)
+
+
+def test_it_looks_like_the_console() -> None:
+    package = Path(status.__file__).parents[1]
+    own = re.findall(r"(--[a-z]+): (#[0-9a-f]+);", (package / "line/page/status.css").read_text("utf-8"))
+    shared = (package / "console/assets/console.css").read_text("utf-8")
+    known = re.findall(r"(--[a-z]+): (#[0-9a-f]+);", shared)
+    assert len(own) == 26
+    assert set(own) <= set(known)
+
+
+def test_every_fault_and_every_word_of_the_page_is_told_in_german() -> None:
+    faults = {words for fault in Fault for words in (fault.cause, fault.cure)}
+    causes = {cause.value.replace("_", " ") for cause in Cause}
+    causes |= {fault.name.lower().replace("_", " ") for fault in Fault if fault.of_a_part}
+    page = "".join(path.read_text("utf-8") for path in (Path(status.__file__).parent / "page").iterdir())
+    said = set(re.findall(r'data-text="([^"]+)"', page)) | set(re.findall(r'text\("([^"]+)"\)', page))
+    assert (faults | causes | said) - set(TEXTS) == set()

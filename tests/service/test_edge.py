@@ -185,6 +185,13 @@ def test_a_database_that_is_away_means_later(server: Server, path: str) -> None:
         server.app.state.plant.database = alive
 
 
+def test_a_promoted_model_that_cannot_be_loaded_is_told(server: Server) -> None:
+    assert server.client().get("/readyz").json()["parts"]["model"] == "ok"  # nothing is promoted
+    server.app.state.plant.hosting.failed = {"cap": "its file is not there"}
+    ready = server.client().get("/readyz")
+    assert (ready.status_code, ready.json()["parts"]["model"]) == (503, "cannot be loaded: cap")
+
+
 def test_metrics_tell_of_requests_and_the_store(server: Server) -> None:
     client = server.program(Role.OPERATOR)
     client.get("/api/v1/account")

@@ -80,7 +80,7 @@ def test_a_batch_goes_on_behind_a_picture_that_cannot_be_judged(client: httpx.Cl
         ("/api/v1/inspect?min_confidence=2", {"content": BAD}, 422, "less than or equal"),
         ("/api/v1/inspect?colour=red", {"content": BAD}, 422, "Extra inputs"),
         ("/api/v1/inspect/batch", {"json": {"images": []}}, 400, "1 to 64"),
-        ("/api/v1/inspect", {"content": b"\xff\xd8" + bytes(65 << 20)}, 400, "more than 64 MiB"),
+        ("/api/v1/inspect", {"content": b"\xff\xd8" + bytes(65 << 20)}, 413, "send less at once"),
     ],
 )
 def test_what_is_wrong_is_said(
@@ -88,6 +88,11 @@ def test_what_is_wrong_is_said(
 ) -> None:
     reply = client.post(path, **sent)  # type: ignore[arg-type]
     assert (reply.status_code, said in reply.text) == (status, True), reply.text
+
+
+def test_what_is_too_long_is_told_in_the_words_of_each_protocol(client: httpx.Client) -> None:
+    reply = client.post("/2020-11-20/projects/cap/models/1/detect", content=b"\xff\xd8" + bytes(65 << 20))
+    assert (reply.status_code, reply.headers["x-amzn-errortype"]) == (413, "ValidationException")
 
 
 def test_without_the_right_nothing_is_judged(cap_plant: Plant) -> None:

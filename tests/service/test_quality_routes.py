@@ -134,6 +134,9 @@ def test_what_is_estimated(client: Client) -> None:
     assert (recall["estimate"]["escapes"], recall["estimate"]["recall"]) == (0, 1)
     challenge = client.get("/api/v1/quality/challenge", params=SHIFT).json()
     assert challenge["claim"]["sentence"] == "2 of 3 found: at least 13.53 % with 95 % confidence."
+    (run,) = client.get("/api/v1/quality/challenge/history", params=SHIFT).json()
+    assert (run["station"], run["period"]["name"]) == ("st-1", "2026-11-17")
+    assert (run["claim"]["found"], run["claim"]["missed"], run["faults"]) == (2, 1, 0)
     (shadow,) = client.get("/api/v1/quality/shadows", params=SHIFT | {"kind": "challenge"}).json()
     assert (shadow["model"], shadow["agreed"], shadow["disagreed"], shadow["silent"]) == ("candidate", 2, 0, 0)
     assert shadow["verdicts"] == {"REJECT": {"REJECT": 2}}
@@ -206,7 +209,8 @@ def test_a_study_from_beginning_to_end(client: Client) -> None:
     verdicts = {str(item): "PASS" for item in truth}
     assert client.post(f"{path}/machine", json={"round": 1, "verdicts": verdicts}).status_code == 204
     assert client.get(path).json()["ratings"] == {"bob": 4, "machine": 4}
-    assert client.get(f"{path}/result").status_code == 409, "others would no longer be blind"
+    for what in ("result", "disputed"):
+        assert client.get(f"{path}/{what}").status_code == 409, "others would no longer be blind"
     assert client.post(f"{path}/close").json()["closed_s"] == pytest.approx(time.time(), abs=60)
     result = client.get(f"{path}/result").json()
     assert {one["name"]: one["standing"] for one in result["agreement"]["appraisers"]} == {
@@ -214,6 +218,12 @@ def test_a_study_from_beginning_to_end(client: Client) -> None:
         "machine": "unacceptable",
     }
     assert result["claims"]["machine"]["missed"] == 2
+    disputed = client.get(f"{path}/disputed").json()
+    assert [one["item"]["place"] for one in disputed] == [0, 2]
+    assert disputed[0]["ratings"] == [
+        {"appraiser": "bob", "round": 1, "reject": True},
+        {"appraiser": "machine", "round": 1, "reject": False},
+    ]
 
 
 def test_a_challenge_run_is_kept_as_a_study(client: Client) -> None:

@@ -30,6 +30,7 @@ BY_TAG: dict[str, frozenset[Role]] = {
     "keys": ADMINISTRATORS,
     "audit": ADMINISTRATORS,
     "webhooks": ADMINISTRATORS,
+    "settings": ADMINISTRATORS,
     "health": PEOPLE,
     "inspect": EVERYBODY,
     "ingest": STATIONS,
@@ -57,6 +58,7 @@ BY_TAG: dict[str, frozenset[Role]] = {
 _SEEN = (  # what is looked at where most of a tag changes something
     *("models_list_models", "models_get_current", "models_get_history", "models_get_version", "models_get_manifest"),
     *("data_sets_list_datasets", "data_sets_list_versions", "data_sets_get_version", "data_sets_list_items"),
+    *("data_sets_list_formats", "data_sets_take_over"),
     *("data_sets_compare", "recipes_list_recipes", "recipes_list_versions", "recipes_get_version", "recipes_compare"),
     *(f"Lookout_for_Vision_list_{what}" for what in ("projects", "dataset_entries", "models", "tags", "packaging")),
     *(f"Lookout_for_Vision_describe_{what}" for what in ("project", "dataset", "model", "packaging")),

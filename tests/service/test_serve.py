@@ -72,6 +72,7 @@ def running(*options: str) -> Iterator[Running]:
                 break
         assert said, "the server ended without a word"
         assert ADDRESS.search(said[-1]), "".join(said)
+        too_late.cancel()  # only its start has to be quick: tests of a whole module share it
         yield Running(process=process, said=said)
     finally:
         too_late.cancel()

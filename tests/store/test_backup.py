@@ -1,5 +1,7 @@
 """A backup has the same counts and digests, and nothing that is damaged is called one (promise 20)."""
 
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -88,6 +90,46 @@ def test_nothing_is_restored_over_a_database(plant: Database, tmp_path: Path) ->
     with pytest.raises(StoreError, match="cannot be copied"):
         restore(tmp_path / "text.db", tmp_path / "new.db")
     assert not (tmp_path / "new.db").exists()
+
+
+def test_a_backup_takes_the_place_of_a_database_that_nobody_uses(plant: Database, tmp_path: Path) -> None:
+    back_up(plant, tmp_path / "copy.db")
+    before = holdings(plant)
+    ingest(plant, Teller(station="line-3").parts(5), now_s=NOW_S)
+    with pytest.raises(StoreError, match="in use"):
+        restore(tmp_path / "copy.db", tmp_path / "plant.db", replace=True)
+    plant.close()
+    restore(tmp_path / "copy.db", tmp_path / "plant.db", replace=True)
+    assert holdings(plant) == before
+    plant.close()
+
+
+def test_only_a_sound_backup_of_a_plant_replaces_anything(plant: Database, tmp_path: Path) -> None:
+    plant.close()
+    there = (tmp_path / "plant.db").read_bytes()
+    (tmp_path / "text.db").write_text("no database" * 1000)
+    with closing(sqlite3.connect(tmp_path / "other.db")) as other:
+        other.execute("CREATE TABLE songs (name)")
+    for source, told in (
+        ("text.db", "cannot be copied"),
+        ("other.db", "no database of a plant"),
+        ("none.db", "not there"),
+    ):
+        with pytest.raises(StoreError, match=told):
+            restore(tmp_path / source, tmp_path / "plant.db", replace=True)
+    with pytest.raises(OptionError, match="database itself"):
+        restore(tmp_path / "plant.db", tmp_path / "plant.db", replace=True)
+    assert (tmp_path / "plant.db").read_bytes() == there
+
+
+def test_a_damaged_database_is_replaced(plant: Database, tmp_path: Path) -> None:
+    back_up(plant, tmp_path / "copy.db")
+    before = holdings(plant)
+    plant.close()
+    (tmp_path / "plant.db").write_bytes(b"\x55" * 65536)
+    restore(tmp_path / "copy.db", tmp_path / "plant.db", replace=True)
+    assert holdings(plant) == before
+    plant.close()
 
 
 def test_a_lost_row_is_found(plant: Database) -> None:

@@ -1,9 +1,10 @@
-"""`sightline demo`: the whole way on rendered parts, from good pictures to a report and a line at work."""
+"""`sightline demo`: the whole way on rendered parts, from good pictures to a line at work and its console."""
 
 import json
 import shutil
 import time
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,9 +14,18 @@ import click
 from sightline.bundle import load as load_bundle
 from sightline.bundle import save
 from sightline.cli.calibrate import with_review
+from sightline.cli.console_demo import (
+    NO_CONSOLE,
+    Console,
+    about_console,
+    can_open,
+    console_document,
+    may_stay,
+    open_console,
+)
 from sightline.cli.evaluate import evaluate_model, exhibits, indented, outcome
 from sightline.cli.inspect import asdict_without_map, write_overlay
-from sightline.cli.line_demo import MISSING, about, can_run, document, run_demo_line
+from sightline.cli.line_demo import MISSING, about, can_run, demo_line, document, run_demo_line
 from sightline.cli.options import PLACE, json_option, quiet_option, seed_option
 from sightline.cli.progress import Bars
 from sightline.datasets.dataset import Dataset, Sample
@@ -34,8 +44,9 @@ from sightline.synthesis.parts import PartConfig
 from sightline.training import TrainConfig, Trained, train
 
 if TYPE_CHECKING:
-    from sightline.line.simulation import LineResult
+    from sightline.line.simulation import LineResult, SimulatedLine
 
+Say = Callable[..., None]
 _MARK = ".sightline-demo"  # in a folder that an earlier demo made and a new one may fill again
 _MAX_OVERKILL, _MAX_REVIEW = 0.01, 0.03
 _MEGAPIXELS = 50.0
@@ -67,6 +78,10 @@ class _Places:
     def line(self) -> Path:
         return self.out / "line"
 
+    @property
+    def plant(self) -> Path:
+        return self.out / "plant"
+
 
 @click.command("demo")
 @click.option("--out", type=PLACE, default=Path("demo"), show_default=True, help="Folder for what it makes.")
@@ -86,13 +101,18 @@ class _Places:
     show_default=True,
     help="Parts that come down the simulated line, 5 a second; 0 leaves the line out.",
 )
+@click.option("--no-console", is_flag=True, help="End after the line; start no plant server.")
 @seed_option("Another number gives other parts.")
 @quiet_option
 @json_option
-def demo_command(out: Path, parts: int, line_parts: int, seed: int, quiet: bool, as_json: bool) -> None:
+def demo_command(
+    out: Path, parts: int, line_parts: int, no_console: bool, seed: int, quiet: bool, as_json: bool
+) -> None:
     """Show everything on rendered parts: learn from good ones, judge others, write a report and pictures.
 
     Then the model judges parts on a simulated line: a conveyor, two cameras, and a PLC by Modbus, with faults injected.
+    What it records goes to a plant server, whose console opens in the browser while the line goes on, until Ctrl-C;
+    with --json, or where there is no terminal, it all ends by itself.
 
     Nothing is downloaded and no data is needed. A second run fills the same folder again.
     """
@@ -105,7 +125,7 @@ def demo_command(out: Path, parts: int, line_parts: int, seed: int, quiet: bool,
             click.echo("\n".join(lines))
 
     _prepare(places)
-    with Bars(quiet=quiet) as bars:
+    with ExitStack() as opened, Bars(quiet=quiet) as bars:
         say(*_about_parts(places, counts))
         write_dataset(
             places.parts, PartConfig(), counts, seed=seed, progress=lambda done, total: bars("rendering", done, total)
@@ -123,28 +143,50 @@ def demo_command(out: Path, parts: int, line_parts: int, seed: int, quiet: bool,
         say("", "4. Looking closely at one part of each kind, with a picture of where it deviates.")
         shown = [(sample, _show(inspector, sample, places.overlays)) for sample in _one_of_each(dataset)]
         say(*indented({sample.label: _verdict(inspection) for sample, inspection in shown}, 3))
-        line = _line(places, line_parts, seed, bars, say)
-    seconds = time.monotonic() - started
-    if as_json:
-        click.echo(json.dumps(_document(places, seconds, found, shown, line), indent=2))
-    say("", *_what_next(places, seconds))
+        line, result = _line(places, line_parts, seed, bars, say, opened)
+        console = None if no_console or line is None else _console(places, line, bars, say, opened)
+        seconds = time.monotonic() - started
+        if as_json:
+            click.echo(json.dumps(_document(places, seconds, found, shown, result, console), indent=2))
+        say("", *_what_next(places, seconds))
+        if console is not None and may_stay() and not as_json:
+            say("", *_staying(console))
+            console.stay()
+            say("", "Ending the line and the server; what they recorded stays.")
 
 
-def _line(places: _Places, parts: int, seed: int, bars: Bars, say: Callable[..., None]) -> "LineResult | None":
-    """None where it is left out."""
+def _line(
+    places: _Places, parts: int, seed: int, bars: Bars, say: Say, opened: ExitStack
+) -> "tuple[SimulatedLine | None, LineResult | None]":
+    """The line, still open, and what became of the parts; None where it is left out."""
     if parts == 0:
-        return None
+        return None, None
     if not can_run():
         say("", f"5. {MISSING}")
-        return None
+        return None, None
     say(
         "",
         "5. At work: a simulated conveyor with two cameras, and a PLC by Modbus TCP. On the way a worker is killed, a",
         "   camera and the PLC's link are unplugged, and pictures are black, lost or late.",
     )
-    result = run_demo_line(places.line, places.model, parts, seed, bars)
+    line = opened.enter_context(demo_line(places.line, places.model, parts, seed, bars))
+    result = run_demo_line(line, bars)
     say(*indented(about(result), 3))
-    return result
+    return line, result
+
+
+def _console(places: _Places, line: "SimulatedLine", bars: Bars, say: Say, opened: ExitStack) -> Console | None:
+    if not can_open():
+        say("", f"6. {NO_CONSOLE}")
+        return None
+    say(
+        "",
+        "6. Looking at it: the station reports to a plant server, which keeps records and pictures, lets people decide",
+        "   what is in doubt, and shows it all in a browser: the console.",
+    )
+    console = open_console(places.plant, places.model, line, bars, opened)
+    say(*indented(about_console(console.reported), 3))
+    return console
 
 
 def _prepare(places: _Places) -> None:
@@ -153,7 +195,7 @@ def _prepare(places: _Places) -> None:
     try:
         if out.exists() and not (out.is_dir() and ((out / _MARK).exists() or not any(out.iterdir()))):
             raise OptionError(f"{out}: exists and was not made by a demo. Give another place with --out.")
-        for folder in (places.parts, places.overlays, places.line):
+        for folder in (places.parts, places.overlays, places.line, places.plant):
             if folder.exists():
                 shutil.rmtree(folder)
         for file in (places.model, places.report):
@@ -222,6 +264,7 @@ def _what_next(places: _Places, seconds: float) -> list[str]:
         str(places.report): "how good the model is, and its worst mistakes; open it in a browser",
         str(places.overlays): "where each part of step 4 deviates, and how much",
         **({str(places.line): "the station's records, log and pictures of step 5"} if places.line.exists() else {}),
+        **({str(places.plant): "the plant's; open it again: " + _serve(places)} if places.plant.exists() else {}),
         str(places.model): "the model; judge with it: " + f"sightline inspect {places.model} PICTURES",
     }
     return [
@@ -232,12 +275,27 @@ def _what_next(places: _Places, seconds: float) -> list[str]:
     ]
 
 
+def _serve(places: _Places) -> str:
+    return f"sightline serve --dev --folder {places.plant}"
+
+
+def _staying(console: Console) -> list[str]:
+    return [
+        "The line goes on, more calmly, and the console shows it as it happens. It is open to this machine alone:",
+        "",
+        f"  {console.server.address}",
+        "",
+        "Ctrl-C ends the line and the server.",
+    ]
+
+
 def _document(
     places: _Places,
     seconds: float,
     found: Evaluation,
     shown: list[tuple[Sample, Inspection]],
     line: "LineResult | None",
+    console: Console | None,
 ) -> dict[str, object]:
     return {
         "seconds": round(seconds, 1),
@@ -247,4 +305,5 @@ def _document(
         "evaluation": to_json(found),
         "inspections": [asdict_without_map(inspection) for _, inspection in shown],
         "line": document(line),
+        "console": console_document(None if console is None else console.reported),
     }

@@ -1,4 +1,4 @@
-"""The last step of `sightline demo`: the model at work beside a simulated conveyor."""
+"""The step of `sightline demo` in which the model is at work beside a simulated conveyor."""
 
 import importlib.util
 import logging
@@ -12,7 +12,7 @@ from sightline.bundle import load
 from sightline.cli.progress import Bars
 
 if TYPE_CHECKING:
-    from sightline.line.simulation import LineResult
+    from sightline.line.simulation import LineResult, SimulatedLine
 
 MISSING = "The simulated line is left out; it needs more: pip install 'sightline[station]'"
 _LIBRARIES = ("pymodbus", "prometheus_client")
@@ -24,23 +24,43 @@ def can_run() -> bool:
     return all(importlib.util.find_spec(name) is not None for name in _LIBRARIES)
 
 
-def run_demo_line(folder: Path, model: Path, parts: int, seed: int, bars: Bars) -> "LineResult":
-    """Let parts come down a simulated line; records, pictures and the station's log go into `folder`.
+@contextmanager
+def demo_line(folder: Path, model: Path, parts: int, seed: int, bars: Bars) -> Iterator["SimulatedLine"]:
+    """A simulated line that is ready; records, pictures and the station's log go into `folder`.
 
     Raises:
-        OptionError, DeviceError, StoreError: the line did not start, or did not end.
+        OptionError, DeviceError, StoreError: the line did not start.
     """
-    from sightline.line.simulation import LineConfig, SimulatedLine, run_line
+    from sightline.line.images import ImagePolicy, Policy
+    from sightline.line.simulation import LineConfig, SimulatedLine
     from sightline.line.stock import render_stock
 
     stock = render_stock(seed=seed, progress=lambda done, total: bars("rendering for two cameras", done, total))
     reject_at = load(model).manifest.thresholds.reject  # nobody stands by to look at what is close to it
-    config = LineConfig(parts=parts, rate_hz=_RATE_HZ, reject_at=reject_at, seed=seed)
+    config = LineConfig(
+        parts=parts,
+        rate_hz=_RATE_HZ,
+        reject_at=reject_at,
+        policy=ImagePolicy(policy=Policy.ALL),  # the cameras see the same few parts again and again: it stays small
+        delivered=True,
+        seed=seed,
+    )
     folder.mkdir(parents=True, exist_ok=True)
-    with _logging_into(folder / "station.log"):
-        with SimulatedLine(folder, model, stock, config) as line:
-            run_line(line, progress=lambda done, total: bars("parts on the line", done, total))
-        return line.result()
+    with _logging_into(folder / "station.log"), SimulatedLine(folder, model, stock, config) as line:
+        yield line
+
+
+def run_demo_line(line: "SimulatedLine", bars: Bars) -> "LineResult":
+    """Let the parts come down the line, while things break; it is ready for more afterwards.
+
+    Raises:
+        DeviceError: the line did not come to an end. StoreError: its records cannot be read.
+    """
+    from sightline.line.simulation import run_line
+
+    run_line(line, progress=lambda done, total: bars("parts on the line", done, total))
+    line.settle()
+    return line.result()
 
 
 def about(result: "LineResult") -> dict[str, str]:

@@ -1,6 +1,7 @@
 """`sightline serve`: the plant server, and what is done beside it."""
 
 import ipaddress
+import json
 import logging
 import os
 import tempfile
@@ -24,8 +25,8 @@ if TYPE_CHECKING:
     from sightline.store.database import Database
 
 DAMAGED = 1
-_EXTRA = {"alembic", "argon2", "fastapi", "fsspec", "httptools", "multipart", "prometheus_client", "sqlalchemy"}
-_EXTRA |= {"starlette", "uvicorn", "pydantic", "nicegui"}
+EXTRA = {"alembic", "argon2", "fastapi", "fsspec", "httptools", "multipart", "prometheus_client", "sqlalchemy"}
+EXTRA |= {"starlette", "uvicorn", "pydantic", "nicegui"}
 _FORM = "NAME=FILE"
 settings_option = click.option("--settings", "path", type=PLACE, metavar="FILE", help="The server's settings (TOML).")
 
@@ -50,6 +51,8 @@ def serve_group() -> None:
     sightline serve users                 accounts
     sightline serve audit                 prove or export who changed what
     sightline serve backup FILE           copy the database
+    sightline serve restore FILE          put such a copy back
+    sightline serve lifecycle --for s3    rules for the buckets of the pictures
     sightline serve settings              all settings with their defaults
     """
 
@@ -333,6 +336,51 @@ def backup_command(file: Path, path: Path | None) -> None:
     click.echo(f"{file}: holds the database")
 
 
+@serve_group.command("restore")
+@click.argument("file", type=PLACE)
+@click.option("--to", "target", type=PLACE, metavar="FILE", help="Another place.  [default: the settings' database]")
+@click.option("--replace", is_flag=True, help="The database that is there may go.")
+@settings_option
+def restore_command(file: Path, target: Path | None, replace: bool, path: Path | None) -> None:
+    """Make the database of the backup in FILE, while no server runs on it.
+
+    The backup is read through first; one that is damaged, or is no plant's, changes nothing. Pictures and model files
+    are put back by any means, before the server starts. For PostgreSQL, take pg_restore.
+    """
+    with _server_installed():
+        from sightline.store.backup import file_of, restore
+
+    place = target or file_of(_settings(path, {}).store.url)
+    try:
+        place.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StoreError(f"{place.parent}: cannot be made ({error.strerror}). Choose another place.") from error
+    restore(file, place, replace=replace)
+    click.echo(f"{place}: holds the database of {file}")
+
+
+@serve_group.command("lifecycle")
+@click.option("--for", "cloud", required=True, type=click.Choice(["s3", "gcs"]), help="Whose rules.")
+@click.option("--bucket", metavar="NAME", help="Which bucket, where the tiers lie in several.")
+@settings_option
+def lifecycle_command(cloud: str, bucket: str | None, path: Path | None) -> None:
+    """Print the rules of a bucket as JSON, made from how long the plant keeps pictures.
+
+    \b
+    s3:  aws s3api put-bucket-lifecycle-configuration --bucket NAME --lifecycle-configuration file://FILE
+    gcs: gcloud storage buckets update gs://NAME --lifecycle-file FILE
+    """
+    with _server_installed():
+        from sightline.store.lifecycle import bucket_of, gcs_lifecycle, s3_lifecycle
+        from sightline.store.retention import Retention, Tier, read_retention
+
+    store = _settings(path, {}).store
+    addresses = {Tier(name): address for name, address in store.picture_shelves.items()}
+    retention = read_retention(store.retention) if store.retention else Retention()
+    rules = s3_lifecycle if cloud == "s3" else gcs_lifecycle
+    click.echo(json.dumps(rules(retention, addresses, bucket or bucket_of(addresses, cloud)), indent=2))
+
+
 @serve_group.command("settings")
 def settings_command() -> None:
     """Print a file with every setting at its default, explained."""
@@ -382,6 +430,6 @@ def _server_installed() -> Iterator[None]:
     try:
         yield
     except ModuleNotFoundError as error:
-        if (error.name or "").split(".")[0] not in _EXTRA:
+        if (error.name or "").split(".")[0] not in EXTRA:
             raise
         raise OptionError(f"{error.name} is missing. Install it with: pip install 'sightline[server]'") from error

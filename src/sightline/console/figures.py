@@ -7,7 +7,7 @@ from sightline.console.texts import Language
 from sightline.evaluation.periods import Calendar
 from sightline.service.plant import Plant
 
-NOTHING = "–"
+NOTHING = "\u2013"
 _SPACE = "\u00a0"  # not torn from its number at the end of a line
 
 
@@ -37,8 +37,10 @@ def between(session: Session, low: float | None, high: float | None, digits: int
     return session.text("{low} to {high}", low=number(session, 100 * low, digits), high=share(session, high, digits))
 
 
-def moment(session: Session, at_s: float) -> str:
-    """`2026-11-17 14:05`, in German `17.11.2026 14:05`, by the clocks of the plant."""
+def moment(session: Session, at_s: float | None) -> str:
+    """`2026-11-17 14:05`, in German `17.11.2026 14:05`, by the clocks of the plant; None is a dash."""
+    if at_s is None:
+        return NOTHING
     return _written(session, calendar(session).local(at_s), "%d.%m.%Y %H:%M", "%Y-%m-%d %H:%M")
 
 
@@ -46,6 +48,13 @@ def short_moment(session: Session, at_s: float, *, day: bool = False) -> str:
     """`11-17 14:05`, in German `17.11. 14:05`; a day without its hour."""
     german, english = ("%d.%m.", "%m-%d") if day else ("%d.%m. %H:%M", "%m-%d %H:%M")
     return _written(session, calendar(session).local(at_s), german, english)
+
+
+def short_name(session: Session, period: str) -> str:
+    """`11-17 14:00` of the period `2026-11-17 14:00`, in German `17.11. 14:00`."""
+    _, month, day = period[:10].split("-")
+    date = f"{day}.{month}." if session.language is Language.GERMAN else f"{month}-{day}"
+    return f"{date}{period[10:]}"
 
 
 def duration(session: Session, seconds: float) -> str:

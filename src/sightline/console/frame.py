@@ -10,23 +10,25 @@ from sightline.console.gate import ASSETS, LOGIN
 from sightline.console.places import MENU, Item
 from sightline.console.session import LANGUAGE, LOOK, Session, session_of
 from sightline.console.telling import tell_faults
-from sightline.console.texts import NAMES, Language
+from sightline.console.texts import NAMES, Language, Texts, in_language
 from sightline.service.rights import Right
 
-_LOOKS = {"auto": "Auto", "light": "Light", "dark": "Dark"}
+LOOKS: Texts = {"auto": "Auto", "light": "Light", "dark": "Dark"}
 
 
 @contextmanager
-def framed(request: Request, here: str, *, wide: bool = False) -> Iterator[Session]:
+def framed(request: Request, here: str, *, wide: bool = False, bare: bool = False) -> Iterator[Session]:
     """A page's frame; what is made within stands on the page.
 
     Args:
         here: path of the menu's item that this page belongs to; empty: to none.
         wide: the page takes the whole width, say for pictures.
+        bare: without the menu, for a screen that nobody touches.
     """
     session = session_of(request)
     _head(session)
-    _bar(session, here)
+    if not bare:
+        _bar(session, here)
     with ui.element("div").classes("page wide" if wide else "page").props("id=content tabindex=-1"):
         yield session
 
@@ -56,6 +58,9 @@ def dress(language: Language, look: str) -> None:
     ui.add_head_html(
         f'<link rel="stylesheet" href="{ASSETS}/console.css"><script src="{ASSETS}/console.js" defer></script>'
     )
+    lost = in_language("Connection lost at {time}. Trying again … What you see is as it was then.", language)
+    ui.add_head_html(f'<meta name="lost" content="{lost}">')
+    ui.colors(primary="var(--accent)", positive="#00785a", negative="#b3261e")  # NiceGUI's own would win over the style
     ui.dark_mode({"light": False, "dark": True}.get(look))
     ui.context.client.page.language = {"en": "en-US", "de": "de"}[language]  # type: ignore[assignment]
 
@@ -95,13 +100,15 @@ def _account(session: Session, items: list[Item], here: str) -> None:
             ui.label(caller.name).classes("strong")
             ui.label(caller.role or text("without login")).classes("muted")
         ui.separator()
-        for look, name in _LOOKS.items():
+        ui.menu_item(text("Account"), lambda: ui.navigate.to("/account"))
+        ui.separator()
+        for look, name in LOOKS.items():
             chosen = look == session.look
-            ui.menu_item(f"{text('Look')}: {text(name)}", lambda value=look: _choose(LOOK, value)).props(
+            ui.menu_item(f"{text('Look')}: {text(name)}", lambda value=look: choose(LOOK, value)).props(
                 "active" if chosen else ""
             )
         for language in Language:
-            ui.menu_item(NAMES[language], lambda value=language: _choose(LANGUAGE, value)).props(
+            ui.menu_item(NAMES[language], lambda value=language: choose(LANGUAGE, value)).props(
                 "active" if language == session.language else ""
             )
         if caller.csrf:
@@ -109,7 +116,7 @@ def _account(session: Session, items: list[Item], here: str) -> None:
             ui.menu_item(text("Log out"), lambda: _log_out(session))
 
 
-def _choose(cookie: str, value: str) -> None:
+def choose(cookie: str, value: str) -> None:
     """Kept by the browser for a year; the page is loaded anew."""
     ui.run_javascript(
         f"document.cookie = '{cookie}={value}; path=/; max-age=31536000; samesite=lax'; location.reload()"

@@ -14,7 +14,35 @@ from nicegui import ui
 from sightline.console.frame import missing, refused
 from sightline.console.gate import ASSETS, LOGIN, Gate
 from sightline.console.live import Feed
-from sightline.console.pages import agreement, attempt, inspection, inspections, line, login, review
+from sightline.console.pages import (
+    account,
+    admin,
+    admin_audit,
+    admin_keys,
+    admin_settings,
+    admin_webhooks,
+    agreement,
+    attempt,
+    data,
+    data_version,
+    health,
+    health_alerts,
+    health_drift,
+    health_jobs,
+    health_storage,
+    inspection,
+    inspections,
+    line,
+    login,
+    new_study,
+    quality,
+    rating,
+    review,
+    shift_report,
+    studies,
+    study,
+    teaching,
+)
 from sightline.console.session import session_of
 from sightline.service.rights import Right
 
@@ -25,7 +53,31 @@ PAGES: dict[str, tuple[Right | None, Callable[..., Any]]] = {  # by path; the ri
     review.HERE: (Right.REVIEW, review.page),
     review.AGREEMENT: (Right.VIEW, agreement.page),
     attempt.HERE: (Right.INSPECT, attempt.page),
+    data.HERE: (Right.VIEW, data.page),
+    f"{data.HERE}/{{name}}": (Right.VIEW, data.newest),
+    f"{data.HERE}/{{name}}/{{version}}": (Right.VIEW, data_version.page),
+    f"{data.HERE}/{{name}}/{{version}}/teach": (Right.MANAGE, teaching.page),
     "/inspections/{inspection_id}": (Right.VIEW, inspection.page),
+    "/health": (Right.VIEW, health.page),
+    "/health/drift": (Right.VIEW, health_drift.page),
+    "/health/storage": (Right.VIEW, health_storage.page),
+    "/health/jobs": (Right.VIEW, health_jobs.page),
+    "/health/jobs/new": (Right.MANAGE, health_jobs.new),
+    "/health/jobs/{job_id}": (Right.VIEW, health_jobs.one),
+    "/health/alerts": (Right.VIEW, health_alerts.page),
+    "/health/alerts/rule": (Right.MANAGE, health_alerts.rule),
+    "/admin": (Right.ADMINISTER, admin.page),
+    "/admin/keys": (Right.ADMINISTER, admin_keys.page),
+    "/admin/webhooks": (Right.ADMINISTER, admin_webhooks.page),
+    "/admin/audit": (Right.ADMINISTER, admin_audit.page),
+    "/admin/settings": (Right.ADMINISTER, admin_settings.page),
+    "/account": (Right.VIEW, account.page),
+    quality.HERE: (Right.VIEW, quality.page),
+    shift_report.HERE: (Right.VIEW, shift_report.page),
+    studies.HERE: (Right.VIEW, studies.page),
+    new_study.HERE: (Right.MANAGE, new_study.page),  # before the next, which takes any word
+    "/studies/{id}": (Right.VIEW, study.page),
+    "/studies/{id}/rate": (Right.REVIEW, rating.page),
 }
 _RECONNECT_S = 30.0  # that a browser may be away and find its page as it left it
 _HISTORY = 500  # messages kept for a browser that is away
@@ -42,6 +94,7 @@ def mount(app: FastAPI) -> None:
     for path, (right, show) in PAGES.items():
         ui.page(path, response_timeout=_BUILT_S)(show if right is None else _for_those_with(right, show))
     console.add_static_files(ASSETS, assets)
+    console.add_static_file(local_file=assets / "favicon.svg", url_path="/favicon.ico")  # every page asks for it
     ui.page("/{path:path}", response_timeout=_BUILT_S)(missing)  # last, as it takes all that is left
     console.config.socket_io_js_transports = ["websocket"]
     console.state.server = app

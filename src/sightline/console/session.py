@@ -60,6 +60,17 @@ class Api:
         asked = {name: value for name, value in query.items() if value is not None and value != ""}
         return _read(await self._http.get(f"/api/v1{path}", params=asked), kind)
 
+    async def content(self, path: str) -> bytes:
+        """A file that the API has, say a picture.
+
+        Raises:
+            Refused: with the API's own words.
+        """
+        reply = await self._http.get(f"/api/v1{path}")
+        if reply.is_error:
+            raise Refused(reply.status_code, _detail(reply))
+        return reply.content
+
     async def change(
         self, method: str, path: str, kind: type[T], body: object = None, *, headers: Mapping[str, str] | None = None
     ) -> T:

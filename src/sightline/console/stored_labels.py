@@ -27,8 +27,7 @@ async def keep(api: Api, picture: str, before: Sequence[Shape], after: Sequence[
     Raises:
         Refused: by the API; what was done until then stays.
     """
-    gone = {shape.id for shape in before} - {shape.id for shape in after}
-    gone |= {shape.id for shape in before if shape not in after}
+    gone = {shape.id for shape in {*before} - {*after}}
     size = await api.get(f"/pictures/{picture}/tiles", TilesRecord)
     new = [shape for shape in after if not shape.id]
     made = labelled(new, "", height=size.height, width=size.width)

@@ -1,20 +1,45 @@
 """What the console says, in the languages that it knows; English is the key, so that a text is read where it stands.
 
-A page writes `session.text("Shift report")`. The German ones are in german/, a file for each page;
-tests/console/test_texts.py finds texts that are missing there, and those that nothing says any more.
+A page writes `session.text("Shift report")`. The German ones are in german/, a file for each page. A function that
+takes a text to be translated calls that parameter `english` or `title`, and so does a field of a record; a table of
+texts is annotated `Texts`. tests/console/test_texts.py looks at what stands there, finds what is missing in German, and
+texts that nothing says any more: words that come from the server (verdicts, states, names of parameters) are said by
+its sources.
 """
 
 from enum import StrEnum
 
-from sightline.console.german import common, inspection, inspections, review, trial, viewer
+from sightline.console.german import (
+    admin,
+    common,
+    data,
+    health,
+    inspection,
+    inspections,
+    line,
+    plant_words,
+    quality,
+    review,
+    studies,
+    trial,
+    viewer,
+)
 
+Texts = dict[str, str]  # something -> English
 GERMAN: dict[str, str] = {
+    **admin.TEXTS,
     **common.TEXTS,
-    **viewer.TEXTS,
+    **data.TEXTS,
+    **health.TEXTS,
     **inspection.TEXTS,
     **inspections.TEXTS,
+    **line.TEXTS,
+    **plant_words.TEXTS,
+    **quality.TEXTS,
     **review.TEXTS,
+    **studies.TEXTS,
     **trial.TEXTS,
+    **viewer.TEXTS,
 }
 
 

@@ -83,7 +83,7 @@ class Viewer(
         self._on_change = on_change
         self._turn = 0
         self._props["editable"], self._props["tools"], self._props["labels"] = editable, [*tools], [*labels]
-        self._props["wanted"] = {"label": labels[0]} if labels else {}
+        self._props["wanted"] = {"turn": 0} | ({"label": labels[0]} if labels else {})
         self._props["model"], self._props["product"] = model, product
         self._props["name"], self._props["second"] = name, None
         self._props["texts"] = {english: in_language(english, language) for english in TEXTS}
@@ -118,6 +118,11 @@ class Viewer(
         """For what is drawn from now on, and for the shape that is selected."""
         self._want(label=name)
 
+    def offer(self, labels: Sequence[str]) -> None:
+        """The labels that a shape may have from now on."""
+        self._props["labels"] = [*labels]
+        self.update()
+
     def undo(self) -> None:
         """Take back the last change."""
         self.run_method("undo")
@@ -128,7 +133,7 @@ class Viewer(
         return self
 
     def _want(self, *, tool: str = "", label: str | None = None) -> None:
-        wanted: dict[str, Any] = {"turn": self._props["wanted"].get("turn", 0) + 1}
+        wanted: dict[str, Any] = {"turn": self._props["wanted"]["turn"] + 1}
         wanted |= {"tool": tool} if tool else {}
         wanted |= {"label": label} if label is not None else {}
         self._props["wanted"] = wanted

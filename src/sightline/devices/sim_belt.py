@@ -71,13 +71,18 @@ class Belt:
         self.gate_is_open = False
         self._gate_moves_s = 0.0
         self._random = random.Random(config.seed)
-        self._made = 0
+        self._made, self._most = 0, config.parts
         self._parts: deque[BeltPart] = deque()  # those on the way and the next one to come, first to last
         self._add_parts()
 
     def halt(self) -> None:
         """At once, as an emergency stop does."""
         self.speed_mm_s = self.target_mm_s = 0.0
+
+    def feed(self) -> None:
+        """More parts come, without end."""
+        self._most = None
+        self._add_parts()
 
     def position_mm(self, part: BeltPart) -> float:
         return self.travelled_mm - part.place_mm
@@ -120,7 +125,7 @@ class Belt:
     def _add_parts(self) -> None:
         """Keep one part upstream of the sensor."""
         while not self._parts or self._parts[-1].place_mm <= self.travelled_mm:
-            if self.config.parts is not None and self._made >= self.config.parts:
+            if self._most is not None and self._made >= self._most:
                 return
             self._made += 1
             last_mm = self._parts[-1].place_mm if self._parts else self.travelled_mm

@@ -148,6 +148,12 @@ class SimPlc:
             self._running, self._stopped, self._jog_to_mm = True, False, None
             self.belt.target_mm_s = share * self.config.belt.speed_mm_s
 
+    def feed(self) -> None:
+        """More parts come, without end."""
+        with self._lock:
+            self._catch_up()
+            self.belt.feed()
+
     def stop(self) -> None:
         with self._lock:
             self._catch_up()

@@ -15,6 +15,7 @@ from sightline.devices.reconnection import ReconnectingPlc
 from sightline.errors import OptionError, StoreError
 from sightline.line import plan
 from sightline.line.board import Board
+from sightline.line.bulletin import Bulletin
 from sightline.line.cameras import Cameras
 from sightline.line.fitness import FitnessCheck
 from sightline.line.fusion import Fused, FusionRule, fuse
@@ -98,6 +99,9 @@ def open_station(path: Path, *, name: str, records: Path | None = None) -> Line:
         pages = _open_pages(recipe.pages, _Shown(board=station.board, counted=metrics), opened)
         survey = Survey(station, stores)
         opened.callback(survey.close)
+        if recipe.plant is not None:
+            bulletin = Bulletin(_client(recipe.plant), name, partial(_bulletin, station.board, stores))
+            opened.callback(bulletin.close)
         return Line(recipe, station, pages, opened.pop_all())
 
 
@@ -117,7 +121,7 @@ def _open_stores(folder: Path, recipe: Recipe, name: str, opened: ExitStack) -> 
     opened.callback(pictures.close)
     images = ImageWriter(pictures, recipe.store.images)
     opened.callback(images.close)
-    outbox, picture_outbox = (None, None) if plant is None else _open_outboxes(folder, plant, pictures, opened)
+    outbox, picture_outbox = (None, None) if plant is None else open_outboxes(folder, plant, pictures, opened)
     return Stores(
         folder=folder,
         spool=spool,
@@ -128,10 +132,15 @@ def _open_stores(folder: Path, recipe: Recipe, name: str, opened: ExitStack) -> 
     )
 
 
-def _open_outboxes(
+def open_outboxes(
     folder: Path, plant: PlantServer, pictures: PictureFolder, opened: ExitStack
 ) -> tuple[Outbox, PictureOutbox | None]:
-    client = PlantClient(plant.url, token_file=plant.token_file, ca_file=plant.ca_file)
+    """Begin to deliver the records of a station's folder, and its pictures where the plant wants them.
+
+    Raises:
+        OptionError: the plant's address or a file cannot be used. StoreError: the folder cannot.
+    """
+    client = _client(plant)
     outbox = Outbox(folder / RECORDS, folder / OUTBOX, HttpSink(client))
     opened.callback(outbox.close)
     if not plant.pictures:
@@ -139,6 +148,15 @@ def _open_outboxes(
     picture_outbox = PictureOutbox(pictures, HttpPictures(client), outbox.has_delivered)
     opened.callback(picture_outbox.close)
     return outbox, picture_outbox
+
+
+def _bulletin(board: Board, stores: Stores) -> Mapping[str, Any]:
+    outbox = stores.outbox
+    return board.status() | ({} if outbox is None else {"backlog": outbox.status.backlog})
+
+
+def _client(plant: PlantServer) -> PlantClient:
+    return PlantClient(plant.url, token_file=plant.token_file, ca_file=plant.ca_file)
 
 
 def _open_pages(pages: Pages, shown: "_Shown", opened: ExitStack) -> tuple[StatusServer, ...]:

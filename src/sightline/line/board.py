@@ -1,8 +1,9 @@
 """What the station's page shows, kept by the loop and read by the page's threads."""
 
 import threading
+import time
 from collections import Counter, deque
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import cv2
@@ -41,6 +42,15 @@ class Device:
     state: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Backlog:
+    """What the plant server does not have yet."""
+
+    records: int
+    pictures: int | None  # None: pictures go to no plant server
+    error: str = ""  # why; empty: they are on their way
+
+
 @dataclass(slots=True, eq=False)
 class Board:
     """The state of one station."""
@@ -48,12 +58,15 @@ class Board:
     station: str
     plc: str = "not connected yet"
     devices: list[Device] = field(default_factory=list)
+    backlog: Backlog | None = None  # None: there is no plant server, or it was not looked at yet
+    since_s: float = field(default_factory=time.time)  # that is counted
     _answer: Answer = field(default_factory=Answer)
     _fault: Fault = Fault.STARTING
     _product: str = ""
     _recipe: int = 0
     _counts: Counter[str] = field(default_factory=Counter)
     _causes: Counter[str] = field(default_factory=Counter)
+    _failed_s: dict[str, float] = field(default_factory=dict)  # when a cause was last met
     _kinds: Counter[str] = field(default_factory=Counter)
     _latencies_ms: deque[float] = field(default_factory=lambda: deque(maxlen=_LATENCIES))
     _parts: deque[_Shown] = field(default_factory=lambda: deque(maxlen=_LAST_PARTS))
@@ -97,6 +110,11 @@ class Board:
             "verdict": outcome.verdict.value,
             "label": (outcome.cause or "").replace("_", " ") or label,
             "told": _told(outcome, worst.threshold if worst is not None else None, latency_s),
+            "score": outcome.score,
+            "threshold": worst.threshold if worst is not None else None,
+            "ms": _rounded(None if latency_s is None else latency_s * 1e3),
+            "late": outcome.late,
+            "at_s": outcome.unix_s,
             "picture": view in case.frames,
         }
         with self._lock:
@@ -104,6 +122,7 @@ class Board:
             self._kinds[outcome.kind] += 1
             if outcome.cause is not None:
                 self._causes[outcome.cause] += 1
+                self._failed_s[outcome.cause] = outcome.unix_s
             if latency_s is not None:
                 self._latencies_ms.append(latency_s * 1e3)
             self._parts.appendleft(
@@ -147,14 +166,24 @@ class Board:
                 "word": _word(answer, fault),
                 "ready": answer.ready or answer.busy or answer.taken,
                 "reason": "taking parts" if fault is Fault.NONE else f"{fault.cause} {fault.cure}",
+                "cause": "taking parts" if fault is Fault.NONE else fault.cause,
+                "cure": "" if fault is Fault.NONE else fault.cure,
                 "error": int(fault),
+                "since_s": self.since_s,
+                "backlog": None if self.backlog is None else asdict(self.backlog),
                 "counts": dict(self._counts)
                 | {verdict.value: self._counts[verdict.value] for verdict in Verdict}
                 | {name: self._counts[name] for name in _COUNTED}
                 | {"challenges": self._kinds[Kind.CHALLENGE], "audited": self._kinds[Kind.AUDIT]}
                 | {"p50_ms": _rounded(p50), "p99_ms": _rounded(p99)},
                 "faults": [
-                    {"cause": cause.replace("_", " "), "count": count, "cure": _cure(cause)}
+                    {
+                        "cause": cause.replace("_", " "),
+                        "what": _cause(cause),
+                        "count": count,
+                        "cure": _cure(cause),
+                        "last_s": self._failed_s[cause],
+                    }
                     for cause, count in self._causes.most_common()
                 ],
                 "devices": [{"name": "PLC", "state": self.plc}]
@@ -182,6 +211,11 @@ def _word(answer: Answer, fault: Fault) -> str:
     if fault is not Fault.NONE:
         return words.get(fault, "NOT READY")
     return {"ready": "READY", "loading": "WAITING"}[_state(answer, fault)]
+
+
+def _cause(cause: str) -> str:
+    fault = Fault.__members__.get(cause.upper())
+    return cause.replace("_", " ") if fault is None else fault.cause
 
 
 def _cure(cause: str) -> str:

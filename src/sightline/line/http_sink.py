@@ -55,7 +55,9 @@ class PlantClient:
         before, interface, _ = parts.path.partition("/api/")
         return f"{parts.scheme}://{parts.netloc}{before if interface else ''}"
 
-    def ask(self, method: str, url: str, body: bytes, headers: Mapping[str, str], refusals: frozenset[int]) -> bytes:
+    def ask(
+        self, method: str, url: str, body: bytes | None, headers: Mapping[str, str], refusals: frozenset[int]
+    ) -> bytes:
         """The answer to one request.
 
         Raises:

@@ -12,6 +12,7 @@ from sightline.errors import DeviceError, DeviceTimeout, FrameError
 
 _GRAB_S = 0.1  # between two looks at whether the station ends
 _FORGOTTEN_S = 5.0  # a picture that has not come by then never will
+_NONE = -1  # before the first shot of a connection, whose number is 0 unless that was lost
 _PROBE_S = 0.2  # between two looks at whether a camera is back
 
 
@@ -79,7 +80,7 @@ class Photographer:
         self.fault: str | None = f"{name}: the camera is not open yet."  # None: it was there when last looked at
         self._camera = camera
         self._owed: deque[float] = deque()  # when each picture was asked for that has not come
-        self._last: int | None = None  # number of the last shot of this connection
+        self._last = _NONE  # number of the last shot of this connection
         self._asked: queue.SimpleQueue[_Asked | None] = queue.SimpleQueue()
         self._ending = threading.Event()
         self._thread = threading.Thread(target=self._run, name=f"photographer {name}", daemon=True)
@@ -146,7 +147,7 @@ class Photographer:
             self.counts.disconnections += self.connected
             self.fault = str(error)
             self._owed.clear()  # a new connection begins with nothing
-            self._last = None
+            self._last = _NONE
             return Taken(number=number, shot=None, fault=str(error), lost=True)
         self.fault = None
         return Taken(number=number, shot=shot)
@@ -184,7 +185,7 @@ class Photographer:
 
     def _is_last(self, shot: Shot) -> bool:
         """Count it off; whether no picture is owed after it."""
-        came = 1 if self._last is None else max(1, shot.number - self._last)  # the lost ones between are settled too
+        came = max(1, shot.number - self._last)  # the lost ones before it are settled too
         self._last = shot.number
         return not self._settle(came)
 

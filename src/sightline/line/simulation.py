@@ -9,7 +9,7 @@ import signal
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -46,8 +46,11 @@ from sightline.line.window import working_window_s
 from sightline.line.worker import Work
 from sightline.records import Frame, Inspection, Verdict
 
+PRODUCT = "flange"
 PITCH_MM = (120.0, 140.0)  # from part to part
 REACH_MM = 60.0  # to either side of the sensor that the cameras see: never two parts
+_SETTLE_S = 30.0  # for what is in hand when the last part has fallen
+_REMEMBERED = 200_000  # latencies
 _START_S = 120.0  # for models and connections, on a machine that is busy
 _POLL_S = 0.02
 
@@ -63,6 +66,7 @@ class LineConfig:
     reject_at: float | None = None  # threshold of the views; None: the model's
     restarts: int = 5  # of a view's worker within a minute
     policy: ImagePolicy = field(default_factory=ImagePolicy)
+    delivered: bool = False  # the pictures are to go to a plant server, too
     seed: int = 0
 
     @property
@@ -108,7 +112,9 @@ class Stopwatch:
     """A PLC that notes how long its parts take, and when it last felt the station's heart."""
 
     def __init__(self, plc: Plc) -> None:
-        self.latencies_s: list[float] = []  # from the exchange before the one that showed the trigger
+        self.latencies_s: deque[float] = deque(
+            maxlen=_REMEMBERED
+        )  # from the exchange before the one that showed the trigger
         self.beat_s = time.monotonic()
         self.answer = Answer()
         self._plc = plc
@@ -120,6 +126,8 @@ class Stopwatch:
         request = self._plc.read()
         if request.trigger:
             self._since_s.setdefault(request.part_id, self._before_s)
+            if len(self._since_s) > _REMEMBERED:  # parts that were announced and never told
+                del self._since_s[next(iter(self._since_s))]
         self._before_s = now_s
         return request
 
@@ -154,16 +162,17 @@ class SimulatedLine:
             OptionError: the model cannot be used, or a library of the station is not installed.
         """
         folder.mkdir(parents=True, exist_ok=True)
-        self.config, self.records = config, folder / "records.db"
+        self.config, self.folder, self.records = config, folder, folder / "records.db"
         self.plc = SimPlc(MonotonicClock(), SimPlcConfig(belt=config.belt, trigger_timeout_s=0.04))
         self.stopwatch = Stopwatch(self.plc)
         self.wire = wiring(self.stopwatch)
         self.cameras = {view: SimDevice(self._scene(view, stock)) for view in stock.views}
-        self._model, self._shape = model, stock.good[0][stock.views[0]].pixels.shape
+        self.stock, self._model, self._shape = stock, model, stock.good[0][stock.views[0]].pixels.shape
         self.metrics = Metrics()
         self.views: tuple[View, ...] = ()
         self._photographers: list[Photographer] = []
-        self.images = ImageWriter(PictureFolder(folder / "pictures"), config.policy)
+        self.pictures = PictureFolder(folder / "pictures", delivered=config.delivered)
+        self.images = ImageWriter(self.pictures, config.policy)
         self.station = self._station()
         self._failed: InspectionError | None = None
         self._thread = threading.Thread(target=self._run, name="station")
@@ -199,6 +208,12 @@ class SimulatedLine:
         if pid is not None:
             os.kill(pid, signal.SIGKILL)
         return pid
+
+    def settle(self) -> None:
+        """Wait until what came down the line is recorded, with its pictures; none may be on the way."""
+        for _ in range(2):  # a part whose end was told becomes a record in the cycle after that
+            self.until(lambda: not any(self.station.queues().values()), _SETTLE_S)
+            time.sleep(_POLL_S)
 
     def result(self) -> LineResult:
         """Of the parts that have fallen; to be asked when the station has ended, or nothing is on the way."""
@@ -253,7 +268,7 @@ class SimulatedLine:
             return fuse(weights, views)
 
         window_s = self.station.config.handshake.window_s
-        return Setup(product="flange", recipe=recipe, views=self.views, fuse=worst, window_s=window_s)
+        return Setup(product=PRODUCT, recipe=recipe, views=self.views, fuse=worst, window_s=window_s)
 
     def _view(self, name: str, tell: Callable[[Seen], None]) -> View:
         device = self.cameras[name]
@@ -268,14 +283,14 @@ class SimulatedLine:
         return View(plan, photographer, FitnessCheck(FitnessLimits()), tell)
 
 
-def account(plc: SimPlc, records: Path, latencies_s: list[float]) -> LineResult:
+def account(plc: SimPlc, records: Path, latencies_s: Collection[float]) -> LineResult:
     """What became of the parts, from where they fell and what is recorded of them."""
     history = History(records)
     recorded = {one.part_id: json.loads(one.document) for one in history.newest(10**9)}
     history.close()
     ends = [_end_of(recorded.get(fallen.part.number), fallen.bin, fallen.reason) for fallen in plc.fallen]
     truths = [fallen.part.truth for fallen in plc.fallen]
-    p50, p99 = np.percentile(latencies_s, (50, 99)) if latencies_s else (0.0, 0.0)
+    p50, p99 = np.percentile(list(latencies_s), (50, 99)) if latencies_s else (0.0, 0.0)
     return LineResult(
         parts=len(plc.fallen),
         rejected=sum(fallen.bin is Bin.REJECT for fallen in plc.fallen),

@@ -2,8 +2,10 @@
 
 It is served by the station itself, to this machine only unless told otherwise, and works when the plant server is away.
 
-    /             the page           /status.json  what it shows
+    /             the page, with status.css, status.js and german.json         /status.json  what it shows
     /parts/N.jpg  an overlay         /metrics      for Prometheus        /ready  200 while parts are taken, else 503
+
+It is only looked at: there is no request that changes anything.
 """
 
 import json
@@ -15,9 +17,19 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from sightline.errors import OptionError
+from sightline.line.german import TEXTS
 from sightline.line.metrics import CONTENT_TYPE
 
-_PAGE = Path(__file__).parent / "page" / "status.html"
+_PAGE = Path(__file__).parent / "page"
+_FILES = {
+    "/": ("status.html", "text/html; charset=utf-8"),
+    "/status.css": ("status.css", "text/css; charset=utf-8"),
+    "/status.js": ("status.js", "text/javascript; charset=utf-8"),
+}
+_POLICY = (
+    "default-src 'self'; img-src 'self' data:; object-src 'none'; base-uri 'none'; form-action 'none'; "
+    "frame-ancestors 'self'"
+)
 _MOST_AT_ONCE = 16  # requests; a station serves a screen or two, and Prometheus
 _TIMEOUT_S = 5.0
 _CLOSING_POLL_S = 0.1
@@ -84,7 +96,7 @@ class _Server(ThreadingHTTPServer):
 
 def _handler(shown: Shown) -> type[BaseHTTPRequestHandler]:
     pages: dict[str, Callable[[], tuple[str, bytes]]] = {
-        "/": lambda: ("text/html; charset=utf-8", _PAGE.read_bytes()),
+        "/german.json": lambda: ("application/json", json.dumps(TEXTS).encode()),
         "/status.json": lambda: ("application/json", json.dumps(shown.status()).encode()),
         "/metrics": lambda: (CONTENT_TYPE, shown.metrics()),
     }
@@ -94,7 +106,10 @@ def _handler(shown: Shown) -> type[BaseHTTPRequestHandler]:
 
         def do_GET(self) -> None:
             path = self.path.partition("?")[0]
-            if path in pages:
+            if path in _FILES:
+                name, kind = _FILES[path]
+                self._send(HTTPStatus.OK, kind, (_PAGE / name).read_bytes())
+            elif path in pages:
                 self._send(HTTPStatus.OK, *pages[path]())
             elif path == "/ready":
                 ready = bool(shown.status()["ready"])
@@ -111,7 +126,7 @@ def _handler(shown: Shown) -> type[BaseHTTPRequestHandler]:
             self.send_header("Content-Length", str(len(body)))
             self.send_header("Cache-Control", "no-store")
             self.send_header("X-Content-Type-Options", "nosniff")
-            self.send_header("Content-Security-Policy", "default-src 'self' 'unsafe-inline'; frame-ancestors 'self'")
+            self.send_header("Content-Security-Policy", _POLICY)
             self.end_headers()
             self.wfile.write(body)
 

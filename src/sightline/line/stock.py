@@ -23,6 +23,7 @@ class Stock:
 
     good: tuple[Mapping[str, Frame], ...]
     bad: tuple[Mapping[str, Frame], ...]
+    defects: tuple[str, ...] = ()  # of the bad ones, by name; empty: nobody noted them
 
     @property
     def views(self) -> tuple[str, ...]:
@@ -35,6 +36,10 @@ class Stock:
             return replace(lit, pixels=np.zeros_like(lit.pixels))
         kind = self.good if part.truth is Truth.GOOD else self.bad
         return kind[part.number % len(kind)][view]
+
+    def defect(self, part: BeltPart) -> str:
+        """What is wrong with this part; empty: nothing, or nobody noted it."""
+        return "" if part.truth is Truth.GOOD or not self.defects else self.defects[part.number % len(self.bad)]
 
 
 def render_stock(
@@ -54,7 +59,8 @@ def render_stock(
         parts.append({view: _photographed(config, (seed, place), defect) for view, config in CAMERAS.items()})
         if progress:
             progress(place + 1, len(wanted))
-    return Stock(good=tuple(parts[:good]), bad=tuple(parts[good:]))
+    defects = tuple(defect.value for defect in wanted if defect is not None)
+    return Stock(good=tuple(parts[:good]), bad=tuple(parts[good:]), defects=defects)
 
 
 def _photographed(config: PartConfig, seed: tuple[int, int], defect: DefectType | None) -> Frame:

@@ -13,7 +13,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from sightline.errors import StoreError
-from sightline.line.board import Device
+from sightline.line.board import Backlog, Device
 from sightline.line.images import ImageWriter, free_share_of
 from sightline.line.judge import Judge, JudgeState
 from sightline.line.outbox import Outbox
@@ -78,23 +78,22 @@ class Survey:
     def look(self) -> None:
         """Measure and publish everything once."""
         devices = [row for view in self._station.views for row in self._of_view(view)]
-        backlog = 0
+        backlog = None
         try:
             devices.append(self._of_disk())
-            outbox = self._stores.outbox
+            outbox, pictures = self._stores.outbox, self._stores.pictures
             if outbox is not None:
-                backlog = outbox.status.backlog
+                backlog = _backlog(outbox, pictures)
                 devices.append(Device(name="plant server", state=_delivery(outbox)))
-            pictures = self._stores.pictures
             if pictures is not None:
                 devices.append(Device(name="pictures", state=self._of_pictures(pictures)))
             self._prune()
         except StoreError as error:
             devices.append(Device(name="records", state=str(error)))
             LOG.error("%s", error)
-        self._board.devices = devices
+        self._board.devices, self._board.backlog = devices, backlog
         ready = bool(self._board.status()["ready"])
-        self._metrics.now(ready=ready, queues=self._station.queues(), backlog=backlog)
+        self._metrics.now(ready=ready, queues=self._station.queues(), backlog=backlog.records if backlog else 0)
 
     def _run(self) -> None:
         while not self._closing.is_set():
@@ -154,6 +153,15 @@ def _camera(view: View) -> str:
 def _model(judge: Judge) -> str:
     reason = f": {judge.reason}" if judge.state is JudgeState.HELD else ""
     return f"{judge.state}{reason}, {judge.counts.judged} judged, {judge.counts.restarts} restarts"
+
+
+def _backlog(outbox: Outbox, pictures: PictureOutbox | None) -> Backlog:
+    status = outbox.status
+    return Backlog(
+        records=status.backlog,
+        pictures=None if pictures is None else pictures.status.waiting,
+        error=status.error or ("" if pictures is None else pictures.status.error),
+    )
 
 
 def _delivery(outbox: Outbox) -> str:

@@ -147,13 +147,13 @@ def mask_of(inspection: Inspection, labels: tuple[str, ...]) -> Mask | None:
     places = np.zeros((inspection.height, inspection.width), np.uint8)
     if found:
         _paint(places, inspection, {label: place for place, label in enumerate(found, start=1)}, labels)
-    counts = np.bincount(places.ravel(), minlength=len(found) + 1) if found else np.zeros(1, int)
+    counts = [np.count_nonzero(places == place) for place in range(1, len(found) + 1)]
     colours = tuple(_COLOURS[place % len(_COLOURS)] for place in range(len(found)))
     return Mask(
         content=indexed_png(places, (BACKGROUND, *colours)),
         labels=found,
         colours=colours,
-        shares=tuple(float(count) / places.size for count in counts[1:]),
+        shares=tuple(count / places.size for count in counts),
     )
 
 

@@ -7,11 +7,11 @@ import math
 from collections.abc import AsyncGenerator
 from typing import Any, NoReturn
 
-from fastapi import Request
+from fastapi import HTTPException, Request
 from starlette.datastructures import UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 
-from sightline.errors import FrameError, OptionError
+from sightline.errors import OptionError
 
 MOST_BYTES = 64 << 20  # of a request; 50 megapixels as JPEG or PNG take less, and a batch must be divided
 MOST_FILES = 64  # in one request
@@ -21,24 +21,24 @@ async def chunks(request: Request, most: int = MOST_BYTES) -> AsyncGenerator[byt
     """The body as it comes.
 
     Raises:
-        FrameError: it is longer than `most` bytes; nothing more of it is read.
+        HTTPException: 413, it is longer than `most` bytes; nothing more of it is read.
     """
     declared = request.headers.get("content-length", "")
     left = most if int(declared if declared.isdecimal() else "0") <= most else -1  # refused before anything is read
     async for chunk in request.stream():
         left -= len(chunk)
         if left < 0:
-            raise FrameError(f"the body has more than {most >> 20} MiB. Send fewer pictures at once, or smaller ones.")
+            raise HTTPException(413, f"body: is longer than {most:,} bytes; send less at once.")
         yield chunk
 
 
 async def body_of(request: Request, most: int = MOST_BYTES) -> bytes:
-    """The whole body; raises FrameError as `chunks`."""
+    """The whole body; raises HTTPException as `chunks`."""
     return b"".join([chunk async for chunk in chunks(request, most)])
 
 
 async def json_of(request: Request, most: int = MOST_BYTES) -> dict[str, Any]:
-    """The JSON object in the body; raises OptionError where there is none, FrameError as `chunks`."""
+    """The JSON object in the body; raises OptionError where there is none, HTTPException as `chunks`."""
     return json_object(await body_of(request, most))
 
 
@@ -75,7 +75,7 @@ def number(value: object, where: str, default: float) -> float:
 
 
 async def files_of(request: Request, most: int = MOST_BYTES) -> list[tuple[str, bytes]]:
-    """(name, content) of each file in a form; raises OptionError where it is none, FrameError as `chunks`."""
+    """(name, content) of each file in a form; raises OptionError where it is none, HTTPException as `chunks`."""
     try:
         form = await MultiPartParser(request.headers, chunks(request, most), max_files=MOST_FILES).parse()
     except (MultiPartException, KeyError) as error:

@@ -63,6 +63,16 @@ class ServerMetrics:
         self._requests.labels(method if method in _METHODS else "other", route, str(status)).inc()
         self._latency.labels(route).observe(took_s)
 
+    def latency(self) -> tuple[int, list[tuple[float, float]]]:
+        """(requests so far, of how many of them it was at most so many seconds)."""
+        sums: dict[float, float] = {}
+        for sample in next(iter(self._latency.collect())).samples:
+            if sample.name.endswith("_bucket"):
+                bound = float(sample.labels["le"])
+                sums[bound] = sums.get(bound, 0.0) + sample.value
+        bounds = sorted(sums.items())
+        return int(bounds[-1][1]) if bounds else 0, bounds
+
     def logged_in(self, end: str) -> None:
         """`ok`, `refused` or `limited`."""
         self._logins.labels(end).inc()

@@ -40,4 +40,10 @@ def _storage(_: Plant, settings: Settings) -> str:
     return OK if usage.free > LEAST_FREE * usage.total else "the disk is full"
 
 
-CHECKS: Mapping[str, Check] = {"database": _database, "storage": _storage}
+def _model(plant: Plant, _: Settings) -> str:
+    """Well where nothing is promoted, too: there is nothing to judge by yet."""
+    failed = sorted(plant.hosting.failed)  # why stands in the log, and on the models' page
+    return f"cannot be loaded: {', '.join(failed[:5])}" if failed else OK
+
+
+CHECKS: Mapping[str, Check] = {"database": _database, "storage": _storage, "model": _model}

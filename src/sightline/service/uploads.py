@@ -1,12 +1,14 @@
-"""Raw bodies of requests, read no further than they may be long."""
+"""What a route depends on to be given a raw body: as bytes, or as a file."""
 
 import tempfile
 from collections.abc import AsyncIterator, Callable, Coroutine
 from pathlib import Path
 from typing import Any
 
-from fastapi import HTTPException, Request
+from fastapi import Request
 from starlette.concurrency import run_in_threadpool
+
+from sightline.service import body
 
 _FLUSH_BYTES = 4 << 20
 
@@ -15,7 +17,7 @@ def raw(most_bytes: int) -> Callable[[Request], Coroutine[None, None, bytes]]:
     """A dependency: the whole body; 413 where it is longer."""
 
     async def read(request: Request) -> bytes:
-        return b"".join([chunk async for chunk in _chunks(request, most_bytes)])
+        return await body.body_of(request, most_bytes)
 
     return read
 
@@ -28,7 +30,7 @@ def in_a_file(most_bytes: int, suffix: str) -> Callable[[Request], AsyncIterator
             path = Path(folder, f"upload{suffix}")
             path.touch()
             waiting = bytearray()
-            async for chunk in _chunks(request, most_bytes):
+            async for chunk in body.chunks(request, most_bytes):
                 waiting += chunk
                 if len(waiting) >= _FLUSH_BYTES:
                     await run_in_threadpool(_append, path, bytes(waiting))
@@ -43,18 +45,6 @@ def body_of(media_type: str, description: str) -> dict[str, Any]:
     """The `openapi_extra` of a route whose body is not JSON."""
     schema = {"type": "string", "format": "binary", "description": description}
     return {"requestBody": {"required": True, "content": {media_type: {"schema": schema}}}}
-
-
-async def _chunks(request: Request, most_bytes: int) -> AsyncIterator[bytes]:
-    declared = request.headers.get("content-length", "")
-    left = most_bytes
-    if declared.isdecimal() and int(declared) > most_bytes:
-        left = -1
-    async for chunk in request.stream():
-        left -= len(chunk)
-        if left < 0:
-            raise HTTPException(413, f"body: is longer than {most_bytes:,} bytes; send less.")
-        yield chunk
 
 
 def _append(path: Path, content: bytes) -> None:

@@ -9,6 +9,7 @@ only an export kept elsewhere finds that, and `verify` compares with one.
 import dataclasses
 import hashlib
 import json
+import math
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager
@@ -49,6 +50,8 @@ class Wanted:
     who: str = ""
     subject: str = ""
     action: str = ""
+    since_s: float = 0.0
+    until_s: float = math.inf  # not itself
 
 
 def note(
@@ -93,6 +96,9 @@ def changes(database: Database, wanted: Wanted) -> list[dict[str, Any]]:
     """Rows by column, the newest first; `before` and `after` are JSON."""
     query = select(Audit).where(Audit.number < wanted.before).order_by(Audit.number.desc()).limit(wanted.limit)
     equal = {Audit.who: wanted.who, Audit.subject: wanted.subject, Audit.action: wanted.action}
+    query = query.where(Audit.at_s >= wanted.since_s)
+    if math.isfinite(wanted.until_s):
+        query = query.where(Audit.at_s < wanted.until_s)
     with database.reading() as session:
         found = session.scalars(query.where(*(column == value for column, value in equal.items() if value)))
         return [{**_values(row), "digest": row.digest} for row in found]

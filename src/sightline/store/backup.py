@@ -12,7 +12,7 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from sqlalchemy import func, select, text
+from sqlalchemy import func, make_url, select, text
 from sqlalchemy.orm import Session
 
 from sightline.errors import OptionError, StoreError
@@ -45,16 +45,38 @@ def back_up(database: Database, target: Path) -> None:
     _copy(Path(source), target)
 
 
-def restore(source: Path, target: Path) -> None:
-    """Make a database of a backup, in a file that does not exist; the server must not run.
+def file_of(url: str) -> Path:
+    """Where the SQLite database of an address lies.
 
     Raises:
-        OptionError: the target exists. StoreError: the backup is damaged, or the target cannot be written.
+        OptionError: it is no SQLite file.
     """
-    for path in (target, target.with_name(f"{target.name}-wal")):
-        if path.exists():
-            raise OptionError(f"{path}: exists already. Stop the server and move it away, or restore to another place.")
+    address = make_url(url)
+    if address.get_backend_name() != "sqlite" or not address.database:
+        raise OptionError("database: is no SQLite file; PostgreSQL is restored by pg_restore.")
+    return Path(address.database)
+
+
+def restore(source: Path, target: Path, *, replace: bool = False) -> None:
+    """Make a database of a backup; the server must not run.
+
+    Args:
+        replace: what is at the target may go; it stays until the backup was read through and found sound.
+
+    Raises:
+        OptionError: the target exists, or is the backup itself. StoreError: the backup is damaged or of something
+            else, somebody uses the target, or it cannot be written.
+    """
+    beside = [target.with_name(f"{target.name}-{what}") for what in ("wal", "shm")]
+    if not replace and (taken := next((path for path in (target, *beside) if path.exists()), None)):
+        raise OptionError(f"{taken}: exists already. Stop the server and move it away, or restore to another place.")
+    if target.exists() and source.exists() and target.samefile(source):
+        raise OptionError(f"{source}: is the database itself; give a backup.")
+    _refuse_strange(source)
+    _refuse_used(target)
     _copy(source, target)
+    for path in beside:  # of the one before: they would be read into this one
+        path.unlink(missing_ok=True)
 
 
 def complaints(database: Database) -> list[str]:
@@ -95,8 +117,7 @@ def _foreign(session: Session) -> list[tuple[str, int, str]]:
 
 
 def _copy(source: Path, target: Path) -> None:
-    if not source.is_file():
-        raise StoreError(f"{source}: is not there. Give the path of a database.")
+    _refuse_missing(source)
     with replacing(target) as partial:
         with _told(source), closing(_opened(source)) as there, closing(sqlite3.connect(partial)) as copied:
             there.backup(copied)  # in one step: a writer would make one of many begin anew, for ever
@@ -104,6 +125,33 @@ def _copy(source: Path, target: Path) -> None:
             (said,) = copied.execute("PRAGMA integrity_check(1)").fetchone()
         if said != "ok":
             raise StoreError(f"{source}: is damaged ({said}). Take an earlier backup.")
+
+
+def _refuse_strange(source: Path) -> None:
+    """Sound SQLite may be somebody else's."""
+    _refuse_missing(source)
+    with _told(source), closing(_opened(source)) as there:
+        names = {row[0] for row in there.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+    if not {"inspections", "audit", "facts"} <= names:
+        raise StoreError(f"{source}: is no database of a plant. Give what `sightline serve backup` wrote.")
+
+
+def _refuse_missing(source: Path) -> None:
+    if not source.is_file():
+        raise StoreError(f"{source}: is not there. Give the path of a database.")
+
+
+def _refuse_used(target: Path) -> None:
+    """A server that runs holds the file open, and would go on writing to what is no longer there."""
+    if not target.is_file():
+        return
+    try:
+        with closing(_opened(target)) as there:
+            there.execute("PRAGMA journal_mode = DELETE").fetchone()  # only the last one who has it open can
+    except sqlite3.OperationalError as error:
+        raise StoreError(f"{target}: is in use ({error}). Stop the server first.") from error
+    except sqlite3.DatabaseError:  # damaged: what it is replaced for
+        return
 
 
 def _opened(path: Path) -> sqlite3.Connection:

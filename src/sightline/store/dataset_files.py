@@ -3,7 +3,7 @@
 import shutil
 import tempfile
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -20,6 +20,8 @@ from sightline.store.drawing import annotation_document, annotation_from
 from sightline.store.pictures import Pictures
 from sightline.store.retention import Kept
 
+Progress = Callable[[str, int, int], None]  # stage, done, total
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Exported:
@@ -29,7 +31,14 @@ class Exported:
     losses: tuple[str, ...]  # what the format had no room for
 
 
-def from_archive(pictures: Pictures, archive: Path, *, now_s: float, bounds: Bounds | None = None) -> tuple[Item, ...]:
+def from_archive(
+    pictures: Pictures,
+    archive: Path,
+    *,
+    now_s: float,
+    bounds: Bounds | None = None,
+    progress: Progress | None = None,
+) -> tuple[Item, ...]:
     """Items of the data set in a ZIP, in any format; its pictures are stored.
 
     Raises:
@@ -40,12 +49,14 @@ def from_archive(pictures: Pictures, archive: Path, *, now_s: float, bounds: Bou
         folder = Path(work)
         unpack(archive, folder, bounds)
         try:
-            return from_folder(pictures, _only_folder(folder), now_s=now_s)
+            return from_folder(pictures, _only_folder(folder), now_s=now_s, progress=progress)
         except DatasetError as error:  # where it was unpacked is nobody's business
             raise DatasetError(str(error).replace(f"{folder}/", "").replace(str(folder), archive.name)) from error
 
 
-def from_folder(pictures: Pictures, folder: Path, *, now_s: float) -> tuple[Item, ...]:
+def from_folder(
+    pictures: Pictures, folder: Path, *, now_s: float, progress: Progress | None = None
+) -> tuple[Item, ...]:
     """Items of a data set that lies in a folder, none of whose files may lie outside.
 
     Raises:
@@ -59,7 +70,28 @@ def from_folder(pictures: Pictures, folder: Path, *, now_s: float) -> tuple[Item
     if len(found.pictures) > MOST_ITEMS:
         raise DatasetError(f"{folder.name}: has {len(found.pictures)} pictures; the most is {MOST_ITEMS}. Divide it.")
     _check_inside(folder, *(picture.path for picture in found.pictures))
-    return tuple(_stored(pictures, folder, picture, now_s) for picture in found.pictures)
+    items = []
+    for picture in found.pictures:
+        items.append(_stored(pictures, folder, picture, now_s))
+        if progress:
+            progress("storing", len(items), len(found.pictures))
+    return tuple(items)
+
+
+def laid_out(
+    pictures: Pictures, root: Path, items: Sequence[Item], progress: Progress | None = None
+) -> tuple[Path, ...]:
+    """The pictures of items as files below `root`, in their order and under their names as far as those differ.
+
+    Raises:
+        NotFoundError, StoreError, StoreAway: one cannot be read.
+    """
+    paths = []
+    for number, item in enumerate(items):
+        paths.append(_written(pictures, root, number, item))
+        if progress:
+            progress("fetching", number + 1, len(items))
+    return tuple(paths)
 
 
 def document_of(picture: LabelledPicture) -> dict[str, Any]:
@@ -107,13 +139,18 @@ def _content(path: Path, most_bytes: int) -> bytes:
         return file.read(most_bytes + 1)
 
 
-def _placed(pictures: Pictures, root: Path, number: int, item: Item) -> LabelledPicture:
-    """An item's picture as a file, with all that is known of it."""
+def _written(pictures: Pictures, root: Path, number: int, item: Item) -> Path:
     path = root.joinpath(*PurePosixPath(item.name).parts)
     if path.exists():  # the same name twice
         path = root / str(number) / path.name
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(pictures.read(item.picture))
+    return path
+
+
+def _placed(pictures: Pictures, root: Path, number: int, item: Item) -> LabelledPicture:
+    """An item's picture as a file, with all that is known of it."""
+    path = _written(pictures, root, number, item)
     known = item.annotations
     labels = tuple(known.get("labels", ())) or ((item.label,) if item.label and "annotations" not in known else ())
     return LabelledPicture(

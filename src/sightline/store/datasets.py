@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import Select, func, insert, select
+from sqlalchemy import Select, exists, func, insert, select
 from sqlalchemy.orm import Session
 
 from sightline.datasets.dataset import SPLITS
@@ -17,7 +17,7 @@ from sightline.store.database import Database
 from sightline.store.models import check_name
 from sightline.store.pictures import Pictures, strengthen_all
 from sightline.store.retention import Kept
-from sightline.store.schema import Dataset, DatasetItem, DatasetVersion
+from sightline.store.schema import Dataset, DatasetItem, DatasetVersion, Label
 from sightline.store.shelf import check_digest
 from sightline.store.turns import take_turn
 
@@ -70,6 +70,19 @@ class Making:
 
     def __post_init__(self) -> None:
         check_name(self.dataset)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """Which items of a version, and where to begin."""
+
+    after: int = -1  # place of the last one that is known
+    before: int | None = None  # place that these lie in front of, the nearest first; None: those behind `after`
+    limit: int = 100
+    split: str | None = None  # empty: those not yet split; None: any
+    label: str | None = None  # empty: those without one; None: any
+    labelled: bool | None = None  # whether the version or a label that stands says what it shows; None: either
+    picture: str = ""  # digest; empty: any
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -164,16 +177,35 @@ def versions(database: Database, dataset: str, *, before: int | None = None, lim
         return [_known(row, owner) for row in rows]
 
 
-def items(session: Session, dataset: str, version: int, *, after: int = -1, limit: int = 100) -> list[tuple[int, Item]]:
-    """(place, item) of those behind the place `after`."""
+def items(session: Session, dataset: str, version: int, wanted: Wanted | None = None) -> list[tuple[int, Item]]:
+    """(place, item) of those that are wanted."""
+    wanted = wanted or Wanted()
     row, _ = _row(session, dataset, version)
-    query = select(DatasetItem).where(DatasetItem.version_id == row.id, DatasetItem.place > after)
-    return [(found.place, _item(found)) for found in session.scalars(query.order_by(DatasetItem.place).limit(limit))]
+    query = _chosen(select(DatasetItem).where(DatasetItem.version_id == row.id), wanted)
+    if wanted.before is not None:
+        query = query.where(DatasetItem.place < wanted.before).order_by(DatasetItem.place.desc())
+    else:
+        query = query.where(DatasetItem.place > wanted.after).order_by(DatasetItem.place)
+    return [(found.place, _item(found)) for found in session.scalars(query.limit(wanted.limit))]
+
+
+def _chosen(query: Select[DatasetItem], wanted: Wanted) -> Select[DatasetItem]:
+    if wanted.split is not None:
+        query = query.where(DatasetItem.split == wanted.split)
+    if wanted.label is not None:
+        query = query.where(DatasetItem.label == wanted.label)
+    if wanted.picture:
+        query = query.where(DatasetItem.picture == wanted.picture)
+    if wanted.labelled is not None:
+        said = exists().where(Label.picture == DatasetItem.picture, Label.removed_s.is_(None))
+        known = (DatasetItem.label != "") | said
+        query = query.where(known if wanted.labelled else ~known)
+    return query
 
 
 def every_item(session: Session, dataset: str, version: int) -> list[Item]:
     """All items of a version, at most MOST_ITEMS."""
-    return [item for _, item in items(session, dataset, version, limit=MOST_ITEMS)]
+    return [item for _, item in items(session, dataset, version, Wanted(limit=MOST_ITEMS))]
 
 
 def tally(session: Session, dataset: str, version: int) -> list[tuple[str, str, int]]:

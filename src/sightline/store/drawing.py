@@ -3,16 +3,25 @@
 {"box": [left, top, right, bottom]}
 {"parts": [{"outline": [[x, y], ...], "holes": [[[x, y], ...], ...]}, ...]}
 {"size": [height, width], "runs": [unmarked, marked, ...]}     column after column, as COCO counts them
+
+A brush's stroke, {"stroke": [[x, y], ...], "width": W}, is taken as well and is kept as the mask that it paints.
 """
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
+import cv2
+import numpy as np
+
 from sightline.datasets.annotations import Annotation, Geometry, Mask, Polygon, Polygons, Rectangle, Ring
+from sightline.datasets.geometry import encoded
 from sightline.errors import DatasetError
 
 MOST_POINTS = 20_000  # of one drawing
 MOST_RUNS = 400_000
+_FAR = 32_000  # px, that a stroke may lead out of the picture
+_MOST_REACH = 1000.0  # px, of a brush to each side
 
 
 def to_document(geometry: Geometry) -> dict[str, Any]:
@@ -41,6 +50,35 @@ def from_document(document: Mapping[str, Any]) -> Geometry:
     except (TypeError, ValueError, KeyError, AttributeError) as error:
         raise DatasetError("a drawing is not well formed; give a box, parts or runs as docs/review.md says.") from error
     raise DatasetError("a drawing is none that is known; give a box, parts, or size and runs.")
+
+
+def painted(document: Mapping[str, Any], height: int, width: int) -> Mask:
+    """The mask that a stroke paints on a picture of this size: pixels within half its width of the ones it runs over.
+
+    Raises:
+        DatasetError: it is none, or runs beside the picture.
+    """
+    try:
+        if set(document) != {"stroke", "width"} or not 0 < len(document["stroke"]) <= MOST_POINTS:
+            raise ValueError(document)
+        points = np.array(_ring(document["stroke"]), np.float64)
+        reach = min(_number(document["width"]) / 2, _MOST_REACH)
+    except (TypeError, ValueError) as error:
+        raise DatasetError(f"a stroke is not well formed; give 1 to {MOST_POINTS} points, and its width.") from error
+    steps = np.floor(points[[*range(len(points)), -1]]).clip(-_FAR, _FAR).astype(np.int32)
+    edge = math.ceil(max(reach, 0.0))
+    low = np.maximum(steps.min(axis=0) - edge, -edge)
+    high = np.minimum(steps.max(axis=0) + edge + 1, (width + edge, height + edge))
+    pixels = np.zeros((height, width), np.bool_)
+    if (high > low).all():
+        clear = np.ones((high - low)[::-1], np.uint8)
+        cv2.polylines(clear, [(steps - low).reshape(-1, 1, 2)], isClosed=False, color=(0,))
+        near = cv2.distanceTransform(clear, cv2.DIST_L2, cv2.DIST_MASK_PRECISE) <= reach
+        (left, top), (right, bottom) = np.maximum(low, 0), np.minimum(high, (width, height))
+        if right > left and bottom > top and not clear.all():
+            there = near[top - low[1] : bottom - low[1], left - low[0] : right - low[0]]
+            pixels[top:bottom, left:right] = there
+    return encoded(pixels)
 
 
 def annotation_document(annotation: Annotation) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """Sums that the figures of quality are made of: by label, place, cause and period."""
 
+from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -15,6 +16,7 @@ from sightline.store.schema import Frame, Inspection, Station
 from sightline.store.tallied import Slice, Tallied, conditions, stations, tallied
 
 MOST_LOOKED_AT = 50_000  # inspections that are asked for repeats one by one
+MOST_CHALLENGED = 20_000  # challenge parts, of which a history is told
 MOST_SHADOWED = 25_000  # inspections in which a second model's word is looked for
 
 
@@ -29,6 +31,15 @@ class Challenged:
     @property
     def judged(self) -> int:
         return self.found + self.missed
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
+    """The challenge parts that one station was shown in one period."""
+
+    station: str
+    period: Period
+    counts: Challenged
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -152,7 +163,29 @@ def challenged(session: Session, chosen: Slice) -> Challenged:
         Inspection.at_s < chosen.until_s,
         *conditions(replace(chosen, kinds=()), stations(session, chosen)),
     )
-    judged = {row[0]: row[1] for row in session.execute(query.group_by(Inspection.judged))}
+    return _challenged({row[0]: row[1] for row in session.execute(query.group_by(Inspection.judged))})
+
+
+def challenge_runs(session: Session, chosen: Slice, periods: Sequence[Period]) -> tuple[Run, ...]:
+    """What became of the newest `MOST_CHALLENGED` challenge parts by station and period, the newest first."""
+    known, begins = stations(session, chosen), edges(periods)
+    query = select(Inspection.at_s, Inspection.station_id, Inspection.judged).where(
+        Inspection.kind == Kind.CHALLENGE,
+        Inspection.at_s >= chosen.since_s,
+        Inspection.at_s < chosen.until_s,
+        *conditions(replace(chosen, kinds=()), known),
+    )
+    sums: dict[tuple[int, str], dict[str, int]] = {}
+    for at_s, station, judged in session.execute(query.order_by(Inspection.at_s.desc()).limit(MOST_CHALLENGED)):
+        of_run = sums.setdefault((bisect_right(begins, at_s) - 1, known[station].name), {})
+        of_run[judged] = of_run.get(judged, 0) + 1
+    return tuple(
+        Run(station=station, period=periods[place], counts=_challenged(judged))
+        for (place, station), judged in sorted(sums.items(), key=lambda one: (-one[0][0], one[0][1]))
+    )
+
+
+def _challenged(judged: dict[str, int]) -> Challenged:
     missed, found = judged.get(Verdict.PASS, 0), judged.get(Verdict.REJECT, 0) + judged.get(Verdict.REVIEW, 0)
     return Challenged(found=found, missed=missed, faults=sum(judged.values()) - found - missed)
 

@@ -13,7 +13,7 @@ from sightline.datasets.annotations import Annotation, LabelledPicture, Mask, Po
 from sightline.errors import ConflictError, NotFoundError, OptionError
 from sightline.imaging.decode import read_header
 from sightline.store.audit import note
-from sightline.store.drawing import from_document, to_document
+from sightline.store.drawing import from_document, painted, to_document
 from sightline.store.pictures import Pictures, strengthen_all
 from sightline.store.retention import Kept
 from sightline.store.schema import Label
@@ -53,7 +53,8 @@ def add(
     """Put a label on a picture.
 
     Args:
-        geometry: as sightline.store.drawing says; empty: the label is of the whole picture.
+        geometry: as sightline.store.drawing says, kept as a mask where it is a stroke; empty: the label is of the
+            whole picture.
 
     Raises:
         NotFoundError: there is no such picture. DatasetError: the drawing is none, or does not fit the picture.
@@ -63,8 +64,8 @@ def add(
     kind, drawn = Drawn.CLASS, {}
     content = pictures.read(picture)
     if geometry:
-        shape = from_document(geometry)
         header = read_header(content, source=f"picture {picture[:12]}", max_megapixels=pictures.max_megapixels)
+        shape = painted(geometry, header.height, header.width) if "stroke" in geometry else from_document(geometry)
         annotation = Annotation(label=label, geometry=shape)
         LabelledPicture(path=Path(picture[:12]), size=(header.height, header.width), annotations=(annotation,))
         kind, drawn = _KINDS[type(shape)], to_document(shape)
@@ -91,10 +92,17 @@ def restore(pictures: Pictures, label_id: int, *, by: str) -> KnownLabel:
     return _stands(pictures, label_id, by=by, removed_s=None)
 
 
-def of_picture(session: Session, picture: str) -> list[KnownLabel]:
-    """Those that stand, in the order in which they were made."""
-    query = select(Label).where(Label.picture == picture, Label.removed_s.is_(None)).order_by(Label.id)
+def of_picture(session: Session, picture: str, *, removed: bool = False) -> list[KnownLabel]:
+    """Those that stand, in the order in which they were made; on demand those that were removed as well."""
+    query = select(Label).where(Label.picture == picture).order_by(Label.id)
+    if not removed:
+        query = query.where(Label.removed_s.is_(None))
     return [_known(row) for row in session.scalars(query.limit(MOST_OF_A_PICTURE))]
+
+
+def kind_of(geometry: Mapping[str, Any]) -> Drawn:
+    """What a label with this geometry is."""
+    return _KINDS[type(from_document(geometry))] if geometry else Drawn.CLASS
 
 
 def checked(label: str) -> str:

@@ -15,6 +15,7 @@ _S3_CLASSES = {Tier.NEARLINE: "STANDARD_IA", Tier.ARCHIVE: "GLACIER_IR"}  # both
 _GCS_CLASSES = {Tier.NEARLINE: "NEARLINE", Tier.ARCHIVE: "ARCHIVE"}
 _S3_LEAST_DAYS = {Tier.NEARLINE: 30, Tier.ARCHIVE: 0}  # S3 takes an object into STANDARD_IA after 30 days at the least
 _GRACE_DAYS = 30
+_SCHEMES = {"s3": ("s3",), "gcs": ("gs", "gcs")}
 
 
 def s3_lifecycle(retention: Retention, addresses: Mapping[Tier, str], bucket: str) -> dict[str, object]:
@@ -27,7 +28,7 @@ def s3_lifecycle(retention: Retention, addresses: Mapping[Tier, str], bucket: st
         OptionError: no tier lies in this bucket, or one lies at its root or within another.
     """
     rules: list[dict[str, object]] = []
-    for tier, prefix in _prefixes(addresses, bucket, ("s3",)).items():
+    for tier, prefix in _prefixes(addresses, bucket, _SCHEMES["s3"]).items():
         rule: dict[str, object] = {
             "ID": f"sightline-{tier}",
             "Status": "Enabled",
@@ -44,7 +45,7 @@ def s3_lifecycle(retention: Retention, addresses: Mapping[Tier, str], bucket: st
 
 def gcs_lifecycle(retention: Retention, addresses: Mapping[Tier, str], bucket: str) -> dict[str, object]:
     """What `gcloud storage buckets update gs://BUCKET --lifecycle-file` takes; arguments as `s3_lifecycle`."""
-    prefixes = _prefixes(addresses, bucket, ("gs", "gcs"))
+    prefixes = _prefixes(addresses, bucket, _SCHEMES["gcs"])
     rules: list[dict[str, object]] = [{"action": {"type": "AbortIncompleteMultipartUpload"}, "condition": {"age": 1}}]
     for tier, prefix in prefixes.items():
         if tier in _GCS_CLASSES:
@@ -53,6 +54,23 @@ def gcs_lifecycle(retention: Retention, addresses: Mapping[Tier, str], bucket: s
         if days := _last_day(retention):
             rules.append({"action": {"type": "Delete"}, "condition": {"age": days, "matchesPrefix": [prefix]}})
     return {"rule": rules}
+
+
+def bucket_of(addresses: Mapping[Tier, str], cloud: str) -> str:
+    """The one bucket in which tiers lie.
+
+    Args:
+        cloud: s3 or gcs.
+
+    Raises:
+        OptionError: there is none, or several.
+    """
+    parts = [urlsplit(address) for address in addresses.values()]
+    names = sorted({part.netloc for part in parts if part.scheme in _SCHEMES[cloud]})
+    if len(names) != 1:
+        said = f"pictures lie in {', '.join(names)}: say which bucket" if names else f"no pictures lie in {cloud}"
+        raise OptionError(f"{said}; the settings' [store] has their places.")
+    return names[0]
 
 
 def _last_day(retention: Retention) -> int | None:

@@ -1,5 +1,6 @@
 """The stations that report to the plant, and how each stands."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from sqlalchemy import func, select
@@ -54,6 +55,15 @@ def standings(session: Session) -> list[Standing]:
         )
         for station, breaks in session.execute(found.order_by(Station.name).limit(MOST))
     ]
+
+
+def tell(session: Session, name: str, status: Mapping[str, object], *, now_s: float) -> None:
+    """Note what a station tells of itself; one that was not known is from now on."""
+    there = session.scalar(select(Station).where(Station.name == name))
+    if there is None:
+        there = Station(name=name, first_seen_s=now_s, last_seen_s=now_s)
+        session.add(there)
+    there.status, there.last_seen_s = dict(status), max(now_s, there.last_seen_s)
 
 
 def broken(session: Session, station: str, *, limit: int = 100) -> list[Broken]:

@@ -81,6 +81,14 @@ class Result:
     claims: dict[str, Claim]  # appraiser -> what its decisions on the bad items prove, its first round
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Disputed:
+    """An item that was not judged rightly by all, and who said what of it."""
+
+    item: StudyItem
+    ratings: tuple[Rating, ...]
+
+
 def make(session: Session, plan: Plan, items: Sequence[Item], *, who: str, now_s: float) -> Study:
     """A new study; the verdicts of the items' own inspections become the machine's ratings.
 
@@ -283,6 +291,31 @@ def result(session: Session, id_: int) -> Result:
         said = [one.reject for one in first if one.appraiser == name]
         claims[name] = claim(sum(said), len(said))
     return Result(agreement=analyse(truth, ratings), claims=claims)
+
+
+def disputed(session: Session, id_: int, *, most: int = 100) -> tuple[Disputed, ...]:
+    """Items of a closed study that somebody, or a machine, judged wrongly in some round; in their order.
+
+    Raises:
+        ConflictError: it is still open.
+    """
+    if study(session, id_).closed_s is None:
+        raise ConflictError(f"study {id_}: is open, and whoever rates must stay blind. Close it first.")
+    wrong = select(StudyRating.item_id).where(
+        StudyRating.item_id == StudyItem.id, StudyRating.reject.is_distinct_from(StudyItem.bad)
+    )
+    query = select(StudyItem).where(StudyItem.study_id == id_, wrong.exists()).order_by(StudyItem.place).limit(most)
+    found = {item.id: item for item in session.scalars(query)}
+    rows = session.scalars(
+        select(StudyRating)
+        .where(StudyRating.item_id.in_(found))
+        .order_by(StudyRating.machine, StudyRating.appraiser, StudyRating.round)
+    )
+    said: dict[int, list[Rating]] = {}
+    for row in rows:
+        rating = Rating(appraiser=row.appraiser, item=str(row.item_id), round=row.round, reject=row.reject)
+        said.setdefault(row.item_id, []).append(rating)
+    return tuple(Disputed(item=item, ratings=tuple(said[known_as])) for known_as, item in found.items())
 
 
 def progress(session: Session, id_: int) -> dict[str, int]:

@@ -44,7 +44,7 @@ export default {
         <label v-if="tool === 'brush'" class="viewer-slide"><span>{{ say("Width") }} {{ width }} px</span>
           <input type="range" min="1" max="${WIDEST}" v-model.number="width"></label>
         <select v-if="labels.length" class="viewer-select" :value="label" @change="setLabel($event.target.value)" :aria-label="say('Label')">
-          <option v-for="one in labels" :value="one">{{ one }}</option></select>
+          <option v-for="one in allLabels" :value="one">{{ one }}</option></select>
         ${button("Undo", "undo", "undo()", ':disabled="!undoable"')}
         ${button("Delete the selected", "delete", "remove()", ':disabled="!chosen"')}
         ${button("Clear", "layers_clear", "clear()", ':disabled="!count"')}
@@ -91,6 +91,9 @@ export default {
     allTools() {
       return ["move", ...this.tools];
     },
+    allLabels() {
+      return this.labels.includes(this.label) || !this.label ? this.labels : [...this.labels, this.label];
+    },
     ramp() {
       return gradient(this.colours);
     },
@@ -105,7 +108,7 @@ export default {
     wanted: "obey",
   },
   created() {
-    Object.assign(this, { view: new View(), drawing: new Drawing(), pointers: new Map(), panes: [], layer: null, second_: null });
+    Object.assign(this, { view: new View(), drawing: new Drawing(), pointers: new Map(), panes: [], layer: null, second_: null, hover: null });
     this.scratch = document.createElement("canvas");
     this.obey();
   },
@@ -115,7 +118,7 @@ export default {
     this.left = () => (this.whole = document.fullscreenElement === this.$el);
     document.addEventListener("fullscreenchange", this.left);
     this.open();
-    this.openSecond();
+    this.openSecond(this.second);
   },
   beforeUnmount() {
     this.observer.disconnect();
@@ -153,7 +156,8 @@ export default {
       if (this.mapped) this.slideMap();
       this.redraw();
     },
-    openSecond() {
+    openSecond(now, before) {
+      if (before && now?.picture === before.picture) return; // props come anew with each change of any
       this.second_?.close();
       this.second_ = this.second
         ? new Pyramid(this.second.picture, () => this.redraw(), (reason) => (this.told = reason))
@@ -192,7 +196,7 @@ export default {
       if (this.frame || this.gone) return;
       this.frame = requestAnimationFrame(() => {
         this.frame = 0;
-        if (!this.gone) this.draw();
+        if (!this.gone && this.$refs.canvas) this.draw();
       });
     },
     draw() {
@@ -235,13 +239,19 @@ export default {
       if (this.boxed) for (const box of this.boxes) show(box, { name: box.label });
       this.drawing.shapes.forEach((shape, at) => show(shape, { name: shape.label, selected: at === this.drawing.selected }));
       const draft = this.drawing.draft;
-      if (draft) show({ ...draft, kind: draft.kind === "polygon" ? "line" : draft.kind }, { selected: true });
+      if (draft?.kind === "polygon") {
+        const points = this.hover ? [...draft.points, this.hover] : draft.points;
+        show({ ...draft, kind: "line", points }, { selected: true });
+      } else if (draft) show(draft, { selected: true });
     },
     /** On a canvas of its own first: where levels lie over each other it would be denser. */
     drawLayer(context, ratio) {
       const { paneWidth, paneHeight } = this.view;
-      Object.assign(this.scratch, { width: Math.ceil(paneWidth * ratio), height: Math.ceil(paneHeight * ratio) });
-      this.layer.draw(this.scratch.getContext("2d"), this.view, ratio, this.view.width / this.layer.width);
+      const [width, height] = [Math.ceil(paneWidth * ratio), Math.ceil(paneHeight * ratio)];
+      if (this.scratch.width !== width || this.scratch.height !== height) Object.assign(this.scratch, { width, height });
+      const scratch = this.scratch.getContext("2d");
+      scratch.clearRect(0, 0, width, height);
+      this.layer.draw(scratch, this.view, ratio, this.view.width / this.layer.width);
       context.globalAlpha = this.overlaid;
       context.drawImage(this.scratch, 0, 0);
       context.globalAlpha = 1;
@@ -310,6 +320,7 @@ export default {
       };
       if (this.whole && !document.fullscreenElement) looking.Escape = this.fullScreen;
       if (!this.editable) return looking;
+      delete looking[1]; // where one draws, digits choose classes: they are the page's
       const drawing = { Delete: this.remove, Backspace: this.remove, "Ctrl+z": this.undo, v: () => this.setTool("move") };
       for (const [key, tool] of Object.entries({ b: "box", p: "polygon", r: "brush" }))
         if (this.tools.includes(tool)) drawing[key] = () => this.setTool(tool);
@@ -352,7 +363,8 @@ export default {
       this.tell(at);
       const before = this.pointers.get(event.pointerId);
       const draft = this.drawing.draft;
-      if (draft?.kind === "polygon" && !before) return; // between two corners
+      this.hover = draft?.kind === "polygon" && !before ? this.inPicture(at) : null; // where its next corner would be
+      if (this.hover) this.redraw();
       if (!before) return;
       this.pointers.set(event.pointerId, at);
       if (this.pointers.size === 2) return this.pinch(event.pointerId, before, at);
@@ -482,8 +494,10 @@ export default {
       this.$emit("shapes", { turn: this.turn, shapes: this.drawing.shapes });
       this.redraw();
     },
-    /** What the server wants chosen. */
+    /** What the server wants chosen, once. */
     obey() {
+      if (this.wanted.turn === this.obeyed) return;
+      this.obeyed = this.wanted.turn;
       if (this.wanted.tool) this.setTool(this.wanted.tool);
       if (this.wanted.label !== undefined) this.setLabel(this.wanted.label);
     },

@@ -5,7 +5,8 @@ TEXTS = {
     "Admin": "Verwaltung",
     "Auto": "Automatisch",
     "Close": "Schließen",
-    "Connection lost. Trying again …": "Verbindung verloren. Neuer Versuch …",
+    "Connection lost at {time}. Trying again … What you see is as it was then.": "Verbindung verloren um {time}. Neuer"
+    " Versuch … Was Sie sehen, ist der Stand von da.",
     "Dark": "Dunkel",
     "Data": "Daten",
     "FAULT": "STÖRUNG",
@@ -21,7 +22,6 @@ TEXTS = {
     "Models": "Modelle",
     "Name": "Name",
     "New product": "Neues Produkt",
-    "Not found": "Nicht gefunden",
     "PASS": "GUT",
     "Password": "Passwort",
     "Quality": "Qualität",

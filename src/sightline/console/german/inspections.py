@@ -23,8 +23,8 @@ TEXTS = {
     "More filters": "Weitere Filter",
     "No. {number}": "Nr. {number}",
     "Older parts": "Ältere Teile",
-    "Over the pictures; otherwise over the one that you point at": "Über den Bildern; sonst über dem, auf das Sie"
-    " zeigen",
+    "Over the pictures; otherwise over the one that you point at": "Über den Bildern; sonst über dem, auf das"
+    " Sie zeigen",
     "Parts": "Teile",
     "Parts by verdict from {begin} to {end}": "Teile nach Urteil von {begin} bis {end}",
     "Pictures": "Bilder",

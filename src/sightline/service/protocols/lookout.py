@@ -38,6 +38,7 @@ _TYPES = {
     HTTPStatus.FORBIDDEN: "AccessDeniedException",
     HTTPStatus.NOT_FOUND: "ResourceNotFoundException",
     HTTPStatus.CONFLICT: "ConflictException",
+    HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "ValidationException",
     HTTPStatus.TOO_MANY_REQUESTS: "ThrottlingException",
 }
 _MOST_CHANGES = 14 << 20  # 10 MiB in base64, and the JSON around them

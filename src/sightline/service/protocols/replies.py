@@ -8,6 +8,7 @@ from typing import Any
 from fastapi import Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
+from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from sightline.errors import (
@@ -84,6 +85,8 @@ def route_telling(tell: Telling) -> type[APIRoute]:
                     return await handle(request)
                 except InspectionError as error:
                     response = tell(status_of(error), str(error))
+                except HTTPException as error:
+                    response = tell(HTTPStatus(error.status_code), str(error.detail))
                 except RequestValidationError as error:
                     first = error.errors()[0]
                     where = ".".join(map(str, first["loc"][1:]))

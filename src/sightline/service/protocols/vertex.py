@@ -34,7 +34,7 @@ from sightline.service.rights import Right
 from sightline.service.serving import Serving, State
 
 _STATUS = {400: "INVALID_ARGUMENT", 401: "UNAUTHENTICATED", 403: "PERMISSION_DENIED", 404: "NOT_FOUND"}
-_STATUS |= {409: "FAILED_PRECONDITION", 429: "RESOURCE_EXHAUSTED", 503: "UNAVAILABLE"}
+_STATUS |= {409: "FAILED_PRECONDITION", 413: "INVALID_ARGUMENT", 429: "RESOURCE_EXHAUSTED", 503: "UNAVAILABLE"}
 _ENDPOINT = "/v1/projects/{project}/locations/{location}/endpoints/{endpoint}"
 _TASKS = ("classification", "detection", "segmentation")
 _MAY = [Depends(needs(Right.INSPECT))]

@@ -1,6 +1,7 @@
 """Who changed what: to be read, to be proven, and to be kept elsewhere."""
 
 import json
+import math
 import tempfile
 from collections.abc import Iterator
 from typing import Annotated
@@ -12,6 +13,7 @@ from starlette.responses import StreamingResponse
 from sightline.service.access import Caller, needs
 from sightline.service.plant import Here
 from sightline.service.rights import Right
+from sightline.service.routes.texts import Moment
 from sightline.store import audit
 from sightline.store.audit import Wanted
 
@@ -56,9 +58,19 @@ def list_changes(
     who: Text = "",
     subject: Text = "",
     action: Text = "",
+    since_s: Moment = 0.0,
+    until_s: Moment | None = None,
 ) -> list[AuditRow]:
     """Changes, the newest first; `who`, `subject` and `action` must be equal where they are given."""
-    wanted = Wanted(before=before, limit=limit, who=who, subject=subject, action=action)
+    wanted = Wanted(
+        before=before,
+        limit=limit,
+        who=who,
+        subject=subject,
+        action=action,
+        since_s=since_s,
+        until_s=math.inf if until_s is None else until_s,
+    )
     return [
         AuditRow.model_validate({**row, "before": json.loads(row["before"]), "after": json.loads(row["after"])})
         for row in audit.changes(here.database, wanted)

@@ -3,8 +3,10 @@
 import shutil
 import tempfile
 import time
+from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Query
 from fastapi.responses import FileResponse
@@ -15,18 +17,19 @@ from sightline.datasets.conversion import Conversion
 from sightline.datasets.formats.table import FORMATS
 from sightline.feedback.reviewed import Choice, reviewed_items
 from sightline.service.access import Caller, needs
-from sightline.service.plant import Here
+from sightline.service.plant import Here, Plant
 from sightline.service.rights import Right
 from sightline.service.routes.texts import EXAMPLE_DIGEST, Digest, Limit, Moment, Name, Note, Number
 from sightline.service.uploads import body_of, in_a_file
 from sightline.store import dataset_files, datasets
-from sightline.store.datasets import Item, KnownVersion, Making
+from sightline.store.datasets import Item, KnownVersion, Making, Wanted
 
 MOST_BYTES = 4 << 30
 router = APIRouter(prefix="/api/v1/datasets", tags=["data sets"])
 Viewer = Annotated[Caller, Depends(needs(Right.VIEW))]
 Manager = Annotated[Caller, Depends(needs(Right.MANAGE))]
 Archive = Annotated[Path, Depends(in_a_file(MOST_BYTES, ".zip"))]
+Needed = Annotated[int, Field(ge=1, le=5, description="People who have to agree")]
 
 
 class VersionRecord(BaseModel):
@@ -73,23 +76,27 @@ class ItemRecord(NewItem):
     place: int = Field(examples=[0])
 
 
-class NewVersion(BaseModel):
-    """Pictures that are stored already."""
+class Addition(BaseModel):
+    """What a version is made of."""
 
     model_config = ConfigDict(extra="forbid")
     product: Name = Field(default="", examples=["cap"])
     note: Note = Field(default="", examples=["night shift"])
+    base: Number | None = Field(default=None, description="Version whose pictures it has as well", examples=[2])
+
+
+class NewVersion(Addition):
+    """Pictures that are stored already."""
+
     items: list[NewItem] = Field(min_length=1, max_length=datasets.MOST_ITEMS)
 
 
-class FromReviews(BaseModel):
+class FromReviews(Addition):
     """Which reviewed inspections."""
 
-    model_config = ConfigDict(extra="forbid")
     product: Name = Field(default="", description="Empty: any", examples=["cap"])
     since_s: Moment = Field(default=0.0, examples=[1790000000.0])
-    needed: int = Field(default=1, ge=1, le=5, description="People who have to agree")
-    note: Note = Field(default="", examples=["reviews of week 47"])
+    needed: Needed = 1
 
 
 class ChangeRecord(BaseModel):
@@ -127,8 +134,8 @@ def list_versions(
 def add_version(name: Name, new: NewVersion, plant: Here, caller: Manager) -> VersionRecord:
     """Make the next version of pictures that are stored already; the newest one's items again are that version."""
     making = Making(dataset=name, product=new.product, note=new.note, author=caller.name)
-    items = (Item(**item.model_dump()) for item in new.items)
-    return _record(datasets.add_version(plant.pictures, making, items, now_s=time.time()))
+    items = [Item(**item.model_dump()) for item in new.items]
+    return _record(_added(plant, making, new.base, items))
 
 
 @router.post(
@@ -153,7 +160,16 @@ def add_reviews(name: Name, wish: FromReviews, plant: Here, caller: Manager) -> 
     choice = Choice(product=wish.product, since_s=wish.since_s, needed=wish.needed)
     with plant.database.reading() as session:
         items = reviewed_items(session, choice)
-    return _record(datasets.add_version(plant.pictures, making, items, now_s=time.time()))
+    return _record(_added(plant, making, wish.base, items))
+
+
+@router.get("/reviewed", summary="What reviews would give")
+def get_reviewed(plant: Here, _: Manager, product: Name = "", since_s: Moment = 0.0, needed: Needed = 1) -> list[Tally]:
+    """How many pictures of each label a version of reviews would have."""
+    with plant.database.reading() as session:
+        items = reviewed_items(session, Choice(product=product, since_s=since_s, needed=needed))
+    counted = Counter(item.label for item in items)
+    return [Tally(split="", label=label, pictures=counted[label]) for label in sorted(counted)]
 
 
 @router.get("/{name}/versions/{version}", summary="One version")
@@ -173,11 +189,25 @@ def list_items(
     plant: Here,
     _: Viewer,
     after: Annotated[int, Query(ge=-1, le=2**31 - 1, description="place of the last one of the page before")] = -1,
+    before: Annotated[int | None, Query(ge=0, le=2**31 - 1, description="those in front, the nearest first")] = None,
     limit: Limit = 100,
+    split: Annotated[Literal["", "train", "validation", "test", "none"], Query(description="none: not split")] = "",
+    label: Annotated[Name, Query(description="as the version has it; empty: any", examples=["good"])] = "",
+    labelled: Annotated[bool | None, Query(description="whether the version or a label says what it shows")] = None,
+    picture: Annotated[Digest | None, Query(description="digest of one")] = None,
 ) -> list[ItemRecord]:
     """In their order."""
+    wanted = Wanted(
+        after=after,
+        before=before,
+        limit=limit,
+        split={"": None, "none": ""}.get(split, split),
+        label=label or None,
+        labelled=labelled,
+        picture=picture or "",
+    )
     with plant.database.reading() as session:
-        found = datasets.items(session, name, version, after=after, limit=limit)
+        found = datasets.items(session, name, version, wanted)
     return [
         ItemRecord(
             place=place,
@@ -226,6 +256,16 @@ def export(
         raise
     after = BackgroundTask(shutil.rmtree, folder, ignore_errors=True)
     return FileResponse(done.path, media_type="application/zip", filename=done.path.name, background=after)
+
+
+def _added(plant: Plant, making: Making, base: int | None, items: Sequence[Item]) -> KnownVersion:
+    """The next version: these items, and of the base those that have no name of these."""
+    before: list[Item] = []
+    if base is not None:
+        names = {item.name for item in items}
+        with plant.database.reading() as session:
+            before = [item for item in datasets.every_item(session, making.dataset, base) if item.name not in names]
+    return datasets.add_version(plant.pictures, making, [*before, *items], now_s=time.time())
 
 
 def _record(known: KnownVersion) -> VersionRecord:

@@ -26,7 +26,8 @@ class Ready(BaseModel):
 
     ready: bool = Field(examples=[True])
     parts: dict[str, str] = Field(
-        description="`ok`, or what is the matter, by part", examples=[{"database": "ok", "storage": "ok"}]
+        description="`ok`, or what is the matter, by part",
+        examples=[{"database": "ok", "storage": "ok", "model": "ok"}],
     )
 
 
@@ -38,7 +39,7 @@ async def healthz() -> Alive:
 
 @router.get("/readyz", response_model=Ready, responses={503: {"model": Ready, "description": "Not now"}})
 def readyz(here: Here, request: Request) -> Response:
-    """Whether the database answers and the disk can be written."""
+    """Whether the database answers, the disk can be written, and each promoted model judges."""
     parts = readiness(here, request.app.state.settings)
     ready = all(state == OK for state in parts.values())
     return JSONResponse(Ready(ready=ready, parts=parts).model_dump(), 200 if ready else 503)

@@ -23,6 +23,7 @@ router = APIRouter(prefix="/api/v1/jobs", tags=["jobs"])
 Viewer = Annotated[Caller, Depends(needs(Right.VIEW))]
 Manager = Annotated[Caller, Depends(needs(Right.MANAGE))]
 MOST_WATCHING = 200  # streams of events at a time, of one server
+_MOST_FILES = 200  # of a job, in a list
 _LOOK_S = 0.5
 _LONGEST_S = 3600.0  # of one stream; the browser opens it again
 
@@ -68,6 +69,13 @@ class LineOut(BaseModel):
     number: int
     at_s: float
     text: str = Field(examples=["warning: 12 good pictures are few; from 50 on the limits are more reliable."])
+
+
+class FileOut(BaseModel):
+    """A file that a job left."""
+
+    name: str = Field(examples=["report.html"])
+    size_bytes: int = Field(examples=[24000])
 
 
 class KindOut(BaseModel):
@@ -135,6 +143,16 @@ def log(
             LineOut(number=o.number, at_s=o.at_s, text=o.text)
             for o in store.lines(session, job_id, after=after, limit=limit)
         ]
+
+
+@router.get("/{job_id}/files")
+def files(job_id: str, _: Viewer, plant: Here) -> list[FileOut]:
+    """What it left, by name; at most 200."""
+    folder = plant.jobs.site.folder_of(_one(plant, job_id).id)
+    if not folder.is_dir():
+        return []
+    paths = sorted(path for path in folder.iterdir() if path.is_file() and not path.is_symlink())[:_MOST_FILES]
+    return [FileOut(name=path.name, size_bytes=path.stat().st_size) for path in paths if path.name[0] != "."]
 
 
 @router.get("/{job_id}/files/{name}", response_class=FileResponse)

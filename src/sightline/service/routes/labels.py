@@ -3,7 +3,7 @@
 import time
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends
+from fastapi import APIRouter, Depends, Query
 from pydantic import BaseModel, ConfigDict, Field
 
 from sightline.service.access import Caller, needs
@@ -18,7 +18,8 @@ Viewer = Annotated[Caller, Depends(needs(Right.VIEW))]
 Reviewer = Annotated[Caller, Depends(needs(Right.REVIEW))]
 _GEOMETRY = (
     "In px of the picture. {}: the whole picture; {box: [left, top, right, bottom]}; {parts: [{outline: [[x, y], ...], "
-    "holes: [...]}]}; {size: [height, width], runs: [unmarked, marked, ...]}, column after column as COCO counts"
+    "holes: [...]}]}; {size: [height, width], runs: [unmarked, marked, ...]}, column after column as COCO counts; or a "
+    "brush's {stroke: [[x, y], ...], width}, kept as the mask that it paints"
 )
 
 
@@ -42,10 +43,15 @@ class LabelRecord(NewLabel):
 
 
 @router.get("/pictures/{digest}/labels", summary="Labels of a picture")
-def list_labels(digest: Digest, plant: Here, _: Viewer) -> list[LabelRecord]:
+def list_labels(
+    digest: Digest,
+    plant: Here,
+    _: Viewer,
+    removed: Annotated[bool, Query(description="Those that were removed as well")] = False,
+) -> list[LabelRecord]:
     """Those that stand, in the order in which they were made."""
     with plant.database.reading() as session:
-        return [_record(label) for label in labels.of_picture(session, digest)]
+        return [_record(label) for label in labels.of_picture(session, digest, removed=removed)]
 
 
 @router.post("/pictures/{digest}/labels", summary="Label a picture", status_code=201)

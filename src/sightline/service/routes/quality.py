@@ -203,6 +203,29 @@ def challenge(
     return shown.ChallengeShown(claim=shown.ClaimShown.model_validate(found), faults=counts.faults)
 
 
+@router.get("/challenge/history", response_model=list[shown.RunShown])
+def challenge_history(
+    plant: Here,
+    window: Asked,
+    step: Stepped = Step.DAY,
+    confidence: Annotated[float, Query(gt=0, lt=1)] = 0.95,
+) -> list[shown.RunShown]:
+    """What the challenge parts of each station proved in each hour, shift or day, the newest first."""
+    chosen = window.slice(plant.quality.calendar)
+    periods = plant.quality.calendar.periods(chosen.since_s, chosen.until_s, step)
+    with plant.database.reading() as session:
+        found = figures.challenge_runs(session, chosen, periods)
+    return [
+        shown.RunShown(
+            station=one.station,
+            period=_period(one.period),
+            claim=shown.ClaimShown.model_validate(challenges.claim(one.counts.found, one.counts.judged, confidence)),
+            faults=one.counts.faults,
+        )
+        for one in found
+    ]
+
+
 @router.get("/shadows", response_model=list[shown.ShadowShown])
 def shadows(
     plant: Here, window: Asked, kind: Literal["production", "challenge"] = "production"

@@ -143,6 +143,15 @@ class ChallengeShown(Shown):
     faults: int = Field(description="challenge parts that could not be judged; they count as neither", examples=[0])
 
 
+class RunShown(Shown):
+    """The challenge parts that one station was shown in one period."""
+
+    station: str = Field(examples=["cap-top"])
+    period: PeriodShown
+    claim: ClaimShown
+    faults: int = Field(examples=[0])
+
+
 class ShadowShown(Shown):
     """What a model that decides nothing said, in views of the newest parts."""
 

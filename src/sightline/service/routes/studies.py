@@ -108,6 +108,19 @@ class NextShown(Shown):
     task: TaskShown | None = Field(description="null: everything is judged")
 
 
+class SaidShown(Shown):
+    appraiser: str = Field(examples=["m.huber"])
+    round: int
+    reject: bool
+
+
+class DisputedShown(Shown):
+    """An item that was not judged rightly by all."""
+
+    item: ItemShown
+    ratings: list[SaidShown]
+
+
 class RatingGiven(BaseModel):
     model_config = ConfigDict(
         extra="forbid", json_schema_extra={"example": {"item": 12, "reject": True, "seconds": 4.2}}
@@ -223,3 +236,15 @@ def result(plant: Here, _: Viewer, id: Id) -> ResultShown:  # noqa: A002
     """Attribute agreement analysis after AIAG MSA, and what each appraiser proved; only once the study is closed."""
     with plant.database.reading() as session:
         return ResultShown.model_validate(store.result(session, id))
+
+
+@router.get("/{id}/disputed", response_model=list[DisputedShown])
+def disputed(
+    plant: Here,
+    _: Viewer,
+    id: Id,  # noqa: A002
+    limit: Annotated[int, Query(ge=1, le=store.MAX_ITEMS)] = 100,
+) -> list[DisputedShown]:
+    """Items that somebody judged wrongly, with who said what; only once the study is closed."""
+    with plant.database.reading() as session:
+        return [DisputedShown.model_validate(one) for one in store.disputed(session, id, most=limit)]

@@ -1,0 +1,125 @@
+"""How many parts a second the plant server takes in, each a record and a picture of 200 KB, by what stations use.
+
+    PYTHONPATH=. python benchmarks/ingest.py [--stations 4] [--seconds 30] [--picture-kb 200]
+
+Each station is a process that sends records in batches of 20 and then their pictures, one after the other, as fast as
+the server confirms them; the server is another process. Target: 200 parts a second. What was confirmed is then counted
+in the server's list.
+"""
+
+import argparse
+import multiprocessing
+import struct
+import sys
+import tempfile
+import time
+import zlib
+from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
+
+import cv2
+import numpy as np
+from tests.service.test_serve import running
+
+from sightline.line.http_sink import HttpPictures, HttpSink, PlantClient
+from sightline.line.outcome import FIRST, Ids, Outcome, ViewOutcome, content, digest, document
+from sightline.records import Verdict
+from sightline.service.opening import open_database
+from sightline.service.settings import Settings, StoreSettings
+from sightline.store.inspections import newest
+from tables import RESULTS, write_table
+
+TARGET = 200.0
+BATCH = 20
+_TIMEOUT_S = 60.0
+_END_BYTES = 12  # of a PNG's last chunk
+
+
+def picture_of(size_kb: int) -> bytes:
+    """A PNG of noise, about so large."""
+    side = round((size_kb * 1000 / 3) ** 0.5)
+    pixels = np.random.default_rng(0).integers(0, 256, (side, side, 3), np.uint8)
+    return cv2.imencode(".png", pixels)[1].tobytes()
+
+
+def marked(picture: bytes, name: str) -> bytes:
+    """The same picture with a name in it, so that it is another file."""
+    text = b"tEXt" + b"part\x00" + name.encode("ascii")
+    chunk = struct.pack(">I", len(text) - 4) + text + struct.pack(">I", zlib.crc32(text))
+    return picture[:-_END_BYTES] + chunk + picture[-_END_BYTES:]
+
+
+def station(number: int, url: str, picture: bytes, until_s: float) -> int:
+    """Send until a moment of `time.time()`; how many parts were confirmed with their pictures."""
+    client = PlantClient(f"{url}/api/v1/ingest", timeout_s=_TIMEOUT_S)
+    records, pictures, ids = HttpSink(client), HttpPictures(client), Ids()
+    previous, sequence = FIRST, 0
+    while time.time() < until_s:
+        names, lines = [ids.new() for _ in range(BATCH)], []
+        for name in names:
+            sequence += 1
+            line = document(content(_part(name, sequence)), sequence, previous, f"press-{number}")
+            previous = digest(line)
+            lines.append(line)
+        records.send(lines)
+        for name in names:
+            pictures.put(name, "top", marked(picture, name))
+    return sequence
+
+
+def _part(name: str, sequence: int) -> Outcome:
+    view = ViewOutcome(view="top", verdict=Verdict.PASS, score=0.4, threshold=1.0, model_id="0" * 64)
+    return Outcome(
+        id=name,
+        part_id=sequence,
+        product="cap",
+        recipe=1,
+        verdict=Verdict.PASS,
+        unix_s=time.time(),
+        score=0.4,
+        durations_ms={"model": 20.0},
+        views=(view,),
+    )
+
+
+def measured(folder: Path, stations: int, seconds: float, picture: bytes) -> tuple[int, int, float]:
+    """Parts that were confirmed, parts that the server has, and seconds that it took."""
+    with running("--dev", "--folder", str(folder)) as server:
+        fresh = multiprocessing.get_context("spawn")
+        with ProcessPoolExecutor(stations, mp_context=fresh) as pool:
+            list(pool.map(abs, range(stations)))  # the processes stand before the clock starts
+            begun_s = time.time()
+            sent = [pool.submit(station, place, server.url, picture, begun_s + seconds) for place in range(stations)]
+            confirmed = sum(one.result() for one in sent)
+            took_s = time.time() - begun_s
+        server.stop()
+    with open_database(Settings(store=StoreSettings(folder=folder))) as database, database.reading() as session:
+        return confirmed, newest(session), took_s
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--stations", type=int, nargs="+", default=[1, 4, 10])
+    parser.add_argument("--seconds", type=float, default=20.0)
+    parser.add_argument("--picture-kb", type=int, default=200)
+    parser.add_argument("--out", type=Path, default=RESULTS)
+    options = parser.parse_args()
+    picture, rows = picture_of(options.picture_kb), []
+    for stations in options.stations:
+        with tempfile.TemporaryDirectory() as folder:
+            confirmed, there, took_s = measured(Path(folder), stations, options.seconds, picture)
+        assert there == confirmed, f"{confirmed} were confirmed, {there} are there"
+        rows.append({"stations": stations, "parts": confirmed, "parts per second": confirmed / took_s})
+        print(rows[-1], flush=True)
+    notes = [
+        f"Pictures of {len(picture) // 1000} KB; target {TARGET:g} a second. Stations share the cores with the server."
+    ]
+    command = " ".join(["PYTHONPATH=. python benchmarks/ingest.py", *sys.argv[1:]])
+    write_table(
+        options.out, "ingest", rows, title="Parts with pictures into the plant server", command=command, notes=notes
+    )
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

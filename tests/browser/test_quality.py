@@ -1,0 +1,83 @@
+"""The figures of quality, as a quality engineer reads them."""
+
+import re
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Page, expect
+from tests.browser.conftest import Visit
+from tests.browser.reported import report
+from tests.service.test_serve import running
+
+from sightline.line.outcome import Kind
+from sightline.records import Verdict
+
+
+@pytest.fixture(scope="module")
+def site(filled: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """With a third press that made a bad batch a while ago."""
+    folder = tmp_path_factory.mktemp("quality") / "plant"
+    shutil.copytree(filled / "plant", folder)
+    batch = [Verdict.PASS, Verdict.REJECT] * 20
+    report(folder, "press-3", batch, ago_s=30 * 3600.0, kind=Kind.PRODUCTION)
+    with running("--folder", str(folder)) as server:
+        yield server.url
+
+
+def tile(page: Page, name: str) -> str:
+    found = page.locator(".tile").filter(has=page.get_by_text(name, exact=True)).locator(".value").first
+    expect(found).to_be_visible()
+    return found.inner_text()
+
+
+def test_a_time_and_a_station_are_chosen_and_what_is_unusual_is_said(visit: Visit) -> None:
+    page = visit("/quality")
+    assert tile(page, "Parts") == "160"
+    for name in ("p-chart", "u-chart"):
+        card = page.locator("section").filter(has=page.get_by_role("heading", name=re.compile(name)))
+        told = "one point beyond 3 sigma, more than usual (rule 1 of Nelson)"
+        expect(card.get_by_role("list", name="Signals")).to_contain_text(told)
+        expect(card.get_by_role("img", name=told)).to_be_visible()
+    page.get_by_role("button", name="What is this: Recall estimate").click()
+    expect(page.get_by_text("caught / (caught + escapes)")).to_be_visible()
+    page.keyboard.press("Escape")
+    page.get_by_role("combobox", name="Station").click()
+    page.get_by_role("option", name="press-3").click()
+    page.wait_for_url("**/quality?station=press-3")
+    assert tile(page, "Parts") == "40"
+    page.get_by_role("link", name="30 days").click()
+    page.wait_for_url("**/quality?period=30d&station=press-3")
+    assert tile(page, "Rejects") == "20"
+    expect(page.get_by_text("a control chart needs at least").first).to_be_visible()  # one day with parts is no chart
+    page.get_by_role("link", name="scratch").click()
+    page.wait_for_url("**/inspections?label=scratch&station=press-3&**")
+    page.go_back()
+    assert tile(page, "Rejects") == "20"
+
+
+def test_an_own_range_without_parts_says_so(visit: Visit) -> None:
+    page = visit("/quality?period=own", size={"width": 390, "height": 844}, language="de")
+    page.get_by_role("textbox", name="Von").fill("2020-01-01T06:00")
+    page.get_by_role("textbox", name="Bis").fill("2020-01-02T06:00")
+    page.get_by_role("button", name="Zeigen").click()
+    page.wait_for_url("**since=2020-01-01T06**")
+    expect(page.get_by_text("In dieser Zeit wurde kein Teil geprüft.")).to_be_visible()
+    page.goto("/quality?period=own&since=2020-01-02&until=2020-01-01")
+    expect(page.get_by_role("alert")).to_contain_text("give a begin and an end after it")
+
+
+def test_a_shift_report_is_read_and_taken_along(visit: Visit) -> None:
+    page = visit("/quality/shift")
+    expect(page.frame_locator("#report").get_by_text("still running")).to_be_visible()
+    page.get_by_role("combobox", name="Shift from").click()
+    page.get_by_role("option").nth(4).click()
+    page.wait_for_url("**/quality/shift?at=**")
+    expect(page.frame_locator("#report").get_by_text("parts inspected").first).to_be_visible()
+    expect(page.get_by_role("button", name="Print")).to_be_enabled()
+    link = page.get_by_role("link", name="PDF").get_attribute("href")
+    assert link
+    assert "at=" in link
+    pytest.importorskip("weasyprint", reason="WeasyPrint is not installed", exc_type=ImportError)
+    assert page.context.request.get(link).body().startswith(b"%PDF-")

@@ -1,0 +1,99 @@
+"""What the console says is there in German: read from the sources with `ast`; texts.py has the rule."""
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from string import Formatter
+
+from sightline.console.texts import GERMAN
+
+PACKAGE = Path(__file__).resolve().parent.parent.parent / "src" / "sightline"
+CONSOLE = PACKAGE / "console"
+NAMES = ("english", "title")  # of parameters and fields that take a text to be translated
+
+
+def trees(folder: Path) -> list[ast.Module]:
+    paths = (path for path in sorted(folder.rglob("*.py")) if path.parent.name != "german")
+    return [ast.parse(path.read_text("utf-8"), str(path)) for path in paths]
+
+
+def takers(parsed: list[ast.Module]) -> dict[str, tuple[int, int | None]]:
+    """Functions, methods and records with such a parameter: from which place on they take texts, and up to which."""
+    found: dict[str, tuple[int, int | None]] = {"text": (0, 1), "in_language": (0, 1)}
+    for node in (node for tree in parsed for node in ast.walk(tree)):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.name not in found:
+            names = [one.arg for one in (*node.args.posonlyargs, *node.args.args) if one.arg not in ("self", "cls")]
+            place = next((place for place, name in enumerate(names) if name in NAMES), None)
+            if place is not None:
+                found[node.name] = place, place + 1
+            elif node.args.vararg is not None and node.args.vararg.arg in NAMES:
+                found[node.name] = len(names), None
+    return found
+
+
+def said(parsed: list[ast.Module]) -> Iterator[str]:
+    """Every text that is to be translated, as far as it stands there."""
+    known = takers(parsed)
+    for node in (node for tree in parsed for node in ast.walk(tree)):
+        if isinstance(node, ast.Call):
+            name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
+            start, end = known.get(name, (0, 0))
+            named = [word.value for word in node.keywords if word.arg in NAMES]
+            for given in (*node.args[start:end], *(named if name in known or name[:1].isupper() else ())):
+                yield from literals(given)
+        elif isinstance(node, ast.AnnAssign) and ast.unparse(node.annotation) == "Texts" and node.value is not None:
+            assert isinstance(node.value, ast.Dict)
+            for value in node.value.values:
+                yield from literals(value)
+
+
+def literals(node: ast.expr) -> Iterator[str]:
+    """The texts that an expression may come to: itself, or what a condition chooses from."""
+    if isinstance(node, ast.Constant) and isinstance(node.value, str) and re.search("[a-z]{2}", node.value):
+        yield node.value
+    elif isinstance(node, ast.IfExp):
+        yield from literals(node.body)
+        yield from literals(node.orelse)
+    elif isinstance(node, ast.BoolOp):
+        for value in node.values:
+            yield from literals(value)
+
+
+def words(parsed: list[ast.Module]) -> Iterator[str]:
+    """All that the sources hold as text, and the names of fields in words: what comes from data is among it."""
+    for node in (node for tree in parsed for node in ast.walk(tree)):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str):
+            yield node.value.strip()
+        elif isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name):
+            named = node.target.id.split("_")
+            yield from (" ".join(named).capitalize(), " ".join(named[:-1]).capitalize())
+
+
+def places(text: str) -> set[str]:
+    return {name for _, name, _, _ in Formatter().parse(text) if name is not None}
+
+
+def test_every_text_is_there_in_german() -> None:
+    assert sorted({text for text in said(trees(CONSOLE)) if text not in GERMAN}) == []
+
+
+def test_nothing_is_there_in_german_that_is_never_said() -> None:
+    heard = set(words(trees(PACKAGE)))
+    assert sorted(text for text in GERMAN if text not in heard) == []
+
+
+def test_values_stand_in_the_german_text_as_in_the_english_one() -> None:
+    assert {english for english, german in GERMAN.items() if places(english) != places(german)} == set()
+
+
+def test_texts_are_found_where_the_rule_says() -> None:
+    tree = ast.parse(
+        "def tile(session, title, value): ...\n"
+        "def table(session, *english): ...\n"
+        "_NAMES: Texts = {'a': 'Alpha'}\n"
+        "session.text('One' if x else 'Two'); tile(session, 'Three', 'no'); table(s, 'Four', 'Five')\n"
+        "Item(path='/', title='Six'); in_language('Seven', language)\n"
+        "ui.label('no'); row('no', title)"
+    )
+    assert sorted(said([tree])) == ["Alpha", "Five", "Four", "One", "Seven", "Six", "Three", "Two"]
