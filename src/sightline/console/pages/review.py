@@ -169,7 +169,7 @@ class _Review:
         text = self.session.text
         with ui.dialog() as self.keys, ui.card():
             ui.html(f"<h2>{text('Keys')}</h2>", sanitize=False)
-            rows = "".join(f"<dt><kbd>{key}</kbd></dt><dd>{text(does)}</dd>" for key, does in _KEYS.items())
+            rows = "".join(f"<dt><kbd>{text(key)}</kbd></dt><dd>{text(does)}</dd>" for key, does in _KEYS.items())
             ui.html(rows, sanitize=False, tag="dl").classes("facts")
             ui.button(text("Close"), on_click=self.keys.close).props("flat autofocus")
         with ui.dialog() as self.naming, ui.card():
@@ -277,7 +277,7 @@ class _Review:
         with self.notice:
             ui.label(told)
             if undoable:
-                ui.button(self.session.text("Undo"), on_click=self.undo).props("flat no-caps dense")
+                ui.button(self.session.text("Undo"), on_click=self.undo, color=None).props("flat no-caps dense")
 
     # what the reviewer does
 
