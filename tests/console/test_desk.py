@@ -95,7 +95,7 @@ def review(number: int, who: str, verdict: str) -> ReviewRecord:
 
 
 def desk_at(plant: Plant) -> Desk:
-    return Desk(api=plant, reviewer=ME)  # type: ignore[arg-type] - it has what a desk asks for
+    return Desk(api=plant, reviewer=ME)  # type: ignore[arg-type]  # it has what a desk asks for
 
 
 def test_a_part_whose_decision_is_on_the_way_is_not_taken_again() -> None:

@@ -64,10 +64,17 @@ def words(parsed: list[ast.Module]) -> Iterator[str]:
     """All that the sources hold as text, and the names of fields in words: what comes from data is among it."""
     for node in (node for tree in parsed for node in ast.walk(tree)):
         if isinstance(node, ast.Constant) and isinstance(node.value, str):
-            yield node.value.strip()
+            yield from (node.value.strip(), node.value.capitalize())  # stages of a job are shown with a capital
         elif isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name):
             named = node.target.id.split("_")
             yield from (" ".join(named).capitalize(), " ".join(named[:-1]).capitalize())
+
+
+def written_for_the_browser() -> Iterator[str]:
+    """All that stands between quotation marks in the console's scripts, which get their texts with their page."""
+    for script in CONSOLE.rglob("*.js"):
+        for mark in "\"'`":
+            yield from re.findall(f"{mark}([^{mark}\n]*){mark}", script.read_text("utf-8"))
 
 
 def places(text: str) -> set[str]:
@@ -79,7 +86,7 @@ def test_every_text_is_there_in_german() -> None:
 
 
 def test_nothing_is_there_in_german_that_is_never_said() -> None:
-    heard = set(words(trees(PACKAGE)))
+    heard = {*words(trees(PACKAGE)), *written_for_the_browser()}
     assert sorted(text for text in GERMAN if text not in heard) == []
 
 

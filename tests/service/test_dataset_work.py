@@ -70,7 +70,7 @@ def run(server: Server, kind: str, folder: Path, **params: object) -> dict[str, 
 
 
 def items(client: TestClient, name: str = "cap", version: int = 1, **query: object) -> list[dict[str, Any]]:
-    answer = client.get(f"{DATASETS}/{name}/versions/{version}/items", params=query)  # type: ignore[arg-type]
+    answer = client.get(f"{DATASETS}/{name}/versions/{version}/items", params=query)
     assert answer.status_code == 200, answer.text
     return list(answer.json())
 

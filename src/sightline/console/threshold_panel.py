@@ -131,8 +131,8 @@ class ThresholdPanel:
     def _counts(self, found: Outcome) -> dict[str, tuple[str, str]]:
         session, caught, overkill = self._session, found.caught, found.overkill
 
-        def told(share: float | None, low: float | None, high: float | None) -> str:
-            return "" if share is None else f"{share(session, share)} ({between(session, low, high)})"
+        def told(part: float | None, low: float | None, high: float | None) -> str:
+            return "" if part is None else f"{share(session, part)} ({between(session, low, high)})"
 
         return {
             "Bad parts rejected": (str(caught.count), told(caught.value, caught.low, caught.high)),

@@ -254,7 +254,7 @@ def list_items(
 def list_oddities(name: Name, version: Number, plant: Here, _: Viewer) -> list[OddRecord]:
     """Good pictures that are blurred, dark, bright, of another size or there twice, among the first 2,000."""
     with plant.database.reading() as session:
-        items = datasets.items(session, name, version, limit=MOST_COMPARED)
+        items = datasets.items(session, name, version, datasets.Wanted(limit=MOST_COMPARED))
     good = [item.picture for _, item in items if item.label == GOOD and item.split in ("", "train")]
     found = plant.looks.oddities(good)
     return [OddRecord(picture=picture, what=list(what)) for picture, what in found.items() if what]
