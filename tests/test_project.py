@@ -53,7 +53,7 @@ def test_the_wheel_holds_the_package_with_its_data_and_nothing_else(wheel: Path)
     assert "sightline/py.typed" in data
     assert data <= inside
     assert {name.split("/")[0] for name in inside} == {"sightline"}
-    assert {Path(name).suffix for name in inside} <= DATA_SUFFIXES | {".py", ".json", ".md", ".css", ".js"}
+    assert {Path(name).suffix for name in inside} <= DATA_SUFFIXES | {".py", ".json", ".md", ".css", ".js", ".svg"}
 
 
 def test_importing_is_quick_and_loads_no_runtime() -> None:

@@ -41,7 +41,7 @@ def fill(folder: Path) -> None:
     There are the people of PEOPLE, the model cap in two versions of which the first is current, and parts of two
     stations over three days, each with its picture and overlay; serial numbers C-0001 and so on.
     """
-    write_dataset(folder / "parts", PartConfig(), Counts(good_train=16, good_test=6, per_defect=1), seed=3)
+    write_dataset(folder / "parts", PartConfig(), Counts(good_train=24, good_test=8, per_defect=2), seed=3)
     dataset = open_dataset(folder / "parts")
     for name, seed in (("cap.sight", 0), ("other.sight", 1)):
         train(dataset, folder / name, TrainConfig(seed=seed, short_side=128))

@@ -39,7 +39,7 @@ def test_a_first_view_is_light(visit: Visit) -> None:
     loaded: list[float] = []
     wire.on("Network.loadingFinished", lambda event: loaded.append(event["encodedDataLength"]))
     page.goto("/health")
-    page.wait_for_load_state("networkidle")
+    page.wait_for_function("window.did_handshake")
     assert 0 < sum(loaded) < MOST_BYTES
 
 

@@ -47,7 +47,14 @@ def test_a_job_is_started_looked_at_and_cancelled(visit: Visit, parts: Path) -> 
 
 
 def test_an_alert_is_taken_care_of_and_its_rule_changed(visit: Visit) -> None:
-    page = visit("/health/alerts")
+    page = visit("/health/alerts/rule?name=station%20silent")
+    page.get_by_label("After (s)").fill("4000000000")
+    page.get_by_role("button", name="Save").click()
+    expect(page.get_by_text("give a number from")).to_be_visible()  # the server's own words
+    page.get_by_label("After (s)").fill("1")
+    page.get_by_role("button", name="Save").click()
+    page.wait_for_url("**/health/alerts")
+    expect(page.get_by_role("row").filter(has_text="After (s): 1")).to_be_visible()
     waiting = page.get_by_role("row").filter(has_text="press-1")
     while not waiting.count():  # the watch looks every ten seconds
         page.reload()
@@ -55,14 +62,6 @@ def test_an_alert_is_taken_care_of_and_its_rule_changed(visit: Visit) -> None:
     waiting.get_by_role("button", name="I take care").click()
     expect(waiting).to_contain_text("known")
     expect(waiting).to_contain_text("quentin")
-    page.get_by_role("link", name="station silent").click()
-    page.get_by_label("After (s)").fill("4000000000")
-    page.get_by_role("button", name="Save").click()
-    expect(page.get_by_text("give a number from")).to_be_visible()  # the server's own words
-    page.get_by_label("After (s)").fill("90000")
-    page.get_by_role("button", name="Save").click()
-    page.wait_for_url("**/health/alerts")
-    expect(page.get_by_role("row").filter(has_text="After (s): 90000")).to_be_visible()
 
 
 def test_the_server_its_stations_and_storage_are_shown_to_an_operator(visit: Visit) -> None:

@@ -69,7 +69,9 @@ def test_a_new_kind_is_typed_and_a_brush_mask_labelled_and_taken_back(visit: Vis
     page.get_by_role("dialog").get_by_label("Name").fill("smear")
     page.keyboard.press("Enter")
     expect(page.get_by_role("button", name="smear")).to_have_attribute("aria-pressed", "true")
+    expect(page.get_by_role("dialog")).to_have_count(0)
     page.keyboard.press("m")
+    expect(page.get_by_role("button", name="Brush")).to_have_attribute("aria-pressed", "true")
     box = page.locator(".viewer canvas").bounding_box()
     assert box is not None
     page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
