@@ -142,7 +142,7 @@ class Line {
   buildStage() {
     const stage = { picture: made("img"), symbol: made("span", "symbol"), word: made("span", "word") };
     stage.picture.hidden = true;
-    Object.assign(stage, { name: made("span", "name"), what: made("span", "seen"), facts: made("dl", "facts") });
+    Object.assign(stage, { name: made("span", "name"), what: made("span", "noted"), facts: made("dl", "facts") });
     stage.symbol.setAttribute("aria-hidden", "true");
     const none = made("span", "none", this.text("none"));
     stage.none = none;
@@ -245,7 +245,7 @@ class Line {
     symbol.setAttribute("aria-hidden", "true");
     const verdict = made("span", `verdict ${part.verdict.toLowerCase()}`, this.text(part.verdict));
     const what = part.label || (part.cause ? this.cause(part).cause : "");
-    const node = made("a", "part", symbol, made("span", "below", verdict, made("span", "name", part.name), made("span", "seen", what)));
+    const node = made("a", "part", symbol, made("span", "below", verdict, made("span", "name", part.name), made("span", "noted", what)));
     node.href = `/inspections/${part.id}`;
     node.dataset.serial = part.name;
     node.setAttribute("aria-label", [this.text("part", { name: part.name, verdict: this.text(part.verdict) }), what].filter(Boolean).join(", "));
