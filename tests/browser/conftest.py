@@ -44,8 +44,9 @@ def site(filled: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str
         yield server.url
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
+    """One for a module: Playwright keeps an event loop running in this thread, in which other tests have theirs."""
     if not BROWSER:
         pytest.skip("chromium is not installed")
     expect.set_options(timeout=PATIENCE_MS)
