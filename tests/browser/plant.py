@@ -44,7 +44,7 @@ def fill(folder: Path) -> None:
     write_dataset(folder / "parts", PartConfig(), Counts(good_train=24, good_test=8, per_defect=2), seed=3)
     dataset = open_dataset(folder / "parts")
     for name, seed in (("cap.sight", 0), ("other.sight", 1)):
-        train(dataset, folder / name, TrainConfig(seed=seed, short_side=128))
+        train(dataset, folder / name, TrainConfig(seed=seed))
     with open_plant(Settings(store=StoreSettings(folder=folder / "plant")), {}) as plant:
         now_s = time.time()
         for name, role in PEOPLE.items():
