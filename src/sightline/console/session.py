@@ -57,8 +57,7 @@ class Api:
         Raises:
             Refused: with the API's own words.
         """
-        asked = {name: value for name, value in query.items() if value is not None and value != ""}
-        return _read(await self._http.get(f"/api/v1{path}", params=asked), kind)
+        return _read(await self._http.get(f"/api/v1{path}", params=_given(query)), kind)
 
     async def content(self, path: str) -> bytes:
         """A file that the API has, say a picture.
@@ -66,10 +65,7 @@ class Api:
         Raises:
             Refused: with the API's own words.
         """
-        reply = await self._http.get(f"/api/v1{path}")
-        if reply.is_error:
-            raise Refused(reply.status_code, _detail(reply))
-        return reply.content
+        return _done(await self._http.get(f"/api/v1{path}"))
 
     async def change(
         self, method: str, path: str, kind: type[T], body: object = None, *, headers: Mapping[str, str] | None = None
@@ -93,20 +89,27 @@ class Api:
 
     async def send(self, path: str, content: bytes, kind: type[T], /, *, media_type: str, **query: Value) -> T:
         """Have a file looked at, or taken."""
-        asked = {name: value for name, value in query.items() if value is not None and value != ""}
-        reply = await self._http.post(
-            f"/api/v1{path}", content=content, params=asked, headers={"Content-Type": media_type}
-        )
+        headers = {"Content-Type": media_type}
+        reply = await self._http.post(f"/api/v1{path}", content=content, params=_given(query), headers=headers)
         return _read(reply, kind)
 
 
+def _given(query: Mapping[str, Value]) -> dict[str, Value]:
+    """The parameters that say something."""
+    return {name: value for name, value in query.items() if value is not None and value != ""}
+
+
 def _read(reply: httpx.Response, kind: type[T]) -> T:
+    content, adapter = _done(reply), TypeAdapter(kind)
+    found: T = adapter.validate_json(content) if content else adapter.validate_python(None)
+    return found
+
+
+def _done(reply: httpx.Response) -> bytes:
+    """What the API answered; raises Refused where it did not do it."""
     if reply.is_error:
         raise Refused(reply.status_code, _detail(reply))
-    found: T = (
-        TypeAdapter(kind).validate_json(reply.content) if reply.content else TypeAdapter(kind).validate_python(None)
-    )
-    return found
+    return reply.content
 
 
 def _detail(reply: httpx.Response) -> str:
