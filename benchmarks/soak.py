@@ -2,11 +2,13 @@
 
     python benchmarks/soak.py [--only TRIAL ...] [--share 1.0] [--model MODEL] [--output FOLDER]
 
-TRIAL is one of the names of `--list`. Everything at full size takes about six hours, of which each latency and the
-endurance take one. Ends with status 1 where a promise did not hold. Linux; what cannot be tried here is named.
+TRIAL is one of the names of `--list`; the table keeps what it has of the others. Everything at full size takes six
+hours, of which each latency and the endurance take one. Ends with status 1 where a promise did not hold. Linux; what
+cannot be tried here is named.
 """
 
 import argparse
+import csv
 import json
 import os
 import shutil
@@ -14,6 +16,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
@@ -22,7 +25,7 @@ import soak_trials as trials
 from sightline.line.stock import render_stock
 from soak_opcua import SimOpcUa
 from soak_trials import Trial
-from tables import RESULTS, Cell, write_table
+from tables import RESULTS, Cell, stem, write_table
 
 ROOT = Path(__file__).resolve().parent.parent
 FAULTS = ROOT / "tests" / "faults"
@@ -183,15 +186,30 @@ def runs(model: Path | None) -> dict[str, Run]:
     }
 
 
-def row(trial: Trial) -> dict[str, Cell]:
-    figures = ", ".join(f"{name} {value:.4g}" for name, value in trial.figures.items())
+def row(name: str, share: float, load: float, trial: Trial) -> dict[str, Cell]:
+    figures = ", ".join(f"{what} {value:.4g}" for what, value in trial.figures.items())
     return {
+        "trial": name,
         "promise": trial.promise,
         "what": trial.what,
         "size": trial.size,
         "found": figures or "-",
         "held": "; ".join(trial.broken) or "yes",
+        "share": share,
+        "load before": load,
+        "day": datetime.now(UTC).strftime("%Y-%m-%d"),
     }
+
+
+def added(folder: Path, new: dict[str, Cell]) -> list[dict[str, Cell]]:
+    """The table's rows with this one in place of an earlier one of the same trial, in the order of `--list`."""
+    path = folder / f"{stem('soak')}.csv"
+    found: dict[str, dict[str, Cell]] = {}
+    if path.exists():
+        with path.open(newline="", encoding="utf-8") as file:
+            found = {line["trial"]: dict(line) for line in csv.DictReader(file)}
+    found[str(new["trial"])] = new
+    return [found[name] for name in runs(None) if name in found]
 
 
 def main() -> int:
@@ -206,16 +224,17 @@ def main() -> int:
     if options.list:
         print("\n".join(every))
         return 0
-    rows = []
+    broken = False
     for name in options.only or every:
+        load = round(os.getloadavg()[0], 1)
         with tempfile.TemporaryDirectory(prefix="soak-") as folder:
             found = every[name](Path(folder), options.share)
-        rows.append(row(found))
-        print(rows[-1], flush=True)
-        command = f"python benchmarks/soak.py --share {options.share:g}"
-        command += f" --only {' '.join(options.only)}" if options.only else ""
-        write_table(options.output, "soak", rows, title="The line's promises at work", command=command)
-    return int(any(line["held"] != "yes" for line in rows))
+        line = row(name, options.share, load, found)
+        print(line, flush=True)
+        broken = broken or bool(found.broken)
+        command = "python benchmarks/soak.py [--only TRIAL]"
+        write_table(options.output, "soak", added(options.output, line), title="The line's promises", command=command)
+    return int(broken)
 
 
 if __name__ == "__main__":
