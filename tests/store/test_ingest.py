@@ -13,13 +13,13 @@ from sqlalchemy import func, select
 from tests.line.parts import outcome
 from tests.store.lines import Teller
 
-from sightline.errors import AccessError, ConflictError, DeliveryRefused, NotFoundError, StoreError
+from sightline.errors import AccessError, DeliveryRefused, StoreError
 from sightline.line.events import Signal
 from sightline.line.outcome import Kind, Opinion
 from sightline.records import Verdict
 from sightline.store import webhooks
 from sightline.store.database import Database
-from sightline.store.ingest import Receipt, ingest, link_picture
+from sightline.store.ingest import Receipt, ingest
 from sightline.store.reported import read
 from sightline.store.schema import Break, Defect, Delivery, Frame, Inspection, Part, Station, Tally
 
@@ -358,26 +358,6 @@ def test_stations_at_once_lose_and_double_nothing(url: str, database: Database) 
         for name, lines in reports:
             station = session.scalars(select(Station).where(Station.name == name)).one()
             assert [row.document for row in rows if row.station_id == station.id] == lines
-
-
-def test_a_picture_is_linked_when_it_comes(database: Database) -> None:
-    (line,) = Teller().parts(1)
-    take(database, [line])
-    with database.writing() as session:
-        link_picture(session, id_of(line), "top", picture="a" * 64, station="line-1")
-    with database.writing() as session:
-        link_picture(session, id_of(line), "top", picture="a" * 64, overlay="b" * 64)
-        link_picture(session, id_of(line), "top", picture="a" * 64)
-    with database.reading() as session:
-        frame = session.scalars(select(Frame)).one()
-        assert (frame.picture, frame.overlay) == ("a" * 64, "b" * 64)
-    with database.writing() as session:
-        with pytest.raises(ConflictError, match="another picture"):
-            link_picture(session, id_of(line), "top", picture="c" * 64)
-        with pytest.raises(NotFoundError, match="record first"):
-            link_picture(session, id_of(line), "side", picture="c" * 64)
-        with pytest.raises(AccessError, match="line-1"):
-            link_picture(session, id_of(line), "top", picture="a" * 64, station="line-2")
 
 
 def test_products_of_one_serial_are_parts_of_their_own(database: Database) -> None:

@@ -5,7 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from sqlalchemy import event, text
+from sqlalchemy import event, text, update
 from tests.line.parts import outcome
 from tests.store.lines import Teller
 
@@ -14,7 +14,7 @@ from sightline.line.outcome import Kind, Outcome, ViewOutcome
 from sightline.records import Verdict
 from sightline.store import inspections
 from sightline.store.database import Database
-from sightline.store.ingest import ingest, link_picture
+from sightline.store.ingest import ingest
 from sightline.store.inspections import (
     Filter,
     Summary,
@@ -27,6 +27,7 @@ from sightline.store.inspections import (
     products,
     since,
 )
+from sightline.store.schema import Frame
 from sightline.store.stations import broken, standings
 from sightline.store.tallies import Count, counts
 
@@ -130,7 +131,7 @@ def test_one_has_everything(database: Database) -> None:
     (line,) = Teller().tell(replace(made, views=(view, side)))
     ingest(database, [line], now_s=NOW_S)
     with database.writing() as session:
-        link_picture(session, made.id, "side", picture="a" * 64)
+        session.execute(update(Frame).where(Frame.view == "side").values(picture="a" * 64))
     with database.reading() as session:
         found = one(session, made.id)
     assert [(shown.view, shown.picture) for shown in found.summary.views] == [("side", "a" * 64), ("top", None)]

@@ -1,27 +1,29 @@
 """Records and pictures to the plant server over HTTP; docs/store-and-forward.md is what the server has to know."""
 
 import hashlib
-import http.client
 import json
 import ssl
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import NoReturn
 from urllib.parse import quote, urlsplit
+
+import urllib3
 
 from sightline.errors import DeliveryError, DeliveryRefused, OptionError
 
 REFUSALS = frozenset({400, 409, 413, 415, 422})  # the content is wrong; all others may be otherwise another time
 PICTURE_REFUSALS = REFUSALS | {404}  # the record was refused, or is no longer there
 CLOCK, DIGEST = "X-Sightline-Clock", "X-Sightline-Digest"  # unix seconds at the station; SHA-256 of the body, hex
-_LONGEST_ANSWER = 65_536
+_LONGEST_ANSWER, _LONGEST_REFUSAL = 65_536, 200  # bytes
+_CONNECTIONS = 4  # kept open: those of records, pictures and the station's own state
 
 
 class PlantClient:
-    """Asks one plant server; without proxies and redirections: what anybody else confirms would be lost."""
+    """Asks one plant server, over connections that stay open; threads may share it.
+
+    Without proxies and redirections: what anybody else confirms would be lost.
+    """
 
     def __init__(
         self, url: str, *, token_file: Path | None = None, ca_file: Path | None = None, timeout_s: float = 10.0
@@ -38,15 +40,15 @@ class PlantClient:
         parts = urlsplit(url)
         if parts.scheme not in ("http", "https") or not parts.hostname or parts.username or parts.password:
             raise OptionError(f"plant server {url!r:.80}: give http(s)://HOST[:PORT]/PATH, without a user or password.")
-        self.url, self._timeout_s, self._token_file = url, timeout_s, token_file
+        self.url, self._token_file = url, token_file
         try:
             context = ssl.create_default_context(cafile=ca_file)
             if token_file:
                 _token(token_file)
         except (OSError, ssl.SSLError) as error:
             raise OptionError(f"plant server {url}: a file cannot be used ({error}). Check its path.") from error
-        handlers = (urllib.request.ProxyHandler({}), _Stay(), urllib.request.HTTPSHandler(context=context))
-        self._opener = urllib.request.build_opener(*handlers)
+        # what the outboxes send may come twice, so they repeat it themselves, after their own time
+        self._pool = urllib3.PoolManager(ssl_context=context, maxsize=_CONNECTIONS, retries=False, timeout=timeout_s)
 
     @property
     def base(self) -> str:
@@ -67,14 +69,18 @@ class PlantClient:
         try:
             if self._token_file:
                 sent["Authorization"] = f"Bearer {_token(self._token_file)}"
-            request = urllib.request.Request(url, body, sent, method=method)
-            with self._opener.open(request, timeout=self._timeout_s) as answer:
-                return bytes(answer.read(_LONGEST_ANSWER))
-        except urllib.error.HTTPError as error:
-            with error:
-                _refused(url, error, refusals)
-        except (OSError, http.client.HTTPException) as error:  # URLError is an OSError
+            answer = self._pool.request(method, url, body, headers=sent, redirect=False, preload_content=False)
+            content = answer.read(_LONGEST_ANSWER)
+            if answer.read(1):  # more than anybody would have to say
+                answer.close()
+            answer.release_conn()
+        except (OSError, urllib3.exceptions.HTTPError) as error:
             raise DeliveryError(f"{url}: cannot be reached ({error}). Check the network and server.") from error
+        if not 200 <= answer.status < 300:
+            said = " ".join(content[:_LONGEST_REFUSAL].decode("utf-8", "replace").split())
+            kind = DeliveryRefused if answer.status in refusals else DeliveryError
+            raise kind(f"{url}: answered {answer.status} {said}".rstrip())
+        return content
 
 
 class HttpSink:
@@ -107,22 +113,6 @@ class HttpPictures:
         url = f"{self._client.base}/api/v1/inspections/{quote(outcome, '')}/views/{quote(view, '')}/picture"
         headers = {"Content-Type": "image/png", DIGEST: hashlib.sha256(content).hexdigest()}
         self._client.ask("PUT", url, content, headers, PICTURE_REFUSALS)
-
-
-def _refused(url: str, error: urllib.error.HTTPError, refusals: frozenset[int]) -> NoReturn:
-    try:
-        said = error.read(200).decode("utf-8", "replace")
-    except (OSError, http.client.HTTPException):
-        said = ""
-    message = f"{url}: answered {error.code} {' '.join(said.split())}".rstrip()
-    raise (DeliveryRefused if error.code in refusals else DeliveryError)(message) from error
-
-
-class _Stay(urllib.request.HTTPRedirectHandler):
-    """Follows no redirection."""
-
-    def redirect_request(self, *_: object) -> None:
-        return None
 
 
 def _token(path: Path) -> str:

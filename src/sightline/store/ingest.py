@@ -13,7 +13,7 @@ from typing import TypeVar
 from sqlalchemy import func, insert, select, tuple_
 from sqlalchemy.orm import Session
 
-from sightline.errors import AccessError, ConflictError, DeliveryRefused, NotFoundError
+from sightline.errors import AccessError, DeliveryRefused
 from sightline.line.outcome import FIRST, Kind, digest
 from sightline.records import Verdict
 from sightline.store.database import Database, in_turn, upsert
@@ -85,37 +85,6 @@ def ingest(
             noted = upsert(session, Break).on_conflict_do_nothing()
             session.connection().execute(noted, [row | told for row in breaks])
     return Receipt(through=records[-1].id, stored=len(placed), known=len(records) - len(placed), breaks=len(breaks))
-
-
-def link_picture(
-    session: Session, inspection_id: str, view: str, *, picture: str, overlay: str | None = None, station: str = ""
-) -> None:
-    """Say which stored picture shows a view; the same may be said again.
-
-    Args:
-        picture, overlay: digests; an overlay of None leaves what is known of it.
-        station: the only one whose views the caller may speak of; empty: any.
-
-    Raises:
-        NotFoundError: the record has not come yet, or has no such view. ConflictError: the view has another picture.
-        AccessError: it is another station's.
-    """
-    found = session.execute(
-        select(Frame, Station.name)
-        .join(Inspection, Inspection.id == Frame.inspection_id)
-        .join(Station, Station.id == Inspection.station_id)
-        .where(Frame.inspection_id == inspection_id, Frame.view == view)
-    ).one_or_none()
-    if found is None:
-        raise NotFoundError(f"inspection {inspection_id!r:.60}, view {view!r:.60}: is not here. Send its record first.")
-    frame, owner = found
-    if station and owner != station:
-        raise AccessError(f"inspection {inspection_id}: is of station {owner}, the key is {station}'s.")
-    for name, given in (("picture", picture), ("overlay", overlay)):
-        there = getattr(frame, name)
-        if given is not None and there not in (None, given):
-            raise ConflictError(f"inspection {inspection_id}, view {view}: has another {name} already.")
-        setattr(frame, name, given or there)
 
 
 def _read(lines: Sequence[str], station: str) -> list[Reported]:

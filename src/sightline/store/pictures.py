@@ -9,20 +9,41 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from sqlalchemy import Select, case, exists, select, update
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy import Row, bindparam, case, exists, select, update
 from sqlalchemy.orm import Session
 
 from sightline.errors import AccessError, ConflictError, FrameError, NotFoundError, OptionError
 from sightline.imaging.decode import read_header
-from sightline.store.database import Database
+from sightline.store.database import Database, upsert
 from sightline.store.retention import Kept, Retention, Tier
 from sightline.store.schema import Frame, Inspection, Picture, Review, Station
 from sightline.store.shelf import Shelf, check_digest, digest_of
+from sightline.store.together import Together
 
 MOST_BYTES = 64 << 20  # of one file
 _AT_ONCE = 500  # rows changed by one statement
 _READS = 3  # a picture may be moved while it is read
+
+
+# Statements of what stations do hundreds of times a second are built once.
+_TIER = select(Picture.tier).where(Picture.digest == bindparam("digest"))
+_PICTURE = update(Frame).where(Frame.id == bindparam("of")).values(picture=bindparam("to"))
+_OVERLAY = update(Frame).where(Frame.id == bindparam("of")).values(overlay=bindparam("to"))
+_VIEW = (
+    select(
+        Frame.id,
+        Frame.picture,
+        Frame.overlay,
+        Station.name.label("station"),
+        Inspection.product,
+        Inspection.verdict,
+        Inspection.kind,
+        exists().where(Review.inspection_id == Frame.inspection_id, Review.undone_s.is_(None)).label("reviewed"),
+    )
+    .join(Inspection, Inspection.id == Frame.inspection_id)
+    .join(Station, Station.id == Inspection.station_id)
+    .where(Frame.inspection_id == bindparam("inspection"), Frame.view == bindparam("view"))
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,6 +84,7 @@ class Pictures:
         self.most_bytes = most_bytes
         self.max_megapixels = max_megapixels
         self._shelves = dict(shelves)
+        self._links: Together[None] = Together(database)
 
     def shelf(self, tier: Tier) -> Shelf:
         return self._shelves.get(tier) or self.shelf(list(Tier)[list(Tier).index(tier) - 1])
@@ -107,40 +129,35 @@ class Pictures:
     def _on_shelf(self, found: "Examined", content: bytes) -> None:
         """Bytes first; not where a row says that they are there."""
         with self.database.reading() as session:
-            row = session.get(Picture, found.digest)
-            there = row is not None and row.tier != Tier.GONE
-        if not there:
+            tier = session.connection().execute(_TIER, {"digest": found.digest}).scalar()
+        if tier is None or tier == Tier.GONE:
             self.shelf(Tier.HOT).put(found.digest, content)
 
     def enter(self, session: Session, found: "Examined", content: bytes, *, kept: Kept, now_s: float) -> None:
         """The row of a picture whose bytes are on the hot shelf, unless there is one."""
+        if self._entered(session, found, len(content), kept, now_s):
+            return
         row = locked(session, found.digest)
-        if row is None:
-            row = self._inserted(session, found, len(content), kept, now_s)
+        assert row is not None, "rows of pictures are never deleted"
         if row.tier == Tier.GONE:
             self.shelf(Tier.HOT).put(found.digest, content)  # again: what was removed may have been these bytes
             row.tier, row.media_type, row.size_bytes, row.stored_s = Tier.HOT, found.media_type, len(content), now_s
             row.kept_as, row.keep_until_s = kept, self.retention.keep_until_s(kept, now_s)
         self.strengthen(row, kept, now_s)
 
-    def _inserted(self, session: Session, found: "Examined", size_bytes: int, kept: Kept, now_s: float) -> Picture:
-        row = Picture(
-            digest=found.digest,
-            media_type=found.media_type,
-            size_bytes=size_bytes,
-            tier=Tier.HOT,
-            kept_as=kept,
-            stored_s=now_s,
-            keep_until_s=self.retention.keep_until_s(kept, now_s),
-        )
-        try:
-            with session.begin_nested():
-                session.add(row)
-        except IntegrityError:  # another server was quicker
-            found_row = locked(session, found.digest)
-            assert found_row is not None, "rows of pictures are never deleted"
-            return found_row
-        return row
+    def _entered(self, session: Session, found: "Examined", size_bytes: int, kept: Kept, now_s: float) -> bool:
+        """Whether there was no row, and now there is; as plain SQL, since stations send hundreds a second."""
+        row = {
+            "digest": found.digest,
+            "media_type": found.media_type,
+            "size_bytes": size_bytes,
+            "tier": Tier.HOT,
+            "kept_as": kept,
+            "stored_s": now_s,
+            "keep_until_s": self.retention.keep_until_s(kept, now_s),
+        }
+        made = upsert(session, Picture).on_conflict_do_nothing().returning(Picture.digest)
+        return session.connection().execute(made, row).first() is not None
 
     def strengthen(self, row: Picture, kept: Kept, now_s: float) -> None:
         """Keep it from now on for this reason as well; how long it is kept never becomes less."""
@@ -158,26 +175,20 @@ class Pictures:
         """
         found = self.examined(content, digest=digest, media_type=media_type)
         with self.database.reading() as session:
-            _frame(session, view, found.digest)
+            _shown(session, view, found.digest)
         self._on_shelf(found, content)
-        with self.database.writing() as session:
-            frame = _frame(session, view, found.digest)
-            kept = self.class_of(session, frame.inspection_id)
-            self.enter(session, found, content, kept=kept, now_s=now_s)
-            setattr(frame, "overlay" if view.overlay else "picture", found.digest)
-        return found.digest
 
-    def class_of(self, session: Session, inspection_id: str) -> Kept:
-        """The class that the pictures of an inspection are in now."""
-        inspection = session.get(Inspection, inspection_id)
-        assert inspection is not None, "frames have one"
-        standing = exists().where(Review.inspection_id == inspection_id, Review.undone_s.is_(None))
-        return self.retention.class_of(
-            product=inspection.product,
-            verdict=inspection.verdict,
-            kind=inspection.kind,
-            reviewed=bool(session.scalar(select(standing))),
-        )
+        def change(session: Session) -> None:
+            shown = _shown(session, view, found.digest)
+            kept = self.retention.class_of(
+                product=shown.product, verdict=shown.verdict, kind=shown.kind, reviewed=shown.reviewed
+            )
+            self.enter(session, found, content, kept=kept, now_s=now_s)
+            changed = _OVERLAY if view.overlay else _PICTURE
+            session.connection().execute(changed, {"of": shown.id, "to": found.digest})
+
+        self._links.make(change)
+        return found.digest
 
     def known(self, digest: str) -> Stored:
         """Raises NotFoundError where there is none, or none any more."""
@@ -270,26 +281,16 @@ def pictures_of(session: Session, inspection_id: str) -> list[str]:
     return [digest for row in rows for digest in row if digest]
 
 
-def _frame(session: Session, view: ViewOf, digest: str) -> Frame:
-    """The row of a view that may get this picture."""
-    found = session.execute(_frame_query(view)).first()
+def _shown(session: Session, view: ViewOf, digest: str) -> Row[int, str | None, str | None, str, str, str, str, bool]:
+    """The view that may get this picture, and what says how long that is kept."""
+    found = session.connection().execute(_VIEW, {"inspection": view.inspection_id, "view": view.view}).first()
     if found is None:
         raise NotFoundError(
             f"inspection {view.inspection_id:.40} with a view {view.view:.40} is not here; send its record first."
         )
-    frame, station = found
-    if view.station and station != view.station:
-        raise AccessError(f"this key is for station {view.station}; the inspection is of {station}.")
-    before = frame.overlay if view.overlay else frame.picture
+    if view.station and found.station != view.station:
+        raise AccessError(f"this key is for station {view.station}; the inspection is of {found.station}.")
+    before = found.overlay if view.overlay else found.picture
     if before not in (None, digest):
         raise ConflictError(f"the view has picture {before[:12]} already; pictures of inspections are never replaced.")
-    return frame
-
-
-def _frame_query(view: ViewOf) -> Select[Frame, str]:
-    return (
-        select(Frame, Station.name)
-        .join(Inspection, Inspection.id == Frame.inspection_id)
-        .join(Station, Station.id == Inspection.station_id)
-        .where(Frame.inspection_id == view.inspection_id, Frame.view == view.view)
-    )
+    return found
