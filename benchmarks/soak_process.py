@@ -109,7 +109,7 @@ class Plant:
 
     def pause(self, duration_s: float) -> None:
         end_s = time.monotonic() + duration_s
-        self.until(lambda: time.monotonic() >= end_s)
+        self.until(lambda: time.monotonic() >= end_s, duration_s + PATIENCE_S)
 
     def _is_ready(self, since_s: float) -> bool:
         answer = self.stopwatch.answer

@@ -233,7 +233,7 @@ def _line(
 
 def _pause(line: SimulatedLine, duration_s: float) -> None:
     end_s = time.monotonic() + duration_s
-    line.until(lambda: time.monotonic() >= end_s, PATIENCE_S)
+    line.until(lambda: time.monotonic() >= end_s, duration_s + PATIENCE_S)
 
 
 def _wind_down(line: SimulatedLine) -> None:
