@@ -4,11 +4,12 @@
 
 Each station is a process that sends records in batches of 20 and then their pictures, one after the other, as fast as
 the server confirms them; the server is another process. Target: 200 parts a second. What was confirmed is then counted
-in the server's list.
+in the server's list. Processor time a part is told as well, as other work on the machine changes it less than the rate.
 """
 
 import argparse
 import multiprocessing
+import os
 import struct
 import sys
 import tempfile
@@ -27,7 +28,7 @@ from sightline.records import Verdict
 from sightline.service.opening import open_database
 from sightline.service.settings import Settings, StoreSettings
 from sightline.store.inspections import newest
-from tables import RESULTS, write_table
+from tables import RESULTS, Cell, write_table
 
 TARGET = 200.0
 BATCH = 20
@@ -49,8 +50,9 @@ def marked(picture: bytes, name: str) -> bytes:
     return picture[:-_END_BYTES] + chunk + picture[-_END_BYTES:]
 
 
-def station(number: int, url: str, picture: bytes, until_s: float) -> int:
-    """Send until a moment of `time.time()`; how many parts were confirmed with their pictures."""
+def station(number: int, url: str, picture: bytes, until_s: float) -> tuple[int, float]:
+    """Send until a moment of `time.time()`; parts that were confirmed with their pictures, and processor seconds."""
+    begun_s = time.process_time()
     client = PlantClient(f"{url}/api/v1/ingest", timeout_s=_TIMEOUT_S)
     records, pictures, ids = HttpSink(client), HttpPictures(client), Ids()
     previous, sequence = FIRST, 0
@@ -64,7 +66,13 @@ def station(number: int, url: str, picture: bytes, until_s: float) -> int:
         records.send(lines)
         for name in names:
             pictures.put(name, "top", marked(picture, name))
-    return sequence
+    return sequence, time.process_time() - begun_s
+
+
+def processor_s(pid: int) -> float:
+    """Processor time of a process so far."""
+    fields = Path(f"/proc/{pid}/stat").read_text("ascii").rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def _part(name: str, sequence: int) -> Outcome:
@@ -82,19 +90,27 @@ def _part(name: str, sequence: int) -> Outcome:
     )
 
 
-def measured(folder: Path, stations: int, seconds: float, picture: bytes) -> tuple[int, int, float]:
-    """Parts that were confirmed, parts that the server has, and seconds that it took."""
+def measured(folder: Path, stations: int, seconds: float, picture: bytes) -> dict[str, Cell]:
+    """One row; raises AssertionError where the server has other parts than it confirmed."""
     with running("--dev", "--folder", str(folder)) as server:
         fresh = multiprocessing.get_context("spawn")
         with ProcessPoolExecutor(stations, mp_context=fresh) as pool:
             list(pool.map(abs, range(stations)))  # the processes stand before the clock starts
-            begun_s = time.time()
+            begun_s, before_s = time.time(), processor_s(server.process.pid)
             sent = [pool.submit(station, place, server.url, picture, begun_s + seconds) for place in range(stations)]
-            confirmed = sum(one.result() for one in sent)
-            took_s = time.time() - begun_s
+            confirmed = sum(one.result()[0] for one in sent)
+            took_s, used_s = time.time() - begun_s, processor_s(server.process.pid) - before_s
         server.stop()
     with open_database(Settings(store=StoreSettings(folder=folder))) as database, database.reading() as session:
-        return confirmed, newest(session), took_s
+        there = newest(session)
+    assert there == confirmed, f"{confirmed} were confirmed, {there} are there"
+    return {
+        "stations": stations,
+        "parts": confirmed,
+        "parts per second": confirmed / took_s,
+        "server's ms a part": 1e3 * used_s / confirmed,
+        "stations' ms a part": 1e3 * sum(one.result()[1] for one in sent) / confirmed,
+    }
 
 
 def main() -> int:
@@ -104,12 +120,11 @@ def main() -> int:
     parser.add_argument("--picture-kb", type=int, default=200)
     parser.add_argument("--out", type=Path, default=RESULTS)
     options = parser.parse_args()
-    picture, rows = picture_of(options.picture_kb), []
+    picture = picture_of(options.picture_kb)
+    rows: list[dict[str, Cell]] = []
     for stations in options.stations:
         with tempfile.TemporaryDirectory() as folder:
-            confirmed, there, took_s = measured(Path(folder), stations, options.seconds, picture)
-        assert there == confirmed, f"{confirmed} were confirmed, {there} are there"
-        rows.append({"stations": stations, "parts": confirmed, "parts per second": confirmed / took_s})
+            rows.append(measured(Path(folder), stations, options.seconds, picture))
         print(rows[-1], flush=True)
     notes = [
         f"Pictures of {len(picture) // 1000} KB; target {TARGET:g} a second. Stations share the cores with the server."

@@ -26,7 +26,6 @@ _READS = 3  # a picture may be moved while it is read
 
 
 # Statements of what stations do hundreds of times a second are built once.
-_TIER = select(Picture.tier).where(Picture.digest == bindparam("digest"))
 _PICTURE = update(Frame).where(Frame.id == bindparam("of")).values(picture=bindparam("to"))
 _OVERLAY = update(Frame).where(Frame.id == bindparam("of")).values(overlay=bindparam("to"))
 _VIEW = (
@@ -39,9 +38,11 @@ _VIEW = (
         Inspection.verdict,
         Inspection.kind,
         exists().where(Review.inspection_id == Frame.inspection_id, Review.undone_s.is_(None)).label("reviewed"),
+        Picture.tier,
     )
     .join(Inspection, Inspection.id == Frame.inspection_id)
     .join(Station, Station.id == Inspection.station_id)
+    .outerjoin(Picture, Picture.digest == bindparam("digest"))
     .where(Frame.inspection_id == bindparam("inspection"), Frame.view == bindparam("view"))
 )
 
@@ -107,7 +108,10 @@ class Pictures:
             StoreError, StoreAway: it is not stored.
         """
         found = self.examined(content, digest=digest, media_type=media_type)
-        self._on_shelf(found, content)
+        with self.database.reading() as session:
+            tier = session.scalar(select(Picture.tier).where(Picture.digest == found.digest))
+        if tier is None or tier == Tier.GONE:  # bytes first; not where a row says that they are there
+            self.shelf(Tier.HOT).put(found.digest, content)
         with self.database.writing() as session:
             self.enter(session, found, content, kept=kept, now_s=now_s)
         return found.digest
@@ -125,13 +129,6 @@ class Pictures:
         if media_type and media_type != header.media_type:
             raise FrameError(f"picture: is {header.media_type}, not {media_type:.60} as told; correct Content-Type.")
         return Examined(digest=found, media_type=header.media_type, width=header.width, height=header.height)
-
-    def _on_shelf(self, found: "Examined", content: bytes) -> None:
-        """Bytes first; not where a row says that they are there."""
-        with self.database.reading() as session:
-            tier = session.connection().execute(_TIER, {"digest": found.digest}).scalar()
-        if tier is None or tier == Tier.GONE:
-            self.shelf(Tier.HOT).put(found.digest, content)
 
     def enter(self, session: Session, found: "Examined", content: bytes, *, kept: Kept, now_s: float) -> None:
         """The row of a picture whose bytes are on the hot shelf, unless there is one."""
@@ -175,8 +172,9 @@ class Pictures:
         """
         found = self.examined(content, digest=digest, media_type=media_type)
         with self.database.reading() as session:
-            _shown(session, view, found.digest)
-        self._on_shelf(found, content)
+            tier = _shown(session, view, found.digest).tier
+        if tier is None or tier == Tier.GONE:  # bytes first; not where a row says that they are there
+            self.shelf(Tier.HOT).put(found.digest, content)
 
         def change(session: Session) -> None:
             shown = _shown(session, view, found.digest)
@@ -281,9 +279,15 @@ def pictures_of(session: Session, inspection_id: str) -> list[str]:
     return [digest for row in rows for digest in row if digest]
 
 
-def _shown(session: Session, view: ViewOf, digest: str) -> Row[int, str | None, str | None, str, str, str, str, bool]:
+def _shown(
+    session: Session, view: ViewOf, digest: str
+) -> Row[int, str | None, str | None, str, str, str, str, bool, str | None]:
     """The view that may get this picture, and what says how long that is kept."""
-    found = session.connection().execute(_VIEW, {"inspection": view.inspection_id, "view": view.view}).first()
+    found = (
+        session.connection()
+        .execute(_VIEW, {"inspection": view.inspection_id, "view": view.view, "digest": digest})
+        .first()
+    )
     if found is None:
         raise NotFoundError(
             f"inspection {view.inspection_id:.40} with a view {view.view:.40} is not here; send its record first."
