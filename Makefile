@@ -15,7 +15,7 @@ demo: ## render parts, train, evaluate, run a simulated line, open the console o
 	@.venv/bin/sightline demo --out "$(OUT)"
 
 test: check ## everything that must hold: the checks, then all tests
-	@$(PYTHON) -m pytest -n auto --maxprocesses 4 --dist loadfile
+	@$(PYTHON) -m pytest -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 test-clients: ## the larger clients of other systems, each in an environment of its own (some 300 MB, once)
 	@scripts/setup dev

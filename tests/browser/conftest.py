@@ -7,8 +7,18 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, ConsoleMessage, Page, Response, ViewportSize, expect, sync_playwright
+from playwright.sync_api import (
+    Browser,
+    BrowserContext,
+    ConsoleMessage,
+    Page,
+    Response,
+    ViewportSize,
+    expect,
+    sync_playwright,
+)
 from tests.browser.plant import PASSWORD, fill
+from tests.conftest import Once
 from tests.service.test_serve import running
 
 BROWSER = shutil.which("chromium") or shutil.which("chromium-browser") or ""
@@ -23,16 +33,14 @@ PANEL = ViewportSize(width=1366, height=768)  # px, of a panel PC
 
 
 @pytest.fixture(scope="session")
-def filled(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def filled(once: Once) -> Path:
     """A folder with `plant` and `parts`; only read it, and copy `plant` to change it.
 
     SIGHTLINE_FILLED names one that was filled before.
     """
     if ready := os.environ.get("SIGHTLINE_FILLED"):
         return Path(ready)
-    folder = tmp_path_factory.mktemp("console")
-    fill(folder)
-    return folder
+    return once("filled", fill)
 
 
 @pytest.fixture(scope="module")
@@ -57,21 +65,43 @@ def browser() -> Iterator[Browser]:
 
 
 Visit = Callable[..., Page]
+Enter = Callable[[str, str], BrowserContext]
 
 
-@pytest.fixture
-def visit(browser: Browser, site: str) -> Iterator[Visit]:
-    """`visit(path, name)` opens a page as one of PEOPLE, in a browser of its own; `size` and `language` on demand."""
-    opened, faults, known = [], [], (site, "data:", "blob:")
+@pytest.fixture(scope="module")
+def enter(browser: Browser, site: str) -> Iterator[Enter]:
+    """`enter(name, language)`: the browser of one of PEOPLE, logged in, with what it loaded for earlier tests.
 
-    def open_(path: str, name: str = "quentin", *, size: ViewportSize | None = None, language: str = "en") -> Page:
-        context = browser.new_context(base_url=site, viewport=size or PANEL, locale=language)
-        opened.append(context)
+    Without a name it is nobody's, and new each time.
+    """
+    opened: dict[tuple[str, str], BrowserContext] = {}
+
+    def enter_(name: str, language: str) -> BrowserContext:
+        if name and (name, language) in opened:
+            return opened[name, language]
+        context = browser.new_context(base_url=site, viewport=PANEL, locale=language)
         context.set_default_timeout(PATIENCE_MS)
         if name:
             answer = context.request.post("/api/v1/login", data={"name": name, "password": PASSWORD})
             assert answer.ok, answer.text()
-        page = context.new_page()
+        opened[name, language] = context
+        return context
+
+    yield enter_
+    for context in opened.values():
+        context.close()
+
+
+@pytest.fixture
+def visit(enter: Enter, site: str) -> Iterator[Visit]:
+    """`visit(path, name)` opens a page as one of PEOPLE; `size` and `language` on demand."""
+    opened, faults, known = [], [], (site, "data:", "blob:")
+
+    def open_(path: str, name: str = "quentin", *, size: ViewportSize | None = None, language: str = "en") -> Page:
+        page = enter(name, language).new_page()
+        opened.append(page)
+        if size is not None:
+            page.set_viewport_size(size)
         page.on("console", lambda told: faults.append(told.text) if _is_fault(told) else None)
         page.on("response", lambda answer: faults.append(f"{answer.status} {answer.url}") if _failed(answer) else None)
         page.on("pageerror", lambda error: faults.append(str(error)))
@@ -81,8 +111,8 @@ def visit(browser: Browser, site: str) -> Iterator[Visit]:
         return page
 
     yield open_
-    for context in opened:
-        context.close()
+    for page in opened:
+        page.close()
     assert not faults, f"errors in the browser, or requests to elsewhere: {faults}"
 
 

@@ -55,11 +55,13 @@ class Running:
 @contextmanager
 def running(*options: str) -> Iterator[Running]:
     program = "from sightline.cli.main import main; main()"
+    # NiceGUI does not compress what it sends where it finds itself in a test; this server is to be as people's are
+    environment = {name: value for name, value in os.environ.items() if name != "PYTEST_CURRENT_TEST"}
     process = subprocess.Popen(
         [sys.executable, "-c", program, "serve", "--port", "0", *options],
         stderr=subprocess.PIPE,
         text=True,
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+        env=environment | {"PYTHONPATH": os.pathsep.join(sys.path)},
     )
     assert process.stderr is not None
     too_late = threading.Timer(DEADLINE_S, process.kill)

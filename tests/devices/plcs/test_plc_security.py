@@ -108,7 +108,9 @@ def test_mqtt_does_not_reach_a_broker_with_tls_in_the_clear(broker: Mosquitto) -
 def test_the_broker_speaks_the_last_will_of_a_station_that_died(broker: Mosquitto) -> None:
     server = MqttServer(broker)
     cable = Proxy(server.port)
-    plc = open_plc("plc", server.config(cable.port))
+    # it dies when the cable is cut, and is not taken for dead before, as where the machine is busy for a second
+    patient = dataclasses.replace(broker.config(cable.port), keepalive_s=60, timeout_s=10.0)
+    plc = open_plc("plc", MqttConfig(broker=patient, prefix="test/json"))
     open_gate = Answer(valid=True, ok=True, result_id=5, gate_open=True)
     plc.write(open_gate)
     wait_for(lambda: server.heard() == open_gate, "the gate is open")
