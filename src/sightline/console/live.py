@@ -111,20 +111,23 @@ class Feed:
             await asyncio.sleep(max(EVERY_S / 4, wait_s))
 
     async def _news(self) -> News:
-        """What there is to tell. Nothing that fails ends the feed, as all pages would stand still without a word."""
-        try:
-            news = await run_in_threadpool(self._ask)
-        except InspectionError:  # the database is away, which is told where its state is kept
-            return News(away=True)
-        except Exception as error:  # a fault of the program: pages say that they are old, and it is tried again
-            if self._fault != repr(error):
-                self._fault = repr(error)
-                _LOG.exception("live parts cannot be told; they are looked for again every %g s", _AWAY_S)
-            return News(away=True)
-        if self._fault:
-            self._fault = ""
-            _LOG.info("live parts are told again")
-        return news
+        """What there is to tell; away, where the question failed in whatever way: the feed goes on, and asks again.
+
+        Faults of the program are logged, when they change; those of the database are logged where it is kept.
+        """
+        asked = asyncio.ensure_future(run_in_threadpool(self._ask))
+        await asyncio.wait({asked})
+        error = asked.exception()
+        fault = "" if error is None or isinstance(error, InspectionError) else repr(error)
+        if fault != self._fault:
+            _LOG.log(
+                logging.ERROR if fault else logging.INFO,
+                "live parts %s",
+                f"cannot be told; they are looked for every {_AWAY_S:g} s" if fault else "are told again",
+                exc_info=error if fault else None,
+            )
+        self._fault = fault
+        return News(away=True) if error else asked.result()
 
     async def _rest(self) -> None:
         """Until a page is opened; what came meanwhile, it asks for itself."""
@@ -139,12 +142,18 @@ class Feed:
         self.state = news.state or self.state
         if news.nothing:
             return
-        for reader in tuple(self._readers):
-            try:
-                reader(news)
-            except Exception:  # one page's fault: it is told no more, and the others go on
-                _LOG.exception("a page cannot be told of live parts; it must be loaded again")
-                self._readers.discard(reader)
+        for reader in self._readers:  # each by itself, so that a fault of one page is not one of the others
+            asyncio.get_running_loop().call_soon(self._hand, reader, news)
+
+    def _hand(self, reader: Reader, news: News) -> None:
+        """What the reader raises is logged by the event loop, once: such a reader is told no more."""
+        if reader not in self._readers:
+            return
+        try:
+            reader(news)
+        except BaseException:
+            self._readers.discard(reader)
+            raise
 
     def _ask(self) -> News:
         plant: Plant = self._app.state.plant

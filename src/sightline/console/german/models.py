@@ -50,7 +50,6 @@ TEXTS = {
     " sie nichts.",
     "It takes a data set with labelled pictures; bring one under Data.": "Dazu braucht es einen Datensatz mit"
     " beschrifteten Bildern; bringen Sie ihn unter Daten.",
-    "It was cancelled.": "Es wurde abgebrochen.",
     "Judges": "Prüft",
     "Judging": "Prüfen",
     "Latency": "Dauer",

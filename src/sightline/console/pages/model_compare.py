@@ -8,7 +8,7 @@ from nicegui import ui
 
 from sightline.console.figures import NOTHING, between, number, share
 from sightline.console.frame import framed
-from sightline.console.job_progress import watch
+from sightline.console.job_watch import JobWatch
 from sightline.console.pages.models import href
 from sightline.console.session import Session
 from sightline.records import Verdict
@@ -46,7 +46,7 @@ async def page(request: Request, name: str, a: int = 0, b: int = 0, job: str = "
             ui.label(session.text("Choose the pictures, and start.")).classes("empty")
         elif found.state != "done":
             with ui.element("div").classes("card"):
-                watch(session, found, lambda done: ui.navigate.to(_address(name, a, b, job=done.id)))
+                JobWatch(session, "", lambda done: ui.navigate.to(_address(name, a, b, job=done.id))).watch(found)
         else:
             await _result(session, found, shown)
 
