@@ -26,7 +26,7 @@ from sightline.errors import AccessError, ConflictError, InspectionError, NotFou
 from sightline.service.access import Caller
 from sightline.service.hosting import Hosting
 from sightline.service.rights import RIGHTS, Right, Role
-from sightline.service.routes import datasets, escapes, labels, models, pictures, recipes, reviews
+from sightline.service.routes import dataset_work, datasets, escapes, labels, models, pictures, recipes, reviews
 from sightline.service.serving import Serving
 from sightline.service.settings import Settings
 from sightline.service.thumbnails import Thumbnails
