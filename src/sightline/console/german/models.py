@@ -1,6 +1,8 @@
 """Models, their comparison, signatures, and jobs that are watched."""
 
 TEXTS = {
+    "Look into it": "Genauer ansehen",
+    "The picture": "Das Bild",
     "95 % interval": "95-%-Intervall",
     "AUROC": "AUROC",
     "All": "Alle",
