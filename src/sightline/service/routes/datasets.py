@@ -23,16 +23,13 @@ from sightline.service.looks import MOST as MOST_COMPARED
 from sightline.service.plant import Here, Plant
 from sightline.service.rights import Right
 from sightline.service.routes.texts import EXAMPLE_DIGEST, Digest, Limit, Moment, Name, Note, Number
-from sightline.service.uploads import in_a_file
 from sightline.store import dataset_files, datasets
 from sightline.store.datasets import Item, KnownVersion, Making, Wanted
 
-MOST_BYTES = 4 << 30
 MOST_REVISED = 1000  # pictures of one revision
 router = APIRouter(prefix="/api/v1/datasets", tags=["data sets"])
 Viewer = Annotated[Caller, Depends(needs(Right.VIEW))]
 Manager = Annotated[Caller, Depends(needs(Right.MANAGE))]
-Archive = Annotated[Path, Depends(in_a_file(MOST_BYTES, ".zip"))]
 Needed = Annotated[int, Field(ge=1, le=5, description="People who have to agree")]
 
 
