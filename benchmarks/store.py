@@ -26,6 +26,7 @@ from tests.store.postgres import Postgres, programs
 from sightline.line.outcome import FIRST, Ids, Outcome, ViewOutcome, content, digest, document
 from sightline.records import Box, Defect, Verdict
 from sightline.store.database import Database
+from sightline.store.figures import by_place
 from sightline.store.ingest import ingest
 from sightline.store.inspections import (
     Filter,
@@ -40,6 +41,7 @@ from sightline.store.inspections import (
 )
 from sightline.store.schema import Inspection
 from sightline.store.stations import standings
+from sightline.store.tallied import Slice
 from sightline.store.tallies import counts
 from tables import RESULTS, Cell, write_table
 
@@ -56,9 +58,11 @@ _FILL = (
     """INSERT INTO parts (id, product, serial, first_at_s)
     {numbers} SELECT i, 'product-' || (i % 8), 'S' || i, {start} FROM n WHERE i <= {count} / 2""",
     """INSERT INTO inspections (id, number, station_id, sequence, part_id, part_number, serial, product, recipe, kind,
-        verdict, judged, told, score, label, cause, late, at_s, station_clock_s, received_s, total_ms, document)
+        lot, tool, verdict, judged, told, score, label, cause, late, at_s, station_clock_s, received_s, total_ms,
+        document)
     {numbers} SELECT {id}, i, 1 + i % 10, i / 10 + 1, 1 + i % ({count} / 2), i, 'S' || (1 + i % ({count} / 2)),
         'product-' || (i % 8), 3, CASE WHEN i % 50 = 7 THEN 'audit' ELSE 'production' END,
+        'L-' || (i / 5000), 'T-' || ((i / 500) % 4),
         {verdict}, {verdict}, '', 0.5, {label}, CASE WHEN i % 500 = 0 THEN 'camera' ELSE '' END, {false},
         {start} + i * {step}, {start} + i * {step}, {start} + i * {step} + 0.5, 80.5,
         '{{"id":"' || {id} || '","filler":"{filler}"}}' FROM n""",
@@ -68,9 +72,11 @@ _FILL = (
         '{digest}' || (100000000000 + i), 'PASS', 'candidate' FROM n""",
     """INSERT INTO defects (id, inspection_id, frame_id, label, x, y, width, height, area_px, peak)
     {numbers} SELECT i, {id}, i, {label}, 10, 10, 20, 20, 300, 1.4 FROM n WHERE i % 20 = 1""",
-    """INSERT INTO tallies (hour, station_id, product, kind, verdict, cause, label, parts, defects, late)
-    SELECT CAST(floor(at_s / 3600) AS integer), station_id, product, kind, verdict, cause, label, count(*),
-        sum(CASE WHEN label = '' THEN 0 ELSE 1 END), 0 FROM inspections GROUP BY 1, 2, 3, 4, 5, 6, 7""",
+    """INSERT INTO tallies (hour, station_id, product, kind, verdict, cause, label, lot, tool, parts, defects,
+        late)
+    SELECT CAST(floor(at_s / 3600) AS integer), station_id, product, kind, verdict, cause, label, lot, tool,
+        count(*),
+        sum(CASE WHEN label = '' THEN 0 ELSE 1 END), 0 FROM inspections GROUP BY 1, 2, 3, 4, 5, 6, 7, 8, 9""",
 )
 
 
@@ -131,6 +137,8 @@ def questions(count: int) -> dict[str, Callable[[Session], object]]:
         "list of rejects": lambda session: page(session, Filter(verdict="REJECT")),
         "list of faults": lambda session: page(session, Filter(verdict="FAULT")),
         "list of a kind of defect": lambda session: page(session, Filter(label="kind-3")),
+        "list of a lot": lambda session: page(session, Filter(lot="L-3")),
+        "list of a tool's rejects": lambda session: page(session, Filter(tool="T-3", verdict="REJECT")),
         "list of audits": lambda session: page(session, Filter(kind="audit")),
         "list of a serial number": lambda session: page(session, Filter(serial="S777")),
         "list of a cause": lambda session: page(session, Filter(cause="camera")),
@@ -145,6 +153,8 @@ def questions(count: int) -> dict[str, Callable[[Session], object]]:
         "newest 20 since a number": lambda session: since(session, newest(session) - 20),
         "counts by the hour, a week": lambda session: counts(session, since_s=end - 7 * 86_400, until_s=end),
         "counts by the day, all": lambda session: counts(session, since_s=START_S, until_s=end, step_h=24),
+        "lots of a month": lambda session: by_place(session, Slice(since_s=end - 30 * 86_400, until_s=end), "lot"),
+        "tools of all": lambda session: by_place(session, Slice(since_s=START_S, until_s=end), "tool"),
         "products and labels": lambda session: (products(session), labels(session)),
         "stations": standings,
     }

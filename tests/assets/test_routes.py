@@ -26,7 +26,7 @@ from sightline.errors import AccessError, ConflictError, InspectionError, NotFou
 from sightline.service.access import Caller
 from sightline.service.hosting import Hosting
 from sightline.service.rights import RIGHTS, Right, Role
-from sightline.service.routes import datasets, escapes, labels, models, pictures, recipes, reviews
+from sightline.service.routes import dataset_work, datasets, escapes, labels, models, pictures, recipes, reviews
 from sightline.service.serving import Serving
 from sightline.service.settings import Settings
 from sightline.service.thumbnails import Thumbnails
@@ -57,7 +57,7 @@ def client(database: Database, tmp_path: Path) -> Iterator[httpx.Client]:
         models=files,
         hosting=Hosting(database, files, serving),
     )
-    for module in (pictures, datasets, models, recipes, reviews, labels, escapes):
+    for module in (pictures, dataset_work, datasets, models, recipes, reviews, labels, escapes):
         app.include_router(module.router)
 
     @app.exception_handler(InspectionError)
@@ -166,12 +166,14 @@ def test_a_recipe_is_saved_released_and_fetched_by_a_station(client: httpx.Clien
     assert client.get("/api/v1/recipes/cap/versions/1/compared-with/1").json() == {"diff": ""}
 
 
-def test_an_archive_becomes_a_data_set_and_goes_out_again(client: httpx.Client) -> None:
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w") as archive:
-        for place in ("good/a.png", "scratch/b.png"):
-            archive.writestr(f"cap/{place}", png(len(place)))
-    made = client.post("/api/v1/datasets/cap/versions/from-archive?product=cap", content=buffer.getvalue())
+def test_pictures_become_a_data_set_and_go_out_again(client: httpx.Client) -> None:
+    new: list[dict[str, str]] = []
+    for place in ("good/a.png", "scratch/b.png"):
+        sent = client.post("/api/v1/datasets/pictures", content=png(len(place)))
+        assert sent.status_code == 201, sent.text
+        digest = sent.json()["digest"]
+        new.append({"picture": digest, "name": place, "label": place.split("/")[0]})
+    made = client.post("/api/v1/datasets/cap/versions", json={"items": new, "product": "cap"})
     assert (made.status_code, made.json()["items"]) == (201, 2)
     assert [one["label"] for one in client.get("/api/v1/datasets/cap/versions/1").json()["tally"]] == [
         "good",
@@ -188,7 +190,6 @@ def test_an_archive_becomes_a_data_set_and_goes_out_again(client: httpx.Client) 
     with zipfile.ZipFile(io.BytesIO(out.content)) as archive:
         assert archive.read("good/a.png") == png(len("good/a.png"))
     assert client.get("/api/v1/datasets/cap/versions/1/export?format=none").status_code == 422
-    assert client.post("/api/v1/datasets/cap/versions/from-archive", content=b"no zip").status_code == 422
 
 
 def test_a_part_is_claimed_decided_and_undone(client: httpx.Client, database: Database) -> None:

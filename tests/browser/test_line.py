@@ -181,7 +181,7 @@ def decide(board: Board, number: int, verdict: Verdict = Verdict.PASS) -> None:
         setup=None,
         outcome_id="",
         kind=Kind.PRODUCTION,
-        lot=0.5,
+        chance=0.5,
         unix_s=0.0,
         due_s=0.0,
     )

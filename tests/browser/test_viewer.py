@@ -117,6 +117,48 @@ def test_a_picture_is_looked_into_to_a_pixel_and_marked(visit: Visit) -> None:
     assert [one["kind"] for one in left] == ["mask"]
 
 
+def test_a_box_a_polygon_and_a_mask_are_drawn_by_keys_alone(visit: Visit) -> None:
+    page = visit("/", "quentin")
+    found = part(page, "REJECT")
+    (view,) = found["inspection"]["views"]
+    keys, told = page.keyboard, page.locator(".viewer-status [role=status]")
+    page.locator(".viewer-stage").focus()
+    step = max(1, round(4 / seen(page)["scale"]))
+
+    def go(*directions: str) -> None:
+        for direction in directions:
+            keys.press(direction)
+
+    keys.press("b")
+    expect(page.locator(".viewer-hint")).to_contain_text("Space sets a corner")
+    go("Space", "Shift+ArrowRight", "Shift+ArrowDown", "ArrowDown")
+    expect(told).to_contain_text(", ")
+    keys.press("Escape")
+    expect(told).to_contain_text("Dropped")
+    go("Enter", "Shift+ArrowRight", "Shift+ArrowDown", "ArrowDown", "Enter")
+    expect(told).to_contain_text("Box")
+    keys.press("p")
+    go("Space", "Shift+ArrowLeft", "Space", "Shift+ArrowUp", "Space")
+    expect(told).to_contain_text("Corner 3")
+    keys.press("Enter")
+    expect(told).to_contain_text("Polygon")
+    keys.press("r")
+    go(".", ",", "Space", "Shift+ArrowUp", "Space")
+    expect(told).to_contain_text("Brush")
+
+    page.get_by_role("button", name="Save the marks").click()
+    expect(page.get_by_text("Saved: 3")).to_be_visible()
+    labels = page.request.get(f"/api/v1/pictures/{view['picture']}/labels").json()
+    left, top, right, bottom = next(one["geometry"]["box"] for one in labels if one["kind"] == "box")
+    assert (right - left, bottom - top) == (10 * step, 11 * step)
+    (outline,) = [one["geometry"]["parts"][0]["outline"] for one in labels if one["kind"] == "polygon"]
+    assert len(outline) == 3
+    assert any(one["kind"] == "mask" and sum(one["geometry"]["runs"][1::2]) >= 10 * step for one in labels)
+    for one in labels:
+        deleted = page.evaluate("(id) => sightline.ask('DELETE', `/labels/${id}`)", one["id"])
+        assert deleted["removed_s"]
+
+
 def test_the_map_is_shown_with_its_threshold_and_a_good_part_beside(visit: Visit) -> None:
     page = visit("/", "olga", size=PHONE)
     found = part(page, "REJECT")

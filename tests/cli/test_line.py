@@ -19,8 +19,11 @@ from tests.line.deadline import until
 from tests.line.parts import outcome
 
 from sightline.devices.plc import Request
+from sightline.line.board import Board
 from sightline.line.history import History
+from sightline.line.origin import Origin, Origins
 from sightline.line.spool import Spool
+from sightline.line.status import StatusServer
 from sightline.line.systemd import Notifier
 from sightline.records import Verdict
 
@@ -111,6 +114,33 @@ def test_where_no_station_runs_its_status_is_an_error(refused: Callable[..., str
         probe.bind(("127.0.0.1", 0))
         url = f"http://127.0.0.1:{probe.getsockname()[1]}/"
         assert "no station answers" in refused("line", "status", url)
+
+
+def test_lot_and_tool_are_said_to_a_running_station(
+    sightline: Sightline, refused: Callable[..., str], tmp_path: Path
+) -> None:
+    board = Board("press-1")
+    origins = board.origins = Origins(tmp_path / "origin.json")
+
+    class Shown:
+        def status(self) -> dict[str, Any]:
+            return board.status()
+
+        def overlay(self, part: int) -> bytes | None:
+            return None
+
+        def metrics(self) -> bytes:
+            return b""
+
+    with closing(StatusServer(Shown(), origins=origins)) as page:
+        at = ("--url", page.url)
+        said = sightline("line", "lot", "L-7", "--tool", "cavity 2", *at)
+        assert said.stdout.split() == ["lot", "L-7", "tool", "cavity", "2"]
+        assert origins.now == Origin(lot="L-7", tool="cavity 2")
+        assert json.loads(sightline("line", "lot", "", "--json", *at).stdout) == {"lot": "", "tool": "cavity 2"}
+        assert "not known" in sightline("line", "lot", *at).stdout
+        assert "at most 64" in refused("line", "lot", "x" * 65, *at)
+    assert Origins(tmp_path / "origin.json").now == Origin(tool="cavity 2")
 
 
 def test_systemd_hears_when_the_station_is_ready_and_alive(tmp_path: Path) -> None:

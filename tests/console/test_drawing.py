@@ -3,8 +3,11 @@
 import numpy as np
 import pytest
 
-from sightline.console.drawing import labelled, painted, runs
+from sightline.console.drawn import labelled
 from sightline.console.viewer import Shape
+from sightline.datasets.annotations import Mask
+from sightline.datasets.geometry import decoded
+from sightline.records import BoolArray
 from sightline.store.drawing import from_document
 
 
@@ -12,25 +15,21 @@ def stroke(*points: tuple[float, float], width: float, label: str = "") -> Shape
     return Shape(kind="brush", points=points, width=width, label=label)
 
 
-@pytest.mark.parametrize(
-    ("mask", "expected"),
-    [
-        pytest.param([[0, 1], [0, 1]], [2, 2], id="the second column"),
-        pytest.param([[1, 0], [1, 0]], [0, 2, 2], id="the first column"),
-        pytest.param([[0, 0], [1, 0]], [1, 1, 2], id="one pixel"),
-        pytest.param([[0, 0], [0, 0]], [4], id="nothing"),
-    ],
-)
-def test_runs_go_column_after_column(mask: list[list[int]], expected: list[int]) -> None:
-    assert runs(np.array(mask, np.uint8)) == expected
+def painted(*strokes: Shape) -> BoolArray:
+    """What they are stored as, on a picture of 60 x 40 pixels."""
+    (found,) = labelled(strokes, "dent", height=40, width=60)
+    mask = from_document(found.geometry)
+    assert isinstance(mask, Mask)
+    return decoded(mask)
 
 
 def test_a_stroke_is_as_wide_as_its_brush_and_a_tap_is_a_dot() -> None:
-    mask = painted([stroke((10, 20), (50, 20), width=8)], height=40, width=60)
+    mask = painted(stroke((10, 20), (50, 20), width=8))
     assert int(mask[:, 30].sum()) == pytest.approx(8, abs=1)
     assert mask[20, 10:50].all()
-    dot = painted([stroke((30, 20), width=10)], height=40, width=60)
-    assert int(dot.sum()) == pytest.approx(np.pi * 25, rel=0.15)
+    dot = painted(stroke((30, 20), width=10))
+    assert int(dot.sum()) == pytest.approx(np.pi * 25, rel=0.25)  # those that it touches are in
+    assert labelled([stroke((300, 300), width=10)], "dent", height=40, width=60) == []
 
 
 def test_strokes_of_one_name_are_one_mask_and_the_others_are_what_they_are() -> None:
@@ -48,6 +47,6 @@ def test_strokes_of_one_name_are_one_mask_and_the_others_are_what_they_are() -> 
         ("dent", "size", "runs"),
     ]
     assert found[0].geometry == {"box": [10, 20, 40, 30]}
-    assert found[1].geometry["parts"][0]["outline"][2] == [60, 9]  # inside the picture
+    assert found[1].geometry["parts"][0]["outline"][2] == (60, 9)  # inside the picture
     for one in found:
         from_document(one.geometry)  # as the store takes it

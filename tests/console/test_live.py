@@ -15,10 +15,11 @@ from tests.service.plants import plant_with
 from tests.store.lines import Teller
 
 from sightline.console import live
-from sightline.console.live import Feed, News
+from sightline.console.live import Feed, News, State
 from sightline.errors import StoreAway
 from sightline.evaluation.periods import Calendar
 from sightline.records import Verdict
+from sightline.service.plant import Plant
 from sightline.store.database import Database
 from sightline.store.ingest import ingest
 from sightline.store.schema import Base, Frame
@@ -32,12 +33,15 @@ class Counted(Database):
 
     asked = 0
     away = False
+    fault: Exception | None = None  # of the program
 
     @contextmanager
     def reading(self) -> Iterator[Session]:
         self.asked += 1
         if self.away:
             raise StoreAway("the database: cannot be reached.")
+        if self.fault:
+            raise self.fault
         with super().reading() as session:
             yield session
 
@@ -193,5 +197,70 @@ def test_a_database_that_is_away_is_told_and_asked_again(database: Counted, monk
         await until(lambda: reader.serials)
         assert not feed.away
         assert reader.away[-1] is False
+
+    following(database, task)
+
+
+def test_a_fault_of_the_program_is_logged_once_and_survived(
+    database: Counted, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(live, "_AWAY_S", 0.02)
+    database.fault = KeyError("verdict")
+
+    async def task(feed: Feed) -> None:
+        reader = Reader()
+        feed.follow(reader.take)
+        await until(lambda: len(reader.away) > 3)
+        assert feed.away
+        assert [record.levelname for record in caplog.records] == ["ERROR"]
+        assert "KeyError" in caplog.text
+        report(database, Teller().parts(1))
+        database.fault = None
+        await until(lambda: reader.serials)
+        assert reader.serials == ["S1"]
+        assert not feed.away
+
+    following(database, task)
+
+
+def test_parts_are_not_lost_when_the_question_behind_them_fails(
+    database: Counted, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(live, "_AWAY_S", 0.02)
+    monkeypatch.setattr(live, "_STATE_S", 0.0)
+    told = live._state
+    faults = iter([False, True, True])
+
+    def failing(session: Session, plant: Plant) -> State:
+        if next(faults, False):
+            raise ZeroDivisionError
+        return told(session, plant)
+
+    async def task(feed: Feed) -> None:
+        reader = Reader()
+        feed.follow(reader.take)
+        await until(lambda: feed.state)
+        report(database, Teller().parts(2))
+        await until(lambda: reader.serials)
+        assert True in reader.away
+        assert reader.serials == ["S1", "S2"]
+
+    monkeypatch.setattr(live, "_state", failing)
+    following(database, task)
+
+
+def test_a_page_that_cannot_be_told_leaves_the_others_alone(
+    database: Counted, caplog: pytest.LogCaptureFixture
+) -> None:
+    def broken(_: News) -> None:
+        raise RuntimeError("the page was deleted")
+
+    async def task(feed: Feed) -> None:
+        reader = Reader()
+        feed.follow(broken)
+        feed.follow(reader.take)
+        report(database, Teller().parts(2))
+        await until(lambda: len(reader.serials) == 2)
+        assert caplog.text.count("RuntimeError: the page was deleted") == 1
 
     following(database, task)

@@ -16,6 +16,8 @@ def outcome(
     unix_s: float = 1.8e9,
     late: bool = False,
     known_as: str = "",
+    lot: str = "",
+    tool: str = "",
 ) -> Outcome:
     cause = "camera" if verdict is Verdict.FAULT else None
     score = None if verdict is Verdict.FAULT else 0.5
@@ -29,6 +31,8 @@ def outcome(
         verdict=verdict,
         unix_s=unix_s,
         serial=serial,
+        lot=lot,
+        tool=tool,
         kind=kind,
         score=score,
         cause=cause,

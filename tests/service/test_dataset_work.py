@@ -15,6 +15,7 @@ from tests.test_teaching import CONFIG, write_picture
 
 from sightline.datasets.labelled import open_classes
 from sightline.errors import DatasetError, OptionError
+from sightline.service.job_data import UPLOADS
 from sightline.service.job_kinds import KINDS
 from sightline.service.job_task import Task, checked
 from sightline.service.rights import Role
@@ -43,7 +44,7 @@ def archive(**files: bytes) -> bytes:
     return buffer.getvalue()
 
 
-def made(client: TestClient, name: str = "cap") -> dict[str, Any]:
+def made(server: Server, name: str = "cap") -> dict[str, Any]:
     """Six pictures, of which two in different splits are one, and one is tiny."""
     content = archive(
         train__good__a=png(1),
@@ -53,10 +54,10 @@ def made(client: TestClient, name: str = "cap") -> dict[str, Any]:
         test__dent__e=png(4),
         test__dent__f=png(5, 80, 96),
     )
-    answer = client.post(f"{DATASETS}/{name}/versions/from-archive?product=cap", content=content)
-    assert answer.status_code == 201, answer.text
-    found: dict[str, Any] = answer.json()
-    return found
+    results = server.app.state.plant.jobs.site.results
+    (results / UPLOADS).mkdir(exist_ok=True)
+    (results / UPLOADS / f"{'a' * 32}.zip").write_bytes(content)
+    return run(server, "import", results / "imported", dataset=name, upload="a" * 32, product="cap")
 
 
 def run(server: Server, kind: str, folder: Path, **params: object) -> dict[str, Any]:
@@ -104,8 +105,8 @@ def test_an_archive_of_no_use_is_refused_and_gone(server: Server, tmp_path: Path
         run(server, "import", tmp_path / "job", dataset="cap", upload="../plant.db")
 
 
-def test_pictures_are_brought_and_added_to_what_a_version_has(engineer: TestClient) -> None:
-    made(engineer)
+def test_pictures_are_brought_and_added_to_what_a_version_has(server: Server, engineer: TestClient) -> None:
+    made(server)
     brought = engineer.post(f"{DATASETS}/pictures", content=png(9)).json()["digest"]
     for damaged in (b"none", png(9)[:-40]):
         assert engineer.post(f"{DATASETS}/pictures", content=damaged).status_code == 422
@@ -116,8 +117,8 @@ def test_pictures_are_brought_and_added_to_what_a_version_has(engineer: TestClie
     assert engineer.get(f"{DATASETS}/reviewed").json() == []
 
 
-def test_pictures_are_found_by_split_label_and_whether_they_are_labelled(engineer: TestClient) -> None:
-    made(engineer)
+def test_pictures_are_found_by_split_label_and_whether_they_are_labelled(server: Server, engineer: TestClient) -> None:
+    made(server)
     assert [one["name"] for one in items(engineer, label="dent")] == ["test/dent/e.png", "test/dent/f.png"]
     assert [one["name"] for one in items(engineer, split="train", limit=1)] == ["train/good/a.png"]
     assert items(engineer, split="none") == []
@@ -132,8 +133,8 @@ def test_pictures_are_found_by_split_label_and_whether_they_are_labelled(enginee
     assert items(engineer, "bare", labelled=True) == [first]
 
 
-def test_what_people_drew_becomes_the_next_version(engineer: TestClient, operator: TestClient) -> None:
-    made(engineer)
+def test_what_people_drew_becomes_the_next_version(server: Server, engineer: TestClient, operator: TestClient) -> None:
+    made(server)
     dent = items(engineer, label="dent")[0]
     path, place = f"/api/v1/pictures/{dent['picture']}/labels", dent["place"]
     over = f"{DATASETS}/cap/versions/1/items/{place}/take-over"
@@ -164,7 +165,7 @@ def test_what_people_drew_becomes_the_next_version(engineer: TestClient, operato
 def test_a_check_finds_leaks_and_odd_pictures_and_dividing_mends_the_leaks(
     server: Server, engineer: TestClient, tmp_path: Path
 ) -> None:
-    made(engineer)
+    made(server)
     found = run(server, "check", tmp_path / "job", dataset="cap", version=1)
     assert found["counts"] == {"groups": 1, "unreadable": 0, "tiny": 5, "odd": 1, "leaks": 1}
     assert [one["name"] for one in found["groups"][0]["members"]] == ["test/good/d.png", "train/good/a.png"]

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from sightline.store.schema import Base, Defect, Frame, Inspection, Review, Station, Tally
 
-_KEY = ("hour", "station_id", "product", "kind", "verdict", "cause", "label")
+_KEY = ("hour", "station_id", "product", "kind", "verdict", "cause", "label", "lot", "tool")
 
 
 @dataclass(slots=True)
@@ -64,7 +64,7 @@ class Plant:
         for x, y, width, height in boxes or (((0, 0, 2, 2),) if label else ()):
             box = {"x": x, "y": y, "width": width, "height": height, "area_px": width * height}
             self._add(Defect, {"inspection_id": id_, "frame_id": self.number, "label": label, "peak": 2.0, **box})
-        key = (int(at_s // 3600), self.stations[station], product, kind, verdict, cause, label)
+        key = (int(at_s // 3600), self.stations[station], product, kind, verdict, cause, label, "", "")
         self.tallies[key] += 1
         self.findings[key] += len(boxes) or bool(label)
         return id_

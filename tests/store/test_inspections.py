@@ -234,6 +234,8 @@ def plans(tmp_path: Path, made_sqlite: Path) -> Iterator[tuple[Database, list[st
         (Filter(verdict="REJECT"), "ix_inspections_verdict_at"),
         (Filter(label="a"), "ix_inspections_label_at"),
         (Filter(kind="audit"), "ix_inspections_kind_at"),
+        (Filter(lot="a"), "ix_inspections_lot_at"),
+        (Filter(tool="a"), "ix_inspections_tool_at"),
         (Filter(station="a"), "ix_inspections_station_at"),
         (Filter(serial="a"), "ix_inspections_serial"),
     ],

@@ -35,6 +35,7 @@ LOG = logging.getLogger("sightline.line")
 NOT_READY = DAMAGED = 1
 _URL = "http://127.0.0.1:8080/"
 _TIMEOUT_S = 5.0
+_MOST_TOLD = 2000  # bytes of a refusal
 _RECORDS = "records.db"
 _SHADOWS = {"shadow_agreed": "agreed", "shadow_disagreed": "disagreed", "shadow_silent": "silent"}
 recipe_argument = click.argument("recipe", type=PLACE)
@@ -58,6 +59,7 @@ def line_group() -> None:
     sightline line check RECIPE           see whether a recipe can work
     sightline line calibrate RECIPE       look through its cameras
     sightline line status                 ask a station that runs
+    sightline line lot LOT --tool TOOL    say what its parts are of
     sightline line verify RECORDS         prove that no record was changed
     """
 
@@ -177,6 +179,43 @@ def status_command(url: str, as_json: bool) -> int:
     return 0 if status["ready"] else NOT_READY
 
 
+@line_group.command("lot")
+@click.argument("lot", required=False)
+@click.option("--tool", help="Mould and cavity, die, spindle or the like; empty: not known.")
+@click.option("--url", default=_URL, show_default=True, help="Of the station's status page; it must run on this PC.")
+@json_option
+def lot_command(lot: str | None, tool: str | None, url: str, as_json: bool) -> None:
+    """Say which LOT and tool parts are of from now on.
+
+    A running station writes them into the record of each part, so that lots and tools can be compared. What is not
+    given stays as it is; an empty text is "not known". Without either, what was last said is shown.
+    """
+    said = {name: value for name, value in (("lot", lot), ("tool", tool)) if value is not None}
+    found = _changed_at(url, said) if said else _status_at(url)
+    origin = {name: str(found.get(name, "")) for name in ("lot", "tool")}
+    if as_json:
+        click.echo(json.dumps(origin, indent=2))
+    else:
+        for name, value in origin.items():
+            click.echo(f"{name:16}  {value or 'not known'}")
+
+
+def _changed_at(url: str, said: Mapping[str, str]) -> Mapping[str, Any]:
+    """What the station says then; OptionError, where it does not do it."""
+    _status_at(url)  # that it is one, before anything is sent
+    body, headers = json.dumps(said).encode(), {"Content-Type": "application/json"}
+    request = urllib.request.Request(f"{url.rstrip('/')}/origin", body, headers, method="PUT")
+    try:
+        with urllib.request.urlopen(request, timeout=_TIMEOUT_S) as answer:
+            changed: Mapping[str, Any] = json.loads(answer.read())
+            return changed
+    except urllib.error.HTTPError as error:
+        with error:
+            raise OptionError(error.read(_MOST_TOLD).decode("utf-8", "replace").strip()) from error
+    except (OSError, ValueError, http.client.HTTPException) as error:
+        raise OptionError(f"{url}: no answer ({error}). See with `sightline line lot` what it knows.") from error
+
+
 def _status_at(url: str) -> Mapping[str, Any]:
     address = f"{url.rstrip('/')}/status.json"
     if not address.startswith(("http://", "https://")):
@@ -194,6 +233,7 @@ def _status_at(url: str) -> Mapping[str, Any]:
 def _rows(status: Mapping[str, Any]) -> list[str]:
     counts = status["counts"]
     rows = {"station": status["station"], "recipe": status["product"], "state": f"{status['word']}, {status['reason']}"}
+    rows |= {name: status[name] for name in ("lot", "tool") if status.get(name)}
     rows |= {
         "parts": ", ".join(f"{counts[key]} {key}" for key in ("triggers", "PASS", "REVIEW", "REJECT", "FAULT")),
         "trouble": ", ".join(f"{counts[key]} {key}" for key in ("late", "missed")),

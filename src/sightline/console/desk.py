@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from sightline.console.drawing import Labelled
+from sightline.console.drawn import Labelled
 from sightline.console.parts import telling_view
 from sightline.console.session import Api, Refused
 from sightline.feedback.claims import CLAIM_S

@@ -4,8 +4,10 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+from fastapi import Request
 from nicegui import ui
 
+from sightline.console.frame import framed
 from sightline.console.session import Session
 from sightline.service.rights import Right
 
@@ -28,6 +30,21 @@ def tabs(session: Session, items: Sequence[Tab], here: str) -> None:
             if item.right in session.caller.rights:
                 current = "aria-current=page" if item.path == here else ""
                 ui.link(session.text(item.title), item.path).props(current)
+
+
+@contextmanager
+def tabbed(request: Request, home: str, english: str, items: Sequence[Tab], here: str) -> Iterator[Session]:
+    """A page of several parts in its frame; what is made within stands below the tabs.
+
+    Args:
+        home: path of the menu's item that it belongs to.
+        english: its heading.
+        here: path of the part that is shown.
+    """
+    with framed(request, home) as session:
+        heading(session, english, 1)
+        tabs(session, items, here)
+        yield session
 
 
 @contextmanager

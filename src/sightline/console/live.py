@@ -1,6 +1,7 @@
 """What stations report, handed to all open pages at once: the database is asked once for all of them."""
 
 import asyncio
+import logging
 import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
@@ -30,6 +31,7 @@ _PICTURES_S = 0.5  # between two looks for pictures, which come after their part
 _INCOMPLETE = 24  # parts that pictures are looked for: so many that passed, and so many others
 _GIVE_UP_S = 60.0  # after which a part's pictures are no longer looked for
 _AWAY_S = 2.0  # until the next try when the database does not answer
+_LOG = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,7 +52,7 @@ class News:
     parts: Sequence[Summary] = ()  # new ones, in the order of their coming
     changed: Sequence[Summary] = ()  # told before; a picture of them came
     state: State | None = None  # None: as before
-    away: bool = False  # the database does not answer
+    away: bool = False  # the database does not answer, or what it answers cannot be told
 
     @property
     def nothing(self) -> bool:
@@ -75,7 +77,8 @@ class Feed:
         self._incomplete: tuple[deque[Summary], deque[Summary]] = (deque(maxlen=_INCOMPLETE), deque(maxlen=_INCOMPLETE))
         self._state_due_s = self._pictures_due_s = 0.0
         self.state: State | None = None  # the last one; None: nobody follows, or it is not known yet
-        self.away = False  # whether the database did not answer the last time
+        self.away = False  # whether the last question failed
+        self._fault = ""  # of the last question; it is logged when it changes, not every time
 
     def start(self) -> None:
         """Begin to ask."""
@@ -101,14 +104,30 @@ class Feed:
             if not self._readers:
                 await self._rest()
             begun_s = time.monotonic()
-            try:
-                news = await run_in_threadpool(self._ask)
-            except InspectionError:
-                news = News(away=True)
+            news = await self._news()
             self.away = news.away
             self._tell(news)
             wait_s = _AWAY_S if news.away else EVERY_S - (time.monotonic() - begun_s)
             await asyncio.sleep(max(EVERY_S / 4, wait_s))
+
+    async def _news(self) -> News:
+        """What there is to tell; away, where the question failed in whatever way: the feed goes on, and asks again.
+
+        Faults of the program are logged, when they change; those of the database are logged where it is kept.
+        """
+        asked = asyncio.ensure_future(run_in_threadpool(self._ask))
+        await asyncio.wait({asked})
+        error = asked.exception()
+        fault = "" if error is None or isinstance(error, InspectionError) else repr(error)
+        if fault != self._fault:
+            _LOG.log(
+                logging.ERROR if fault else logging.INFO,
+                "live parts %s",
+                f"cannot be told; they are looked for every {_AWAY_S:g} s" if fault else "are told again",
+                exc_info=error if fault else None,
+            )
+        self._fault = fault
+        return News(away=True) if error else asked.result()
 
     async def _rest(self) -> None:
         """Until a page is opened; what came meanwhile, it asks for itself."""
@@ -123,29 +142,40 @@ class Feed:
         self.state = news.state or self.state
         if news.nothing:
             return
-        for reader in tuple(self._readers):
+        for reader in self._readers:  # each by itself, so that a fault of one page is not one of the others
+            asyncio.get_running_loop().call_soon(self._hand, reader, news)
+
+    def _hand(self, reader: Reader, news: News) -> None:
+        """What the reader raises is logged by the event loop, once: such a reader is told no more."""
+        if reader not in self._readers:
+            return
+        try:
             reader(news)
+        except BaseException:
+            self._readers.discard(reader)
+            raise
 
     def _ask(self) -> News:
         plant: Plant = self._app.state.plant
         now_s = time.monotonic()
         with plant.database.reading() as session:
-            parts = self._new(session)
+            parts, last = self._new(session)
             changed: Sequence[Summary] = ()
             state: State | None = None
             if now_s >= self._pictures_due_s:
                 changed, self._pictures_due_s = self._completed(session), now_s + _PICTURES_S
             if now_s >= self._state_due_s:
                 state, self._state_due_s = _state(session, plant), now_s + _STATE_S
+        self._number = last  # after all that may fail, so that no part is left out then
         for part in parts:
             self._wait_for(part)
         return News(parts=parts, changed=changed, state=state)
 
-    def _new(self, session: Session) -> Sequence[Summary]:
+    def _new(self, session: Session) -> tuple[Sequence[Summary], int]:
+        """Parts that were not told, and the number of the last one that there is."""
         last = newest(session)
         begin = max(0, last - MOST_AT_ONCE, self._number or 0)
-        self._number = last
-        return since(session, begin, limit=MOST_AT_ONCE) if begin < last else ()
+        return (since(session, begin, limit=MOST_AT_ONCE) if begin < last else ()), last
 
     def _completed(self, session: Session) -> tuple[Summary, ...]:
         """Parts of which a picture came since the last look."""

@@ -79,7 +79,7 @@ class Making:
         intake = Intake(
             self._session,
             archive=True,
-            on_sent=lambda sent: self._watch.watch(sent[0]["answer"]["job"]),
+            on_sent=lambda sent: self._watch.watch_id(sent[0]["answer"]["job"]),
             on_chosen=lambda many: button.set_enabled(many > 0),
         )
         _before(intake, button)

@@ -81,7 +81,7 @@ def show_counts(session: Session, counted: Counted, chosen: PartFilter, path: st
     with ui.element("div").classes("counted"):
         ui.html("".join(tiles), sanitize=False).classes("tiles")
         ui.html(_columns(session, counted), sanitize=False).classes("columns")
-    if chosen.serial or chosen.label or chosen.cause or chosen.late:
+    if chosen.serial or chosen.label or chosen.lot or chosen.tool or chosen.cause or chosen.late:
         ui.label(text("The figures count all parts of this time, product and station.")).classes("muted")
 
 

@@ -88,6 +88,8 @@ def facts(session: Session, part: Inspection) -> str:
     text = session.text
     told = {
         "Serial number": part.serial or NOTHING,
+        "Lot": part.lot or NOTHING,
+        "Tool": part.tool or NOTHING,
         "Product": part.product,
         "Recipe": str(part.recipe) if part.recipe else NOTHING,
         "Station": part.station,

@@ -26,6 +26,8 @@ class PartFilter:
     station: str = ""
     verdict: str = ""
     label: str = ""
+    lot: str = ""
+    tool: str = ""
     kind: str = ""
     cause: str = ""
     late: str = ""  # true or false
@@ -61,10 +63,10 @@ class PartFilter:
 
     def asked(self, span: tuple[float | None, float | None]) -> dict[str, Value]:
         """Parameters of the API's list and export."""
-        names = ("serial", "product", "station", "verdict", "label", "kind", "cause", "late")
+        names = ("serial", "product", "station", "verdict", "label", "lot", "tool", "kind", "cause", "late")
         return {"since_s": span[0], "until_s": span[1]} | {name: getattr(self, name) for name in names}
 
     @property
     def rare(self) -> bool:
         """Whether it asks for something that is mostly left alone."""
-        return bool(self.kind or self.cause or self.late)
+        return bool(self.lot or self.tool or self.kind or self.cause or self.late)

@@ -40,7 +40,7 @@ async def show_check(session: Session, detail: VersionDetail) -> None:
     running = next((job for job in mine if job.state not in ENDED), None)
     last = next((job for job in mine if job.state == "done"), None)
     if running is not None:
-        watch.watch(running.id)
+        watch.watch(running)
     if last is not None:
         show(last)
     elif running is None:

@@ -17,7 +17,7 @@ PERIODS = {  # in the address: as it is called
     "own": "Own range",
 }
 _DAY = 86_400.0
-_PLACES = ("station", "line", "product")
+_PLACES = ("station", "line", "product", "lot", "tool")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,7 +30,7 @@ class Window:
     product: str = ""  # empty: all
     station: str = ""
     step: str = ""  # hour, shift or day; empty: as fits the length
-    by: str = "station"  # what the trend compares: station, line or product
+    by: str = "station"  # what the trend compares: one of _PLACES
 
     def address(self, path: str) -> str:
         """The address of a page with this in it; what goes without saying is left out."""

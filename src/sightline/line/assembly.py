@@ -23,6 +23,7 @@ from sightline.line.http_sink import HttpPictures, HttpSink, PlantClient
 from sightline.line.images import ImageWriter
 from sightline.line.judge import JudgeState
 from sightline.line.metrics import Metrics
+from sightline.line.origin import Origins
 from sightline.line.outbox import Outbox
 from sightline.line.picture_outbox import PictureOutbox
 from sightline.line.pictures import PictureFolder
@@ -36,7 +37,7 @@ from sightline.line.view import Seen, View
 from sightline.records import Inspection
 
 LOG = logging.getLogger("sightline.line")
-RECORDS, PICTURES, OUTBOX = "records.db", "pictures", "outbox.db"  # in the folder of the records
+RECORDS, PICTURES, OUTBOX, ORIGIN = "records.db", "pictures", "outbox.db", "origin.json"  # in the folder of the records
 _POLL_S = 0.02  # between two looks whether a model is loaded
 _PLC = "PLC"
 
@@ -96,7 +97,8 @@ def open_station(path: Path, *, name: str, records: Path | None = None) -> Line:
         plc = ReconnectingPlc(_PLC, opening, seed=0)
         station = Station(config, plc, _Loader(path, recipe, cameras).load, stores.spool, stores.images, metrics)
         opened.callback(station.close)
-        pages = _open_pages(recipe.pages, _Shown(board=station.board, counted=metrics), opened)
+        origins = station.board.origins = Origins(folder / ORIGIN)
+        pages = _open_pages(recipe.pages, _Shown(board=station.board, counted=metrics), origins, opened)
         survey = Survey(station, stores)
         opened.callback(survey.close)
         if recipe.plant is not None:
@@ -159,12 +161,12 @@ def _client(plant: PlantServer) -> PlantClient:
     return PlantClient(plant.url, token_file=plant.token_file, ca_file=plant.ca_file)
 
 
-def _open_pages(pages: Pages, shown: "_Shown", opened: ExitStack) -> tuple[StatusServer, ...]:
+def _open_pages(pages: Pages, shown: "_Shown", origins: Origins, opened: ExitStack) -> tuple[StatusServer, ...]:
     """The page and the metrics are at both ports, so that each may be opened to others or not."""
     ports = dict.fromkeys(port for port in (pages.status_port, pages.metrics_port) if port is not None)
     servers = []
     for port in ports:
-        server = StatusServer(shown, pages.address, port)
+        server = StatusServer(shown, pages.address, port, origins=origins)
         opened.callback(server.close)
         servers.append(server)
     return tuple(servers)

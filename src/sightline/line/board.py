@@ -13,6 +13,7 @@ from sightline.devices.plc import Answer
 from sightline.imaging.overlay import heat_picture, original
 from sightline.line.case import Case
 from sightline.line.faults import Fault
+from sightline.line.origin import Origin, Origins
 from sightline.line.outcome import Kind, Outcome
 from sightline.records import Frame, Inspection, Verdict
 
@@ -57,6 +58,7 @@ class Board:
 
     station: str
     plc: str = "not connected yet"
+    origins: Origins | None = None  # None: lot and tool are not known
     devices: list[Device] = field(default_factory=list)
     backlog: Backlog | None = None  # None: there is no plant server, or it was not looked at yet
     since_s: float = field(default_factory=time.time)  # that is counted
@@ -72,6 +74,11 @@ class Board:
     _parts: deque[_Shown] = field(default_factory=lambda: deque(maxlen=_LAST_PARTS))
     _alarms: deque[str] = field(default_factory=lambda: deque(maxlen=_MOST_ALARMS))
     _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    @property
+    def origin(self) -> Origin:
+        """Of parts that are announced now."""
+        return Origin() if self.origins is None else self.origins.now
 
     def count(self, what: str) -> None:
         with self._lock:
@@ -161,6 +168,8 @@ class Board:
             p50, p99 = np.percentile(latencies, (50, 99)) if latencies.size else (None, None)
             return {
                 "station": self.station,
+                "lot": self.origin.lot,
+                "tool": self.origin.tool,
                 "product": f"{self._product} (recipe {self._recipe})" if self._recipe else "no recipe",
                 "state": _state(answer, fault),
                 "word": _word(answer, fault),

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 from sightline.line.events import Part, Signal
 from sightline.line.faults import Fault
 from sightline.line.fusion import Fused
+from sightline.line.origin import Origin
 from sightline.line.outcome import Kind, Outcome, ViewOutcome, opinion_of
 from sightline.line.setup import Setup
 from sightline.line.view import Seen
@@ -27,9 +28,10 @@ class Case:
     setup: Setup | None  # that it is judged by; None: no recipe was at work, and it was passed over
     outcome_id: str  # of its record
     kind: Kind
-    lot: float  # drawn from [0, 1), for what is kept and audited by chance
+    chance: float  # drawn from [0, 1), for what is kept and audited by chance
     unix_s: float  # wall clock at its trigger
     due_s: float  # when its views must be in, so that the record and the gate still have time
+    origin: Origin = field(default_factory=Origin)  # at its trigger
     waiting: set[str] = field(default_factory=set)  # views that have not said all
     shadows_waiting: set[str] = field(default_factory=set)  # views whose second model has not said anything
     outcomes: dict[str, ViewOutcome] = field(default_factory=dict)
@@ -74,7 +76,7 @@ class Case:
             self.fused = Fused(verdict=Verdict.FAULT, view=unjudged.view, score=None, cause=cause, reason=reason)
         else:
             self.fused = self.setup.fuse(self.inspections)
-        if self.kind is Kind.PRODUCTION and self.fused.verdict is Verdict.PASS and self.lot < self.setup.audit_share:
+        if self.kind is Kind.PRODUCTION and self.fused.verdict is Verdict.PASS and self.chance < self.setup.audit_share:
             self.kind = Kind.AUDIT
 
     def pass_over(self, fault: Fault, now_s: float) -> None:
@@ -105,6 +107,8 @@ class Case:
             recipe=part.recipe,
             unix_s=self.unix_s,
             serial=part.serial,
+            lot=self.origin.lot,
+            tool=self.origin.tool,
             kind=self.kind,
             verdict=dealt.verdict,
             score=dealt.score,

@@ -158,7 +158,8 @@ class Casebook:
             setup=setup,
             outcome_id=self._spool.ids.new(),
             kind=Kind.CHALLENGE if known_bad else Kind.PRODUCTION,
-            lot=self._random.random(),
+            chance=self._random.random(),
+            origin=self._board.origin,
             unix_s=time.time() - (now_s - part.since_s),
             due_s=part.deadline_s - (0.0 if setup is None else setup.reserve_s),
         )
@@ -224,7 +225,7 @@ class Casebook:
                 unix_s=outcome.unix_s,
                 frame=frame,
             )
-            self._images.put(picture, case.lot)
+            self._images.put(picture, case.chance)
 
     def _watch_disk(self) -> None:
         failing = self._recorder.failing

@@ -140,6 +140,8 @@ PAGE = {  # what only the station's own page says
     "plant server": "Werksserver",
     "ready": "bereit",
     "recipe {}": "Rezept {}",
+    "Lot": "Charge",
+    "Tool": "Werkzeug",
     "records": "Protokolle",
     "records wait for the plant server": "Protokolle warten auf den Werksserver",
     "rejected": "Ausschuss",

@@ -69,6 +69,8 @@ class Outcome:
     judged: Verdict | None = None  # by its views together; None: they did not say, or not in time
     told: Signal | None = None  # what the PLC was told; None: nothing, or the station ended before it was noted
     serial: str = ""
+    lot: str = ""  # line/origin.py; empty: not known
+    tool: str = ""
     kind: Kind = Kind.PRODUCTION
     score: float | None = None  # of the view that decided; None only for a FAULT
     cause: str | None = None  # of a FAULT, one word for counters
@@ -89,6 +91,8 @@ def content(outcome: Outcome) -> dict[str, Any]:
         "id": outcome.id,
         "part_id": outcome.part_id,
         "serial": outcome.serial,
+        "lot": outcome.lot,
+        "tool": outcome.tool,
         "product": outcome.product,
         "recipe": outcome.recipe,
         "kind": outcome.kind,

@@ -4,21 +4,27 @@ It is served by the station itself, to this machine only unless told otherwise, 
 
     /             the page, with status.css, status.js and german.json         /status.json  what it shows
     /parts/N.jpg  an overlay         /metrics      for Prometheus        /ready  200 while parts are taken, else 503
+    PUT /origin   {"lot": L, "tool": T}, either may be left out: what parts are of from now on; line/origin.py
 
-It is only looked at: there is no request that changes anything.
+It is only looked at, but for that one change, which this machine alone may make, and no page of another site through a
+browser on it.
 """
 
+import ipaddress
 import json
 import threading
 from collections.abc import Callable, Mapping
+from dataclasses import asdict
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any, Protocol
+from urllib.parse import urlsplit
 
-from sightline.errors import OptionError
+from sightline.errors import InspectionError, OptionError
 from sightline.line.german import TEXTS
 from sightline.line.metrics import CONTENT_TYPE
+from sightline.line.origin import Origins, origin_changes
 
 _PAGE = Path(__file__).parent / "page"
 _FILES = {
@@ -32,6 +38,9 @@ _POLICY = (
 )
 _MOST_AT_ONCE = 16  # requests; a station serves a screen or two, and Prometheus
 _TIMEOUT_S = 5.0
+_MOST_BYTES = 4096  # of a change
+_MOST_TAKEN = 1 << 16  # bytes of one that is refused
+_JSON = "application/json"
 _CLOSING_POLL_S = 0.1
 
 
@@ -48,17 +57,18 @@ class Shown(Protocol):
 class StatusServer:
     """Serves the page until it is closed."""
 
-    def __init__(self, shown: Shown, host: str = "127.0.0.1", port: int = 0) -> None:
+    def __init__(self, shown: Shown, host: str = "127.0.0.1", port: int = 0, *, origins: Origins | None = None) -> None:
         """Begin to serve.
 
         Args:
             port: 0 takes a free one; `url` says which.
+            origins: what may be changed; None: nothing.
 
         Raises:
             OptionError: the port is taken.
         """
         try:
-            self._server = _Server((host, port), _handler(shown))
+            self._server = _Server((host, port), _handler(shown, origins))
         except OSError as error:
             raise OptionError(f"port {port} of {host} cannot be used ({error.strerror}). Choose another.") from error
         self.url = f"http://{host}:{self._server.server_address[1]}/"
@@ -94,10 +104,10 @@ class _Server(ThreadingHTTPServer):
         """A browser that went away is no news."""
 
 
-def _handler(shown: Shown) -> type[BaseHTTPRequestHandler]:
+def _handler(shown: Shown, origins: Origins | None) -> type[BaseHTTPRequestHandler]:
     pages: dict[str, Callable[[], tuple[str, bytes]]] = {
-        "/german.json": lambda: ("application/json", json.dumps(TEXTS).encode()),
-        "/status.json": lambda: ("application/json", json.dumps(shown.status()).encode()),
+        "/german.json": lambda: (_JSON, json.dumps(TEXTS).encode()),
+        "/status.json": lambda: (_JSON, json.dumps(shown.status()).encode()),
         "/metrics": lambda: (CONTENT_TYPE, shown.metrics()),
     }
 
@@ -120,6 +130,13 @@ def _handler(shown: Shown) -> type[BaseHTTPRequestHandler]:
             else:
                 self._send(HTTPStatus.NOT_FOUND, "text/plain", b"there is no such page\n")
 
+        def do_PUT(self) -> None:
+            if self.path == "/origin" and origins is not None:
+                state, words = _changed(self, origins)
+            else:
+                state, words = HTTPStatus.NOT_FOUND, "there is nothing to change here\n"
+            self._send(state, _JSON if state is HTTPStatus.OK else "text/plain; charset=utf-8", words.encode())
+
         def _send(self, state: HTTPStatus, kind: str, body: bytes) -> None:
             self.send_response(state)
             self.send_header("Content-Type", kind)
@@ -134,6 +151,32 @@ def _handler(shown: Shown) -> type[BaseHTTPRequestHandler]:
             """The line's log is for the line."""
 
     return Handler
+
+
+def _changed(request: BaseHTTPRequestHandler, origins: Origins) -> tuple[HTTPStatus, str]:
+    """Do what a request asks for, and what to answer."""
+    length = request.headers.get("Content-Length", "")
+    length_bytes = int(length) if length.isascii() and length.isdigit() and len(length) < 10 else 0
+    body = request.rfile.read(min(length_bytes, _MOST_TAKEN))  # an answer before all was sent would not arrive
+    host = urlsplit(f"//{request.headers.get('Host', '')}").hostname or ""
+    if not (_here(request.client_address[0]) and _here(host)):
+        return HTTPStatus.FORBIDDEN, "lot and tool are changed at the station itself\n"
+    if request.headers.get_content_type() != _JSON:  # which a page of another site may not send without being asked
+        return HTTPStatus.UNSUPPORTED_MEDIA_TYPE, f"send {_JSON}\n"
+    if length_bytes > _MOST_BYTES:
+        return HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"send at most {_MOST_BYTES} bytes\n"
+    try:
+        return HTTPStatus.OK, json.dumps(asdict(origins.change(**origin_changes(json.loads(body)))))
+    except (ValueError, RecursionError, InspectionError) as error:
+        return HTTPStatus.BAD_REQUEST, f"{error}\n"
+
+
+def _here(host: str) -> bool:
+    """Whether it is this machine; a name of elsewhere may lead here, so that only its own is taken."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 def _overlay(path: str, shown: Shown) -> bytes | None:

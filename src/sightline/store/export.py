@@ -24,6 +24,7 @@ _TYPES = {  # column -> type in Parquet
     **{"verdict": "string", "judged": "string", "told": "string"},
     **{"score": "float64", "label": "string", "cause": "string", "late": "bool_"},
     **{"total_ms": "float64", "station_clock_s": "float64", "received_s": "float64"},
+    **{"lot": "string", "tool": "string"},
 }
 _COMPUTED = ("=", "+", "-", "@", "\t", "\r")  # how a cell begins that a spreadsheet takes for a formula
 

@@ -97,7 +97,7 @@ def by_period(session: Session, chosen: Slice, periods: Sequence[Period]) -> tup
 
 
 def by_place(session: Session, chosen: Slice, place: str) -> dict[str, Counts]:
-    """What became of the parts of each station, line or product (`place`), by name."""
+    """What became of the parts of each station, line, product, lot or tool (`place`), by name; empty: not known."""
     sums: dict[str, _Sum] = {}
     for row in tallied(session, chosen, (place, "verdict")):
         sums.setdefault(row.keys[0], _Sum()).add(row.keys[1], row)
@@ -205,8 +205,8 @@ def shadows(session: Session, chosen: Slice) -> tuple[Shadow, ...]:
 
 
 def _seen(chosen: Slice, known: dict[int, Station]) -> Subquery:
-    """Views of the newest inspections; the slice's kinds and product are looked for among them alone."""
-    columns = (Inspection.id, Inspection.at_s, Inspection.station_id, Inspection.kind, Inspection.product)
+    """Views of the newest inspections; the slice's kinds, product, lot and tool are looked for among them alone."""
+    columns = [getattr(Inspection, name) for name in ("id", "at_s", "station_id", "kind", "product", "lot", "tool")]
     newest = select(*columns).where(Inspection.at_s >= chosen.since_s, Inspection.at_s < chosen.until_s)
     if chosen.station or chosen.line:
         newest = newest.where(Inspection.station_id.in_(known))
@@ -217,8 +217,9 @@ def _seen(chosen: Slice, known: dict[int, Station]) -> Subquery:
     views = views.join_from(looked, Frame, Frame.inspection_id == looked.c.id)
     if chosen.kinds:
         views = views.where(looked.c.kind.in_(chosen.kinds))
-    if chosen.product:
-        views = views.where(looked.c.product == chosen.product)
+    for name in ("product", "lot", "tool"):
+        if getattr(chosen, name):
+            views = views.where(looked.c[name] == getattr(chosen, name))
     return views.subquery()
 
 

@@ -5,7 +5,7 @@ says how many.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -203,14 +203,16 @@ def stops(session: Session, chosen: Slice, longer_than_s: float = 300.0) -> tupl
 def escapes(session: Session, chosen: Slice) -> tuple[Escape, ...]:
     """Bad parts that were passed and were found in the slice's time, the newest first, at most `MOST_ESCAPES`.
 
-    Station and line are of the inspection that passed it; those of which that is not known belong to every station.
+    Station, line, lot and tool are of the inspection that passed it; those of which that is not known belong to each.
     """
     query = select(Escape).where(Escape.found_s >= chosen.since_s, Escape.found_s < chosen.until_s)
     if chosen.product:
         query = query.where(Escape.product == chosen.product)
-    if chosen.station or chosen.line:
-        passed = select(Inspection.id).where(Inspection.station_id.in_(stations(session, chosen)))
-        query = query.where(Escape.inspection_id.is_(None) | Escape.inspection_id.in_(passed))
+    if chosen.station or chosen.line or chosen.lot or chosen.tool:
+        wanted = replace(chosen, product="", kinds=())
+        passed = select(Inspection.id).where(*conditions(wanted, stations(session, chosen)))
+        passed = passed.where(Inspection.id == Escape.inspection_id)
+        query = query.where(Escape.inspection_id.is_(None) | passed.exists())
     return tuple(session.scalars(query.order_by(Escape.found_s.desc(), Escape.id.desc()).limit(MOST_ESCAPES)))
 
 

@@ -23,6 +23,7 @@ from sightline.store.webhooks import publish_all
 
 HOUR_S = 3600
 _LOCK = 0x5167696E  # ours among PostgreSQL's advisory locks
+_COUNTED_BY = ("hour", "product", "kind", "verdict", "cause", "label", "lot", "tool")  # beside the station
 _AT_ONCE = 500  # values of an IN; SQLite takes 32,766
 
 _T = TypeVar("_T")
@@ -179,6 +180,8 @@ def _inspection(place: _Placed, number: int, station_id: int, now_s: float) -> d
         "sequence": record.sequence,
         "part_number": record.part_number,
         "serial": record.serial,
+        "lot": record.lot,
+        "tool": record.tool,
         "product": record.product,
         "recipe": record.recipe,
         "kind": record.kind,
@@ -289,13 +292,13 @@ def _count(session: Session, placed: Iterable[_Placed], station_id: int) -> None
     for place in placed:
         record = place.record
         hour = int(place.at_s // HOUR_S)
-        counted = counts[hour, record.product, record.kind, record.verdict, record.cause, record.label]
+        counted = counts[tuple(hour if name == "hour" else getattr(record, name) for name in _COUNTED_BY)]
         counted[0] += 1
         counted[1] += record.defects
         counted[2] += record.late
-    keys, sums = ("hour", "product", "kind", "verdict", "cause", "label"), ("parts", "defects", "late")
+    sums = ("parts", "defects", "late")
     rows = [
-        {"station_id": station_id, **dict(zip(keys, key, strict=True)), **dict(zip(sums, counted, strict=True))}
+        {"station_id": station_id, **dict(zip(_COUNTED_BY, key, strict=True)), **dict(zip(sums, counted, strict=True))}
         for key, counted in counts.items()
     ]
     made = upsert(session, Tally)

@@ -24,9 +24,11 @@ _FIRST = 500  # that it looks at first, which is mostly enough
 MOST = 2_000  # rows of one page
 _COLUMNS = (  # of a summary; the document is left where it is
     *("id", "number", "station_id", "sequence", "part_number", "serial", "product", "recipe", "kind", "verdict"),
+    *("lot", "tool"),
     *("judged", "told", "score", "label", "cause", "late", "at_s", "station_clock_s", "received_s", "total_ms"),
 )
-_INDEXED = ("serial", "label", "station_id", "product", "verdict", "kind")  # roughly by how few rows one value has
+# roughly by how few rows one value has
+_INDEXED = ("serial", "lot", "label", "tool", "station_id", "product", "verdict", "kind")
 
 _PLACE = re.compile(r"\d{1,12}\.\d{1,20}_\d{1,18}", re.ASCII)
 _Condition = ColumnElement[bool]
@@ -41,6 +43,8 @@ class Filter:
     until_s: float | None = None  # excluded
     product: str = ""
     serial: str = ""
+    lot: str = ""
+    tool: str = ""
     station: str = ""
     verdict: str = ""
     label: str = ""  # of the most anomalous defect
@@ -89,6 +93,8 @@ class Summary:
     sequence: int
     part_number: int
     serial: str
+    lot: str  # empty: not known, as the tool
+    tool: str
     product: str
     recipe: int
     kind: str
@@ -328,6 +334,8 @@ def _summaries(rows: Iterable[_Row], stations: dict[int, str]) -> tuple[Summary,
             sequence=row.sequence,
             part_number=row.part_number,
             serial=row.serial,
+            lot=row.lot,
+            tool=row.tool,
             product=row.product,
             recipe=row.recipe,
             kind=row.kind,

@@ -82,6 +82,8 @@ class Reported:
     station: str
     part_number: int
     serial: str
+    lot: str  # empty: not known, as of stations that do not tell it
+    tool: str
     product: str
     recipe: int
     kind: str
@@ -152,6 +154,8 @@ def _record(line: str, content: _Content) -> Reported:
         station=station,
         part_number=_whole(content, "part_id", _INT64),
         serial=_text(content, "serial"),
+        lot=_text(content, "lot", _LONGEST_WORD, optional=True),
+        tool=_text(content, "tool", _LONGEST_WORD, optional=True),
         product=_text(content, "product"),
         recipe=_whole(content, "recipe", _INT32),
         kind=_one_of(content, "kind", _KINDS),

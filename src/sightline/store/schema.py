@@ -54,6 +54,8 @@ class Inspection(Base):
     part_id: Mapped[int | None] = mapped_column(BIG, ForeignKey("parts.id"))
     part_number: Mapped[int] = mapped_column(BIG, default=0)  # the PLC's; 0: none
     serial: Mapped[str] = mapped_column(default="")
+    lot: Mapped[str] = mapped_column(String(64), default="")  # as the station was told; empty: not known
+    tool: Mapped[str] = mapped_column(String(64), default="")
     product: Mapped[str]
     recipe: Mapped[int]
     kind: Mapped[str] = mapped_column(String(16))  # production, audit, challenge
@@ -77,6 +79,8 @@ class Inspection(Base):
         Index("ix_inspections_verdict_at", "verdict", "at_s", "number"),
         Index("ix_inspections_label_at", "label", "at_s", "number"),
         Index("ix_inspections_kind_at", "kind", "at_s", "number"),
+        Index("ix_inspections_lot_at", "lot", "at_s", "number"),
+        Index("ix_inspections_tool_at", "tool", "at_s", "number"),
         Index("ix_inspections_serial", "serial", "number"),
     )
 
@@ -146,6 +150,8 @@ class Tally(Base):
     verdict: Mapped[str] = mapped_column(String(8), primary_key=True)
     cause: Mapped[str] = mapped_column(String(64), primary_key=True)
     label: Mapped[str] = mapped_column(primary_key=True)  # as of the inspection
+    lot: Mapped[str] = mapped_column(String(64), primary_key=True)
+    tool: Mapped[str] = mapped_column(String(64), primary_key=True)
     parts: Mapped[int] = mapped_column(BIG)
     defects: Mapped[int] = mapped_column(BIG)  # all findings of these parts
     late: Mapped[int] = mapped_column(BIG)

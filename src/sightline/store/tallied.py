@@ -26,6 +26,8 @@ class Slice:
     station: str = ""
     line: str = ""
     product: str = ""
+    lot: str = ""
+    tool: str = ""
     kinds: tuple[str, ...] = PRODUCTION
 
 
@@ -56,7 +58,7 @@ def tallied(
     """Sums by keys and periods; those of no part are left out.
 
     Args:
-        by: any of verdict, cause, label, product, kind, station, line.
+        by: any of verdict, cause, label, product, kind, lot, tool, station, line.
         edges: where periods begin, and where the last one ends, ascending, in place of the slice's own times;
             none: the slice is one period.
     """
@@ -154,8 +156,8 @@ def _conditions(
 ) -> Iterator[ColumnElement[bool]]:
     if chosen.kinds:
         yield table.kind.in_(chosen.kinds)
-    if chosen.product:
-        yield table.product == chosen.product
+    for name, value in _named(chosen):
+        yield getattr(table, name) == value
     if chosen.station or chosen.line:
         yield table.station_id.in_(known)
 
@@ -166,10 +168,17 @@ def conditions(chosen: Slice, known: dict[int, Station]) -> Iterator[ColumnEleme
     """
     if chosen.kinds:
         yield _bare(Inspection.kind).in_(chosen.kinds)
-    if chosen.product:
-        yield _bare(Inspection.product) == chosen.product
+    for name, value in _named(chosen):
+        yield _bare(getattr(Inspection, name)) == value
     if chosen.station or chosen.line:
         yield func.coalesce(Inspection.station_id, 0).in_(known)
+
+
+def _named(chosen: Slice) -> Iterator[tuple[str, str]]:
+    """Columns that a slice wants to have one value, with it."""
+    for name in ("product", "lot", "tool"):
+        if value := getattr(chosen, name):
+            yield name, value
 
 
 def _bare(column: InstrumentedAttribute[str]) -> ColumnElement[str]:

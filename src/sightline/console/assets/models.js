@@ -60,14 +60,14 @@ Object.assign(window.sightline, {
     emitEvent("collected", { done: wanted.length, total: wanted.length, faults });
   },
 
-  /** An archive as a version of its own; events `sending` with a share and `archived`. */
+  /** An archive as a version of its own, by a job; events `sending` with a share, and `archived` with the job or a fault. */
   async collectArchive(file, { dataset }) {
     try {
       const told = (share) => emitEvent("sending", share);
-      await this.send(`/datasets/${dataset}/versions/from-archive?product=${dataset}`, file, told);
-      emitEvent("archived", "");
+      const { job } = await this.send(`/datasets/${dataset}/imports?product=${dataset}`, file, told);
+      emitEvent("archived", { job });
     } catch (error) {
-      emitEvent("archived", error.message);
+      emitEvent("archived", { fault: error.message });
     }
   },
 

@@ -16,6 +16,7 @@ window.sightline.listen = (keys) => {
     const key = event.key.length === 1 ? event.key.toLowerCase() : event.key;
     if (!known.has(key) || (key === " " && event.target.closest?.(PRESSED))) return;
     if (key === "ArrowRight" && event.target.closest?.(".viewer")) return; // it moves the picture
+    if (key === " " && event.target.matches?.(".viewer:not([data-tool=move]) .viewer-stage")) return; // it draws
     event.preventDefault();
     event.stopPropagation(); // the viewer has other uses for some of them
     if (!event.repeat) emitEvent("review-key", key);

@@ -1,11 +1,10 @@
 // A picture that one looks into, and draws on. The contract is in viewer.py.
 import { coloured, gradient, loadMap, NAMES } from "sightline-viewer/colours.js";
+import { HINTS, keysOf, paintCross } from "sightline-viewer/keys.js";
 import { closes, colourOf, Drawing, paint } from "sightline-viewer/shapes.js";
 import { Pyramid } from "sightline-viewer/tiles.js";
 import { View } from "sightline-viewer/view.js";
 
-const STEP = 1.25; // of a zoom by key or button
-const SHIFT = 0.15; // of a pane, by an arrow key
 const TAP = 5; // CSS px that a finger may move and still tap
 const WIDEST = 200; // px of a brush
 const GAP = 4; // CSS px between two pictures
@@ -18,7 +17,7 @@ const TOOL_NAMES = { move: "Move", box: "Box", polygon: "Polygon", brush: "Brush
 
 export default {
   template: `
-  <div class="viewer" :class="{ whole }" @keydown="key">
+  <div class="viewer" :class="{ whole }" :data-tool="tool" :data-picture="picture" @keydown="key">
     <div class="viewer-bar" role="toolbar" :aria-label="say('Picture')">
       <div class="viewer-group">
       ${button("Zoom out", "zoom_out", "zoom(1 / 1.25)")}
@@ -50,7 +49,7 @@ export default {
         ${button("Clear", "layers_clear", "clear()", ':disabled="!count"')}
       </div>
     </div>
-    <div class="viewer-stage" ref="stage" tabindex="0" role="group" :aria-label="say('Picture: + and - zoom, 0 shows all of it, arrows move')">
+    <div class="viewer-stage" ref="stage" tabindex="0" role="group" :aria-label="hint">
       <canvas ref="canvas" role="img" :aria-label="described" @pointerdown="down" @pointermove="move" @pointerup="up"
         @pointercancel="cancel" @pointerleave="at = ''" @wheel="wheel" @dblclick="twice"></canvas>
       <span v-if="second" class="viewer-name">{{ name }}</span>
@@ -62,7 +61,7 @@ export default {
         <span>{{ figure(map.full) }}</span></div>
       <div v-if="map.score !== null">{{ say("Score") }} {{ figure(map.score) }} · {{ map.model }} {{ map.version }}</div>
     </div>
-    <div class="viewer-status"><span role="status">{{ told }}</span><span aria-hidden="true">{{ at }}</span></div>
+    <div class="viewer-status"><span role="status">{{ told }}</span><span v-if="tool !== 'move' && !told" class="viewer-hint">{{ hint }}</span><span aria-hidden="true">{{ at }}</span></div>
   </div>`,
   props: {
     picture: String,
@@ -94,6 +93,9 @@ export default {
     allLabels() {
       return this.labels.includes(this.label) || !this.label ? this.labels : [...this.labels, this.label];
     },
+    hint() {
+      return this.say(HINTS[this.tool]);
+    },
     ramp() {
       return gradient(this.colours);
     },
@@ -108,7 +110,7 @@ export default {
     wanted: "obey",
   },
   created() {
-    Object.assign(this, { view: new View(), drawing: new Drawing(), pointers: new Map(), panes: [], layer: null, second_: null, hover: null });
+    Object.assign(this, { view: new View(), drawing: new Drawing(), pointers: new Map(), panes: [], layer: null, second_: null, hover: null, cross: null });
     this.scratch = document.createElement("canvas");
     this.obey();
   },
@@ -153,6 +155,7 @@ export default {
       this.drawing.start(this.stored.map((shape) => ({ ...shape })));
       this.count = this.drawing.shapes.length;
       this.undoable = this.chosen = false;
+      this.cross = this.hover = null;
       if (this.mapped) this.slideMap();
       this.redraw();
     },
@@ -243,6 +246,8 @@ export default {
         const points = this.hover ? [...draft.points, this.hover] : draft.points;
         show({ ...draft, kind: "line", points }, { selected: true });
       } else if (draft) show(draft, { selected: true });
+      if (this.cross && this.tool !== "move")
+        paintCross(context, this.view, ratio, this.cross, this.tool === "brush" ? this.width : 0);
     },
     /** On a canvas of its own first: where levels lie over each other it would be denser. */
     drawLayer(context, ratio) {
@@ -305,29 +310,11 @@ export default {
     },
     key(event) {
       if (/^(input|select|textarea)$/i.test(event.target.tagName) || event.altKey) return;
-      const call = this.keys()[(event.ctrlKey || event.metaKey ? "Ctrl+" : "") + (event.key.length === 1 ? event.key.toLowerCase() : event.key)];
-      if (!call || (event.key === "Enter" && event.target.tagName === "BUTTON")) return;
+      const call = keysOf(this)[(event.ctrlKey || event.metaKey ? "Ctrl+" : "") + (event.key.length === 1 ? event.key.toLowerCase() : event.key)];
+      if (!call || (/^(Enter| )$/.test(event.key) && event.target.tagName === "BUTTON")) return;
       event.preventDefault();
       event.stopPropagation();
-      call();
-    },
-    keys() {
-      const { paneWidth, paneHeight } = this.view;
-      const go = (right, down) => () => (this.view.pan(right * SHIFT * paneWidth, down * SHIFT * paneHeight), this.redraw());
-      const looking = {
-        ...{ "+": () => this.zoom(STEP), "=": () => this.zoom(STEP), "-": () => this.zoom(1 / STEP), 0: this.fit, 1: () => this.single() },
-        ...{ ArrowLeft: go(1, 0), ArrowRight: go(-1, 0), ArrowUp: go(0, 1), ArrowDown: go(0, -1), f: this.fullScreen },
-      };
-      if (this.whole && !document.fullscreenElement) looking.Escape = this.fullScreen;
-      if (!this.editable) return looking;
-      delete looking[1]; // where one draws, digits choose classes: they are the page's
-      const drawing = { Delete: this.remove, Backspace: this.remove, "Ctrl+z": this.undo, v: () => this.setTool("move") };
-      for (const [key, tool] of Object.entries({ b: "box", p: "polygon", r: "brush" }))
-        if (this.tools.includes(tool)) drawing[key] = () => this.setTool(tool);
-      if (this.tool === "brush") Object.assign(drawing, { "[": () => this.widen(-1), "]": () => this.widen(1) });
-      if (this.drawing.draft) Object.assign(drawing, { Escape: this.drop, Enter: this.finish });
-      else if (this.drawing.selected >= 0) drawing.Escape = () => this.choose(-1);
-      return { ...looking, ...drawing };
+      call(event);
     },
     wheel(event) {
       const factor = Math.exp(-event.deltaY * (event.deltaMode ? 0.05 : 0.0015));
@@ -350,6 +337,7 @@ export default {
       this.$refs.stage.focus({ preventScroll: true });
       this.$refs.canvas.setPointerCapture(event.pointerId);
       const at = this.spot(event);
+      this.cross = null; // the pointer draws now
       this.pointers.set(event.pointerId, at);
       this.begun = at;
       if (this.pointers.size === 2 && this.drawing.draft?.kind !== "polygon") this.drop();
@@ -462,8 +450,12 @@ export default {
     setTool(tool) {
       if (!this.allTools.includes(tool)) return;
       this.drawing.draft = null;
+      if (tool !== this.tool) this.told = "";
       this.tool = tool;
+      this.cross = this.hover = null;
       this.choose(-1);
+      const on = document.activeElement;
+      if (tool !== "move" && (on === document.body || this.$el?.contains?.(on))) this.$refs.stage?.focus({ preventScroll: true });
     },
     setLabel(label) {
       this.label = label;

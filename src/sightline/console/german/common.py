@@ -18,6 +18,7 @@ TEXTS = {
     "Log in": "Anmelden",
     "Log out": "Abmelden",
     "Look": "Aussehen",
+    "Lot": "Charge",
     "Menu": "Menü",
     "Models": "Modelle",
     "Name": "Name",
@@ -33,6 +34,7 @@ TEXTS = {
     "There is no such page.": "Diese Seite gibt es nicht.",
     "This did not work. The server's log says why; load the page again.": "Das ging nicht. Das Protokoll des Servers"
     " sagt, warum; laden Sie die Seite neu.",
+    "Tool": "Werkzeug",
     "Try": "Ausprobieren",
     "You may not see this page: the right to {right} is missing.": "Diese Seite dürfen Sie nicht sehen: das Recht"
     " {right} fehlt.",

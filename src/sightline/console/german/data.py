@@ -207,7 +207,6 @@ TEXTS = {
     "train, validation and test": "Training, Validierung und Test",
     "validation": "Validierung",
     "version {number}": "Version {number}",
-    "waiting for its turn …": "wartet …",
     "whether a picture is good": "ob ein Bild gut ist",
     "whole picture": "ganzes Bild",
     "with different labels": "mit verschiedenen Klassen",

@@ -1,6 +1,8 @@
 """Models, their comparison, signatures, and jobs that are watched."""
 
 TEXTS = {
+    "Look into it": "Genauer ansehen",
+    "The picture": "Das Bild",
     "95 % interval": "95-%-Intervall",
     "AUROC": "AUROC",
     "All": "Alle",
@@ -50,7 +52,6 @@ TEXTS = {
     " sie nichts.",
     "It takes a data set with labelled pictures; bring one under Data.": "Dazu braucht es einen Datensatz mit"
     " beschrifteten Bildern; bringen Sie ihn unter Daten.",
-    "It was cancelled.": "Es wurde abgebrochen.",
     "Judges": "Prüft",
     "Judging": "Prüfen",
     "Latency": "Dauer",

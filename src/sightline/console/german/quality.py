@@ -112,12 +112,13 @@ TEXTS = {
     "Scores": "Werte",
     "Scores over time": "Werte im Zeitverlauf",
     "Share (95 % interval)": "Anteil (95-%-Intervall)",
-    "Share of parts not passed by station, line or product, and by the shift of the day. Where the 95 %"
-    " intervals of two do not overlap, they differ by more than chance. Periods with fewer than {few} parts"
+    "{more} with fewer parts are left out.": "{more} mit weniger Teilen sind weggelassen.",
+    "Share of parts not passed by station, line, product, lot or tool, and by the shift of the day. Where"
+    " the 95 % intervals of two do not overlap, they differ by more than chance. Periods with fewer than {few} parts"
     " are left out.": (
-        "Anteil nicht guter Teile nach Station, Linie oder Produkt und nach der Schicht des Tages. Wo sich die"
-        " 95-%-Intervalle zweier nicht überlappen, unterscheiden sie sich um mehr als den Zufall. Abschnitte mit"
-        " weniger als {few} Teilen sind weggelassen."
+        "Anteil nicht guter Teile nach Station, Linie, Produkt, Charge oder Werkzeug und nach der Schicht des Tages. Wo"
+        " sich die 95-%-Intervalle zweier nicht überlappen, unterscheiden sie sich um mehr als den Zufall. Abschnitte"
+        " mit weniger als {few} Teilen sind weggelassen."
     ),
     "Share of the bad parts that are caught: caught / (caught + escapes). The escapes are estimated from"
     " passes that were drawn at random and looked at by people, each product for itself. The interval holds"

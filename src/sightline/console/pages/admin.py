@@ -1,15 +1,13 @@
 """Admin: who may log in; keys, webhooks, the audit trail and the settings have addresses of their own."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from urllib.parse import quote
 
 from fastapi import Request
 from nicegui import ui
 
 from sightline.console.figures import moment
-from sightline.console.frame import framed
-from sightline.console.layout import Tab, agreed, heading, icon_button, mark, row, table, tabs
+from sightline.console.layout import Tab, agreed, heading, icon_button, mark, row, tabbed, table
 from sightline.console.session import Session
 from sightline.console.sizes import ago
 from sightline.console.telling import done
@@ -28,13 +26,9 @@ PEOPLE = tuple(role for role in Role if role is not Role.STATION)
 _PAGE = 100
 
 
-@contextmanager
-def admin(request: Request, here: str) -> Iterator[Session]:
+def admin(request: Request, here: str) -> AbstractContextManager[Session]:
     """A part of Admin in its frame."""
-    with framed(request, HERE) as session:
-        heading(session, "Admin", 1)
-        tabs(session, _TABS, here)
-        yield session
+    return tabbed(request, HERE, "Admin", _TABS, here)
 
 
 async def page(request: Request) -> None:

@@ -1,8 +1,7 @@
 """Health: the server, its stations and cameras; each of its parts has an address."""
 
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from functools import partial
 from typing import Any
 from urllib.parse import quote
@@ -11,8 +10,7 @@ from fastapi import Request
 from nicegui import ui
 
 from sightline.console.figures import NOTHING, moment, number, share
-from sightline.console.frame import framed
-from sightline.console.layout import Tab, fact, facts, heading, mark, row, table, tabs
+from sightline.console.layout import Tab, fact, facts, heading, mark, row, tabbed, table
 from sightline.console.session import Session
 from sightline.console.sizes import ago
 from sightline.service.routes.state import CameraState, Quick, ServerState
@@ -32,13 +30,9 @@ _BREAKS = 20
 _MOST_TOLD = 30  # devices or alarms of a station
 
 
-@contextmanager
-def health(request: Request, here: str) -> Iterator[Session]:
+def health(request: Request, here: str) -> AbstractContextManager[Session]:
     """A part of Health in its frame."""
-    with framed(request, HERE) as session:
-        heading(session, "Health", 1)
-        tabs(session, _TABS, here)
-        yield session
+    return tabbed(request, HERE, "Health", _TABS, here)
 
 
 async def page(request: Request, station: str = "") -> None:

@@ -114,6 +114,9 @@ class _Search:
         self.between.set_visibility(within == BETWEEN)
         rare = ui.element("div").classes("filters fill")
         with rare:
+            for name, title in (("lot", text("Lot")), ("tool", text("Tool"))):
+                field = ui.input(title, value=getattr(chosen, name), on_change=self._setter(name))
+                field.props("outlined dense stack-label clearable debounce=400 maxlength=64")
             self._select("kind", text("Looked at as"), {one.value: text(one.value) for one in Kind})
             self._select("cause", text("Cause of a fault"), {name: name for name in causes})
             self._select("late", text("In time"), {"true": text("too late"), "false": text("in time")})

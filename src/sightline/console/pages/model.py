@@ -1,5 +1,6 @@
 """One version of a model: its report, its threshold, and whether it judges."""
 
+from functools import partial
 from typing import Any
 from urllib.parse import quote
 
@@ -8,7 +9,7 @@ from nicegui import ui
 
 from sightline.console.figures import NOTHING, between, moment, number, share
 from sightline.console.frame import framed
-from sightline.console.job_progress import watch
+from sightline.console.job_watch import JobWatch
 from sightline.console.model_file import ModelFile, model_file
 from sightline.console.pages.models import href, status_badge
 from sightline.console.session import Session
@@ -265,7 +266,8 @@ async def _evaluate(session: Session, file: ModelFile, job_id: str) -> None:
         if job_id:
             job = await session.api.get(f"/jobs/{quote(job_id, safe='')}", JobOut)
             if job.state != "done":
-                watch(session, job, lambda done: ui.navigate.to(href(model.name, model.version, scores=done.id)))
+                here = partial(href, model.name, model.version)
+                JobWatch(session, "", lambda done: ui.navigate.to(here(scores=done.id))).watch(job)
 
 
 def _shadows(session: Session, file: ModelFile) -> None:

@@ -1,5 +1,6 @@
 """Two versions of a model, held against each other on the same pictures."""
 
+from functools import partial
 from typing import Any
 from urllib.parse import quote, urlencode
 
@@ -8,9 +9,10 @@ from nicegui import ui
 
 from sightline.console.figures import NOTHING, between, number, share
 from sightline.console.frame import framed
-from sightline.console.job_progress import watch
+from sightline.console.job_watch import JobWatch
 from sightline.console.pages.models import href
 from sightline.console.session import Session
+from sightline.console.viewer import Viewer
 from sightline.records import Verdict
 from sightline.service.rights import Right
 from sightline.service.routes.datasets import VersionRecord
@@ -46,7 +48,7 @@ async def page(request: Request, name: str, a: int = 0, b: int = 0, job: str = "
             ui.label(session.text("Choose the pictures, and start.")).classes("empty")
         elif found.state != "done":
             with ui.element("div").classes("card"):
-                watch(session, found, lambda done: ui.navigate.to(_address(name, a, b, job=done.id)))
+                JobWatch(session, "", lambda done: ui.navigate.to(_address(name, a, b, job=done.id))).watch(found)
         else:
             await _result(session, found, shown)
 
@@ -162,12 +164,25 @@ def _differing(session: Session, job: JobOut, differ: list[dict[str, Any]], show
         with ui.element("div").classes("card pair"):
             with ui.element("div").classes("headline"):
                 ui.label(row["label"] or text("not decided")).classes("strong")
+                ui.element("span").classes("grow")
+                look = partial(_look_into, session, row["picture"], result["name"])
+                ui.button(text("Look into it"), icon="zoom_in", on_click=look).props("flat dense no-caps")
             with ui.element("div").classes("sides"):
                 for which, version in enumerate((result["first"], result["second"])):
                     _side(session, job, row, which, version)
     if len(differ) > shown:
         a, b, name = result["first"], result["second"], result["name"]
         ui.link(text("More"), _address(name, a, b, job=job.id, shown=shown + _PAGE))
+
+
+def _look_into(session: Session, picture: str, model: str) -> None:
+    """The picture to its pixels, with the map of the version in use on demand."""
+    with ui.dialog().props("maximized") as dialog, ui.card().classes("looked-into"):
+        with ui.element("div").classes("actions end"):
+            ui.button(session.text("Close"), icon="close", on_click=dialog.close).props("flat no-caps")
+        Viewer(picture, model=model, name=session.text("The picture"))
+    dialog.on_value_change(lambda event: None if event.value else dialog.delete())
+    dialog.open()
 
 
 def _side(session: Session, job: JobOut, row: dict[str, Any], which: int, version: int) -> None:

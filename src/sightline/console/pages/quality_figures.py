@@ -12,6 +12,7 @@ from sightline.service.routes.inspections import Inspections
 
 _NEWEST = 50  # parts, whose thresholds are those of the models at work
 _MOST_THRESHOLDS = 3
+MOST_SHOWN = 40  # places that are told of, those with the most parts
 MOST_COMPARED = 6  # places whose course over time is drawn, those with the most parts
 
 
@@ -30,7 +31,8 @@ class Figures:
     scores: Sequence[api.ScoresShown]
     positions: Sequence[api.PositionsShown]
     shifts: Sequence[api.TrendShown]
-    places: Mapping[str, api.CountsShown]  # what the trend compares
+    places: Mapping[str, api.CountsShown]  # what the trend compares, those with the most parts
+    more_places: int  # left out
     trends: Mapping[str, Sequence[api.TrendShown]]  # of the largest of these
     products: Mapping[str, api.CountsShown]
     thresholds: Sequence[float]  # of the newest parts, those that differ; empty: they differ too much
@@ -43,7 +45,8 @@ async def gathered(session: Session, window: Window, when: Span) -> Figures:
     """
     ask, query, step = session.api, when.query, str(when.step)
     places = await ask.get("/quality/places", dict[str, api.CountsShown], by=window.by, **query)
-    largest = sorted(places, key=lambda name: (-places[name].parts, name))[:MOST_COMPARED]
+    largest = sorted(places, key=lambda name: (-places[name].parts, name))
+    drawn = [name for name in largest if name or len(largest) == 1][:MOST_COMPARED]  # what is not known has no course
     summary, pareto, share_chart, defects_chart = await asyncio.gather(
         ask.get("/quality/summary", api.SummaryShown, **query),
         ask.get("/quality/pareto", api.ParetoShown, most=12, **query),
@@ -62,7 +65,7 @@ async def gathered(session: Session, window: Window, when: Span) -> Figures:
         ask.get("/quality/trend", list[api.TrendShown], step=str(Step.SHIFT), **query),
         ask.get("/quality/places", dict[str, api.CountsShown], by="product", **query),
     )
-    courses = await asyncio.gather(*(_course(session, when, window.by, name) for name in largest))
+    courses = await asyncio.gather(*(_course(session, when, window.by, name) for name in drawn))
     return Figures(
         summary=summary,
         pareto=pareto,
@@ -75,8 +78,9 @@ async def gathered(session: Session, window: Window, when: Span) -> Figures:
         scores=scores,
         positions=positions,
         shifts=shifts,
-        places=places,
-        trends=dict(zip(largest, courses, strict=True)),
+        places={name: places[name] for name in sorted(largest[:MOST_SHOWN])},
+        more_places=len(largest[MOST_SHOWN:]),
+        trends=dict(zip(drawn, courses, strict=True)),
         products=products,
         thresholds=await _thresholds(session, when),
     )

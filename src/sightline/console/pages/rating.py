@@ -10,6 +10,7 @@ from nicegui.events import KeyEventArguments
 from sightline.console.figures import number
 from sightline.console.frame import framed, missing
 from sightline.console.session import Refused, Session
+from sightline.console.viewer import Viewer
 from sightline.service.routes.inspections import Detail
 from sightline.service.routes.studies import NextShown, StudyShown, TaskShown
 
@@ -88,9 +89,7 @@ class _Rating:
             bar.classes("progress")
             with ui.element("div").classes("seen"):
                 for digest in pictures:
-                    shown = ui.element("img")
-                    shown.props["src"] = f"/api/v1/pictures/{digest}?size=medium"
-                    shown.props["alt"] = text("The part to judge")
+                    Viewer(digest, name=text("The part to judge"))
             with ui.element("div").classes("actions verdicts"):
                 _button(text("Pass (P)"), "pass", lambda: self._judge(reject=False))
                 _button(text("Reject (R)"), "reject", lambda: self._judge(reject=True))

@@ -12,7 +12,7 @@ from nicegui import ui
 from nicegui.events import ClickEventArguments, GenericEventArguments, Handler
 
 from sightline.console.desk import RENEW_S, Desk, Overtaken, Part, Word
-from sightline.console.drawing import Labelled, labelled
+from sightline.console.drawn import Labelled, labelled
 from sightline.console.frame import framed
 from sightline.console.gate import ASSETS
 from sightline.console.part_story import findings, in_words, show_story

@@ -1,4 +1,4 @@
-"""How the share of parts not passed goes over time, and how stations, lines, products and shifts compare."""
+"""How the share of parts not passed goes over time, and how stations, lines, products, lots and tools compare."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -13,7 +13,7 @@ from sightline.console.window import Window
 from sightline.evaluation.intervals import rate
 from sightline.service.routes.quality_models import CountsShown, TrendShown
 
-_BY = {"station": "Station", "line": "Line", "product": "Product"}
+_BY = {"station": "Station", "line": "Line", "product": "Product", "lot": "Lot", "tool": "Tool"}
 _FEW = 20  # parts judged, with fewer of which a share says nothing
 
 
@@ -25,9 +25,9 @@ def show(session: Session, window: Window, found: Figures, path: str) -> None:
             session,
             text("Trend and comparison"),
             text(
-                "Share of parts not passed by station, line or product, and by the shift of the day. Where the 95 %"
-                " intervals of two do not overlap, they differ by more than chance. Periods with fewer than {few}"
-                " parts are left out.",
+                "Share of parts not passed by station, line, product, lot or tool, and by the shift of the day. Where"
+                " the 95 % intervals of two do not overlap, they differ by more than chance. Periods with fewer than"
+                " {few} parts are left out.",
                 few=_FEW,
             ),
         )
@@ -42,6 +42,8 @@ def show(session: Session, window: Window, found: Figures, path: str) -> None:
             drawn = _drawn(session, found)
             with ui.element("div").classes("stack" if drawn else "pair whole"):
                 ui.html(_compared(session, text(_BY[window.by]), found.places), sanitize=False)
+                if found.more_places:
+                    ui.label(text("{more} with fewer parts are left out.", more=found.more_places)).classes("muted")
                 ui.html(_compared(session, text("Shift from"), _by_shift(found.shifts)), sanitize=False)
 
 

@@ -5,6 +5,7 @@ from urllib.parse import quote
 
 from nicegui import ui
 
+from sightline.console.job_watch import JobWatch
 from sightline.console.product.draft import DEFECT, ENOUGH, GOOD, LEAST, Draft, Step, draft_of, items_of
 from sightline.console.scripts import scripted
 from sightline.console.session import Session
@@ -12,6 +13,7 @@ from sightline.console.telling import done
 from sightline.datasets.oddities import Odd
 from sightline.service.routes.datasets import ItemRecord, NewItem, OddRecord, VersionRecord
 from sightline.service.routes.inspections import Inspections
+from sightline.service.routes.jobs import JobOut
 from sightline.service.routes.stations import Station
 
 _SHOWN = 60  # pictures at a time
@@ -70,6 +72,7 @@ class Collection:
                 picker(text("Choose a folder"), "pick-folder", "webkitdirectory multiple")
             self._bar = ui.linear_progress(0, show_value=False).props(f'aria-label="{text("Progress")}"')
             self._bar.set_visibility(False)
+            self._importing = JobWatch(self._session, text("Importing"), self._imported)
 
     def _camera(self) -> None:
         text = self._session.text
@@ -147,11 +150,15 @@ class Collection:
         self._bar.set_value(share)
 
     async def _archived(self, event: object) -> None:
-        """An archive became a version of its own; what was there before is added to it."""
+        """An archive is at the server, or was refused."""
+        told = dict(event.args)  # type: ignore[attr-defined]
         self._bar.set_visibility(False)
-        if fault := str(event.args):  # type: ignore[attr-defined]
-            self._told.set_text(fault)
-            return
+        if "job" in told:
+            await self._importing.watch_id(told["job"])
+        self._told.set_text(told.get("fault", ""))
+
+    async def _imported(self, _: JobOut) -> None:
+        """The archive became a version of its own; what was there before is added to it."""
         before = await items_of(self._session, self._draft)
         if before:
             await self._revise(add=[_again(item) for item in before])

@@ -9,7 +9,7 @@ import numpy as np
 from nicegui import ui
 
 from sightline.console.figures import number
-from sightline.console.job_progress import watch
+from sightline.console.job_watch import JobWatch
 from sightline.console.product.draft import ENOUGH, LEAST, Draft, Step
 from sightline.console.score_chart import ScoreChart
 from sightline.console.session import Session
@@ -38,7 +38,7 @@ async def train_step(session: Session, draft: Draft) -> None:
     done = job is not None and job.state == "done" and job.params.get("dataset") == draft.dataset
     with ui.element("div").classes("card"):
         if job is not None and alive:
-            watch(session, job, lambda _: ui.navigate.to(draft.address(Step.LOOK)))
+            JobWatch(session, "", lambda _: ui.navigate.to(draft.address(Step.LOOK))).watch(job)
             return
         if done:
             ui.label(text("It has learned from these pictures already."))

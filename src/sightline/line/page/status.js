@@ -45,6 +45,8 @@ function show() {
   byId("station").textContent = status.station;
   byId("product").textContent = status.product.replace(/\(recipe (\d+)\)|no recipe/, (whole, recipe) =>
     recipe ? `(${text(`recipe ${recipe}`)})` : text(whole));
+  const origin = [["lot", "Lot"], ["tool", "Tool"]].filter(([key]) => status[key]);
+  byId("origin").textContent = origin.map(([key, name]) => `${text(name)} ${status[key]}`).join(" · ");
   document.title = `${text(status.word)} · ${status.station}`;
   byId("counts").replaceChildren(...COUNTS.map(([key, words, kind]) => tile(number(status.counts[key]), text(words), kind)), ...backlog());
   byId("alarms").hidden = !status.alarms.length;

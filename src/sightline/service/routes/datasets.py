@@ -23,16 +23,13 @@ from sightline.service.looks import MOST as MOST_COMPARED
 from sightline.service.plant import Here, Plant
 from sightline.service.rights import Right
 from sightline.service.routes.texts import EXAMPLE_DIGEST, Digest, Limit, Moment, Name, Note, Number
-from sightline.service.uploads import body_of, in_a_file
 from sightline.store import dataset_files, datasets
 from sightline.store.datasets import Item, KnownVersion, Making, Wanted
 
-MOST_BYTES = 4 << 30
 MOST_REVISED = 1000  # pictures of one revision
 router = APIRouter(prefix="/api/v1/datasets", tags=["data sets"])
 Viewer = Annotated[Caller, Depends(needs(Right.VIEW))]
 Manager = Annotated[Caller, Depends(needs(Right.MANAGE))]
-Archive = Annotated[Path, Depends(in_a_file(MOST_BYTES, ".zip"))]
 Needed = Annotated[int, Field(ge=1, le=5, description="People who have to agree")]
 
 
@@ -157,21 +154,6 @@ def add_version(name: Name, new: NewVersion, plant: Here, caller: Manager) -> Ve
     making = Making(dataset=name, product=new.product, note=new.note, author=caller.name)
     items = [Item(**item.model_dump()) for item in new.items]
     return _record(_added(plant, making, new.base, items))
-
-
-@router.post(
-    "/{name}/versions/from-archive",
-    summary="Make a version of an archive",
-    status_code=201,
-    openapi_extra=body_of("application/zip", "A data set in any format that `sightline data convert` reads"),
-)
-def add_archive(
-    name: Name, plant: Here, caller: Manager, archive: Archive, product: Name = "", note: Note = ""
-) -> VersionRecord:
-    """Make the next version of the data set in a ZIP, in whatever format it is."""
-    making, now_s = Making(dataset=name, product=product, note=note, author=caller.name), time.time()
-    items = dataset_files.from_archive(plant.pictures, archive, now_s=now_s)
-    return _record(datasets.add_version(plant.pictures, making, items, now_s=now_s))
 
 
 @router.post("/{name}/versions/from-newest", summary="Add and take out pictures", status_code=201)

@@ -58,6 +58,8 @@ class Inspection(BaseModel):
     sequence: int = Field(description="At the station", examples=[17])
     part_number: int = Field(description="The PLC's; 0: none", examples=[17])
     serial: str = Field(examples=["A-0017"])
+    lot: str = Field(description="As the station was told; empty: not known", examples=["L-4711"])
+    tool: str = Field(examples=["cavity 2"])
     product: str = Field(examples=["cap"])
     recipe: int = Field(examples=[3])
     kind: Kind
@@ -150,6 +152,8 @@ def _filter(
     until_s: Moment | None = None,
     product: Name = "",
     serial: Name = "",
+    lot: Name = "",
+    tool: Name = "",
     station: Name = "",
     verdict: Verdict | None = None,
     label: Name = "",
@@ -163,6 +167,8 @@ def _filter(
         until_s=until_s,
         product=product,
         serial=serial,
+        lot=lot,
+        tool=tool,
         station=station,
         verdict=verdict or "",
         label=label,

@@ -29,6 +29,7 @@ router = APIRouter(prefix="/api/v1/quality", tags=["quality"], dependencies=[Dep
 
 _OC_POINTS = 41
 _WEEK = 7 * 86_400.0
+_MOST_PLACES = 1000
 
 
 class Window(BaseModel):
@@ -40,13 +41,23 @@ class Window(BaseModel):
     station: str = Field("", max_length=255, examples=["cap-top"])
     line: str = Field("", max_length=255, examples=["line 1"])
     product: str = Field("", max_length=255, examples=["cap"])
+    lot: str = Field("", max_length=64, examples=["L-4711"])
+    tool: str = Field("", max_length=64, examples=["cavity 2"])
 
     def slice(self, calendar: Calendar) -> Slice:
         now_s = time.time()
         until_s = moment(self.until, calendar) if self.until else now_s
         since_s = moment(self.since, calendar) if self.since else until_s - _WEEK
         calendar.periods(since_s, max(until_s, since_s), Step.DAY)  # refuses what is no time
-        return Slice(since_s=since_s, until_s=until_s, station=self.station, line=self.line, product=self.product)
+        return Slice(
+            since_s=since_s,
+            until_s=until_s,
+            station=self.station,
+            line=self.line,
+            product=self.product,
+            lot=self.lot,
+            tool=self.tool,
+        )
 
 
 Asked = Annotated[Window, Query()]
@@ -83,12 +94,13 @@ def trend(plant: Here, window: Asked, step: Stepped = Step.DAY) -> list[shown.Tr
 
 @router.get("/places", response_model=dict[str, shown.CountsShown])
 def places(
-    plant: Here, window: Asked, by: Literal["station", "line", "product"] = "station"
+    plant: Here, window: Asked, by: Literal["station", "line", "product", "lot", "tool"] = "station"
 ) -> dict[str, shown.CountsShown]:
-    """Parts by verdict of each station, line or product."""
+    """Parts by verdict of each station, line, product, lot or tool, the 1,000 with the most parts; empty: not known."""
     with plant.database.reading() as session:
         found = figures.by_place(session, window.slice(plant.quality.calendar), by)
-    return {name: shown.CountsShown.model_validate(counts) for name, counts in found.items()}
+    largest = sorted(sorted(found, key=lambda name: -found[name].parts)[:_MOST_PLACES])
+    return {name: shown.CountsShown.model_validate(found[name]) for name in largest}
 
 
 @router.get("/pareto", response_model=shown.ParetoShown)
