@@ -167,6 +167,7 @@ def runs(model: Path | None) -> dict[str, Run]:
         "handshakes": handshakes,
         "faults": lambda folder, share: trials.injected_faults(folder, sized(2_000, share)),
         "worker-kills": lambda folder, share: trials.worker_kills(folder, sized(200, share)),
+        "worker-hangs": lambda folder, share: trials.worker_hangs(folder, sized(50, share)),
         "station-kills": lambda folder, share: process.station_kills(folder, sized(50, share)),
         "camera-unplugs": lambda folder, share: trials.camera_unplugs(folder, sized(100, share)),
         "link-cuts": lambda folder, share: trials.link_cuts(folder, sized(100, share)),

@@ -96,7 +96,7 @@ def open_station(path: Path, *, name: str, records: Path | None = None) -> Line:
         plc = ReconnectingPlc(_PLC, opening, seed=0)
         station = Station(config, plc, _Loader(path, recipe, cameras).load, stores.spool, stores.images, metrics)
         opened.callback(station.close)
-        pages = _open_pages(recipe.pages, _Shown(board=station.board, counted=metrics), opened)
+        pages = _open_pages(recipe.pages, StationShown(board=station.board, counted=metrics), opened)
         survey = Survey(station, stores)
         opened.callback(survey.close)
         if recipe.plant is not None:
@@ -159,7 +159,7 @@ def _client(plant: PlantServer) -> PlantClient:
     return PlantClient(plant.url, token_file=plant.token_file, ca_file=plant.ca_file)
 
 
-def _open_pages(pages: Pages, shown: "_Shown", opened: ExitStack) -> tuple[StatusServer, ...]:
+def _open_pages(pages: Pages, shown: "StationShown", opened: ExitStack) -> tuple[StatusServer, ...]:
     """The page and the metrics are at both ports, so that each may be opened to others or not."""
     ports = dict.fromkeys(port for port in (pages.status_port, pages.metrics_port) if port is not None)
     servers = []
@@ -171,8 +171,8 @@ def _open_pages(pages: Pages, shown: "_Shown", opened: ExitStack) -> tuple[Statu
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class _Shown:
-    """What the pages can be asked for."""
+class StationShown:
+    """What a station's pages can be asked for, as `status.Shown`."""
 
     board: Board
     counted: Metrics
