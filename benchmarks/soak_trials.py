@@ -10,7 +10,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from unittest import mock
 
@@ -41,6 +41,7 @@ class Trial:
     what: str
     size: str
     figures: Mapping[str, float]
+    courses: Mapping[str, Sequence[float]] = field(default_factory=dict)  # what was looked at again and again
     broken: tuple[str, ...] = ()  # what was promised and did not hold
 
 
@@ -55,6 +56,9 @@ class Limits:
     link_s: float = 10.0  # from its return to the next result at the PLC
     tail: float = 3.0  # p99.9 of the latencies, times p50
     missed_share: float = 0.0  # of the parts that had no result within the window
+    growth_per_hour: float = 1.0  # % of a warm station's memory
+    more_files: int = 1  # open at the end than when it was warm, by medians: a request in hand has one of its own
+    unjudged_share: float = 0.001  # of the parts; a station that judges fewer was not tried at that rate
 
 
 PROMISED = Limits()
@@ -316,16 +320,18 @@ def _told(
         what=what,
         size=size,
         figures={"parts": found.parts, "escapes": found.escapes, "misplaced": found.misplaced, **figures},
-        broken=(*(broken or ()), *_unsafe(found), *_unrecorded(line.records)),
+        broken=(*(broken or ()), *unsafe(found), *unrecorded(line.records)),
     )
 
 
-def _unsafe(found: LineResult) -> list[str]:
+def unsafe(found: LineResult) -> list[str]:
+    """What must not have become of any part."""
     counts = {"bad parts passed": found.escapes, "parts fell elsewhere than is recorded": found.misplaced}
     return [f"{count} {what}" for what, count in counts.items() if count]
 
 
-def _unrecorded(records: Path) -> list[str]:
+def unrecorded(records: Path) -> list[str]:
+    """What is wrong with these records."""
     history = History(records)
     ids = [one.part_id for one in history.after(0, 10**9)]
     history.close()

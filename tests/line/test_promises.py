@@ -1,5 +1,6 @@
 """The line's promises in their short form; `make soak` runs the same functions at full size."""
 
+import math
 import sys
 from pathlib import Path
 
@@ -11,12 +12,22 @@ pytest.importorskip("asyncua")
 pytest.importorskip("snap7")
 pytest.importorskip("paho.mqtt")
 
+import soak_endurance as watching
 import soak_process as process
 import soak_trials as trials
 from soak_opcua import SimOpcUa
 
 BUSY = trials.Limits(  # other tests run beside
-    worker_s=60.0, silence_s=20.0, ready_s=90.0, camera_s=60.0, link_s=60.0, tail=100.0, missed_share=0.75
+    worker_s=60.0,
+    silence_s=20.0,
+    ready_s=90.0,
+    camera_s=60.0,
+    link_s=60.0,
+    tail=100.0,
+    missed_share=0.75,
+    growth_per_hour=math.inf,
+    more_files=4,
+    unjudged_share=0.9,
 )
 
 
@@ -86,3 +97,19 @@ def test_a_long_tail_and_a_missed_window_break_the_promise_of_latency() -> None:
 @pytest.mark.skipif(sys.platform != "linux", reason="finds the station's processes in /proc")
 def test_a_killed_station_loses_no_record_and_is_soon_ready_again(tmp_path: Path) -> None:
     assert_held(process.station_kills(tmp_path, 1, limits=BUSY))
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="finds the station's processes in /proc")
+def test_a_station_is_watched_as_users_start_it_with_all_that_stands_around_it(tmp_path: Path) -> None:
+    trial = watching.endurance(tmp_path, 3.0, rate_hz=5.0, limits=BUSY)
+    assert_held(trial)
+    assert trial.figures["delivered"] > 0
+    assert trial.figures["scrapes"] >= 1
+    assert len(trial.courses["MB"]) == len(trial.courses["files"]) == watching.POINTS
+    assert min(trial.courses["MB"]) > 10, "a station and its workers"
+
+
+def test_growth_is_that_of_the_line_through_all_points() -> None:
+    hours = [0.2, 0.4, 0.6, 0.8, 1.0]
+    assert watching.growth_per_hour(hours, [100.0] * 5) == pytest.approx(0.0)
+    assert watching.growth_per_hour(hours, [100.0, 100.4, 100.8, 101.2, 101.6]) == pytest.approx(2.0)
