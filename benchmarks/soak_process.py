@@ -121,7 +121,6 @@ def station_kills(folder: Path, times: int, *, seed: int = 0, limits: Limits = P
     """Promises 3 and 16: kill -9 of the whole station at random moments, with parts on the way."""
     folder.mkdir(parents=True, exist_ok=True)
     rng = random.Random(seed)
-    recoveries_s = []
     records, model = folder / "records.db", write_brightness(folder / "brightness.sight")
     with (
         Plant(folder, LineConfig(parts=None, rate_hz=5.0, bad_share=0.3), lambda plc: plc) as plant,
@@ -130,12 +129,7 @@ def station_kills(folder: Path, times: int, *, seed: int = 0, limits: Limits = P
         words = [sys.executable, "-c", PROGRAM, str(plant.port), str(scene.port), str(folder), str(model)]
         plant.start(words)
         plant.plc.start()
-        for _ in range(times):
-            plant.pause(rng.uniform(0.5, 3.0))
-            plant.kill()
-            killed_s = time.monotonic()
-            plant.start(words)
-            recoveries_s.append(time.monotonic() - killed_s)
+        recoveries_s = [_restarted_s(plant, words, rng.uniform(0.5, 3.0)) for _ in range(times)]
         before = len(plant.witness.told)
         plant.until(lambda: len(plant.witness.told) >= before + 3)
         plant.plc.stop()
@@ -170,3 +164,12 @@ def station_kills(folder: Path, times: int, *, seed: int = 0, limits: Limits = P
             *slow("ready again", recoveries_s, limits.ready_s),
         ),
     )
+
+
+def _restarted_s(plant: Plant[SimPlc], words: Sequence[str], after_s: float) -> float:
+    """Kill the station after so long, and start it: how long that takes."""
+    plant.pause(after_s)
+    plant.kill()
+    killed_s = time.monotonic()
+    plant.start(words)
+    return time.monotonic() - killed_s
