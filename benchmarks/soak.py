@@ -1,6 +1,6 @@
 """The line's promises at full size, or at another: prints what came of each, and writes a table of all that ran.
 
-    python benchmarks/soak.py [--only TRIAL ...] [--share 1.0] [--model MODEL] [--output FOLDER]
+    python benchmarks/soak.py [--only TRIAL ...] [--share 1.0] [--model MODEL] [--rate HZ] [--output FOLDER]
 
 TRIAL is one of the names of `--list`; the table keeps what it has of the others. Everything at full size takes six
 hours, of which each latency and the endurance take one. Ends with status 1 where a promise did not hold. Linux; what
@@ -10,21 +10,24 @@ cannot be tried here is named.
 import argparse
 import csv
 import json
+import math
 import os
 import shutil
 import subprocess
 import sys
 import tempfile
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
+import soak_endurance as watching
 import soak_process as process
 import soak_trials as trials
 from sightline.line.stock import render_stock
 from soak_opcua import SimOpcUa
-from soak_trials import Trial
+from soak_trials import PROMISED, Trial
 from tables import RESULTS, Cell, stem, write_table
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -121,6 +124,15 @@ def opcua_latency(folder: Path, share: float, *, model: Path | None) -> Trial:
     return trials.latency(folder, parts, model=used, stock=stock, wiring=SimOpcUa, protocol="OPC UA")
 
 
+def endurance(folder: Path, share: float, *, model: Path | None, rate_hz: float) -> Trial:
+    """Promise 13."""
+    seconds, used = max(30.0, HOUR_S * share), model or trained(folder)
+    limits = PROMISED if share >= 1 else replace(PROMISED, growth_per_hour=math.inf)  # a minute tells no hour's growth
+    return watching.endurance(
+        folder, seconds, rate_hz=rate_hz, model=used.absolute(), stock=render_stock(), limits=limits
+    )
+
+
 def trained(folder: Path) -> Path:
     """The demo's model."""
     out = folder / "demo"
@@ -162,11 +174,12 @@ def not_tried(promise: str, what: str, why: str) -> Trial:
     return Trial(promise=promise, what=what, size="not tried", figures={}, broken=(why,))
 
 
-def runs(model: Path | None) -> dict[str, Run]:
+def runs(model: Path | None = None, rate_hz: float = 10.0) -> dict[str, Run]:
     return {
         "handshakes": handshakes,
         "faults": lambda folder, share: trials.injected_faults(folder, sized(2_000, share)),
         "worker-kills": lambda folder, share: trials.worker_kills(folder, sized(200, share)),
+        "worker-hangs": lambda folder, share: trials.worker_hangs(folder, sized(50, share)),
         "station-kills": lambda folder, share: process.station_kills(folder, sized(50, share)),
         "camera-unplugs": lambda folder, share: trials.camera_unplugs(folder, sized(100, share)),
         "link-cuts": lambda folder, share: trials.link_cuts(folder, sized(100, share)),
@@ -182,18 +195,19 @@ def runs(model: Path | None) -> dict[str, Run]:
         "station-full-disk": station_full_disk,
         "modbus-latency": partial(modbus_latency, model=model),
         "opcua-latency": partial(opcua_latency, model=model),
-        "endurance": lambda folder, share: process.endurance(folder, max(20.0, HOUR_S * share)),
+        "endurance": partial(endurance, model=model, rate_hz=rate_hz),
     }
 
 
 def row(name: str, share: float, load: float, trial: Trial) -> dict[str, Cell]:
     figures = ", ".join(f"{what} {value:.4g}" for what, value in trial.figures.items())
+    courses = "; ".join(f"{what}: {' '.join(f'{one:g}' for one in values)}" for what, values in trial.courses.items())
     return {
         "trial": name,
         "promise": trial.promise,
         "what": trial.what,
         "size": trial.size,
-        "found": figures or "-",
+        "found": "; ".join(filter(None, (figures, courses))) or "-",
         "held": "; ".join(trial.broken) or "yes",
         "share": share,
         "load before": load,
@@ -209,18 +223,19 @@ def added(folder: Path, new: dict[str, Cell]) -> list[dict[str, Cell]]:
         with path.open(newline="", encoding="utf-8") as file:
             found = {line["trial"]: dict(line) for line in csv.DictReader(file)}
     found[str(new["trial"])] = new
-    return [found[name] for name in runs(None) if name in found]
+    return [found[name] for name in runs() if name in found]
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--only", nargs="+", choices=list(runs(None)), metavar="TRIAL")
+    parser.add_argument("--only", nargs="+", choices=list(runs()), metavar="TRIAL")
     parser.add_argument("--share", type=float, default=1.0, help="of the full size, above 0")
-    parser.add_argument("--model", type=Path, help="for the latencies; else the demo's is trained")
+    parser.add_argument("--model", type=Path, help="for latencies and endurance; else the demo's is trained")
+    parser.add_argument("--rate", type=float, default=10.0, help="of the endurance, parts per second")
     parser.add_argument("--list", action="store_true", help="print the names of the trials")
     parser.add_argument("--output", type=Path, default=RESULTS)
     options = parser.parse_args()
-    every = runs(options.model)
+    every = runs(options.model, options.rate)
     if options.list:
         print("\n".join(every))
         return 0

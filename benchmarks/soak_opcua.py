@@ -1,10 +1,13 @@
-"""A simulated PLC behind a real OPC UA server and a cable that can be cut."""
+"""A simulated PLC behind a real OPC UA server, as a station ships: signed, encrypted, a user; and a cable to cut."""
 
+import os
 import time
-from contextlib import suppress
+from contextlib import ExitStack, suppress
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from threading import Event, Thread
 
-from plc_servers import OpcUaServer, Proxy
+from plc_servers import PASSWORD, PASSWORD_VARIABLE, OpcUaServer, Proxy, write_certificate
 from sightline.devices.controllers import PlcConfig
 from sightline.devices.plc import Plc, Request
 from sightline.errors import DeviceError
@@ -16,8 +19,16 @@ class SimOpcUa:
     """The server, and the thread that carries between it and the PLC; to be closed."""
 
     def __init__(self, plc: Plc) -> None:
-        self._plc, self._server, self._ending = plc, OpcUaServer(), Event()
-        self._cable = Proxy(self._server.port)
+        os.environ[PASSWORD_VARIABLE] = PASSWORD  # where the station's settings have it looked up
+        with ExitStack() as opened:
+            keys = Path(opened.enter_context(TemporaryDirectory(prefix="soak-opcua-")))
+            write_certificate(keys, "plc", "urn:plc")
+            write_certificate(keys, "station", "urn:sightline:station")
+            self._plc, self._server, self._ending = plc, OpcUaServer(keys), Event()
+            opened.callback(self._server.close)
+            self._cable = Proxy(self._server.port)
+            opened.callback(self._cable.close)
+            self._opened = opened.pop_all()
         self._thread = Thread(target=self._carry, name="simulated OPC UA PLC")
         self._thread.start()
 
@@ -35,8 +46,7 @@ class SimOpcUa:
     def close(self) -> None:
         self._ending.set()
         self._thread.join()
-        self._cable.close()
-        self._server.close()
+        self._opened.close()
 
     def _carry(self) -> None:
         said: Request | None = None

@@ -1,14 +1,15 @@
-"""Promises about the station as a process: killed as a whole, and watched over hours. Linux alone, by /proc."""
+"""Promises about the station as a process: killed as a whole, and how soon it is back."""
 
 import os
 import random
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import closing
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Generic, Self, TypeVar
 
 from brightness import brightness_stock, write_brightness
 from sightline.devices.clock import MonotonicClock
@@ -54,24 +55,26 @@ class Witness:
         self._plc.close()
 
 
-class Plant:
-    """Conveyor, PLC and cameras in this process, a station in another; a context."""
+Around = TypeVar("Around", bound=Plc)
 
-    def __init__(self, folder: Path, rate_hz: float) -> None:
+
+class Plant(Generic[Around]):
+    """Conveyor and PLC in this process, a station in another; a context."""
+
+    def __init__(self, folder: Path, config: LineConfig, around: Callable[[SimPlc], Around]) -> None:
+        """`around` is what stands between the PLC and the station's link to it."""
         folder.mkdir(parents=True, exist_ok=True)
-        self.folder, self.records = folder, folder / "records.db"
-        self.model = write_brightness(folder / "brightness.sight")
-        config = SimPlcConfig(belt=LineConfig(parts=None, rate_hz=rate_hz, bad_share=0.3).belt, trigger_timeout_s=0.04)
-        self.plc = SimPlc(MonotonicClock(), config)
-        self.witness = Witness(self.plc)
+        self.folder = folder
+        self.plc = SimPlc(MonotonicClock(), SimPlcConfig(belt=config.belt, trigger_timeout_s=0.04))
+        self.around = around(self.plc)
+        self.witness = Witness(self.around)
         self.stopwatch = Stopwatch(self.witness)
         self._wire = SimModbus(self.stopwatch)
-        self._scene = Scene(lambda: self.plc.in_view(0.0, 60.0), brightness_stock())
+        self.port = self._wire.port
         self._log = (folder / "station.log").open("ab")
         self.station: subprocess.Popen[bytes] | None = None
 
     def __enter__(self) -> Self:
-        self.start()
         return self
 
     def __exit__(
@@ -79,17 +82,15 @@ class Plant:
     ) -> None:
         self.kill()
         self._wire.close()
-        self._scene.close()
+        self.around.close()
         self._log.close()
 
-    def start(self) -> None:
+    def start(self, words: Sequence[str]) -> None:
         """As systemd does after a crash; returns when the station can take parts."""
         self.witness.born()
-        command = [sys.executable, "-c", PROGRAM, str(self._wire.port), str(self._scene.port)]
         surroundings = {**os.environ, "PYTHONPATH": os.pathsep.join([str(Path(__file__).parent), *sys.path])}
-        words = [*command, str(self.folder), str(self.model)]
-        self.station = subprocess.Popen(words, stderr=self._log, env=surroundings)
         started_s = time.monotonic()
+        self.station = subprocess.Popen(words, stderr=self._log, env=surroundings)
         self.until(lambda: self._is_ready(started_s))
 
     def kill(self) -> None:
@@ -103,7 +104,7 @@ class Plant:
         while not holds():
             if time.monotonic() > end_s:
                 raise TimeoutError(f"what was waited for did not come within {within_s:g} s")
-            assert self.station is None or self.station.poll() in (None, -9), "the station ended by itself"
+            assert self.station is None or self.station.poll() in (None, -9), f"the station ended; see {self._log.name}"
             self.plc.is_empty()  # a conveyor moves when it is looked at
             time.sleep(0.01)
 
@@ -118,27 +119,28 @@ class Plant:
 
 def station_kills(folder: Path, times: int, *, seed: int = 0, limits: Limits = PROMISED) -> Trial:
     """Promises 3 and 16: kill -9 of the whole station at random moments, with parts on the way."""
+    folder.mkdir(parents=True, exist_ok=True)
     rng = random.Random(seed)
-    recoveries_s = []
-    with Plant(folder, rate_hz=5.0) as plant:
+    records, model = folder / "records.db", write_brightness(folder / "brightness.sight")
+    with (
+        Plant(folder, LineConfig(parts=None, rate_hz=5.0, bad_share=0.3), lambda plc: plc) as plant,
+        closing(Scene(lambda: plant.plc.in_view(0.0, 60.0), brightness_stock())) as scene,
+    ):
+        words = [sys.executable, "-c", PROGRAM, str(plant.port), str(scene.port), str(folder), str(model)]
+        plant.start(words)
         plant.plc.start()
-        for _ in range(times):
-            plant.pause(rng.uniform(0.5, 3.0))
-            plant.kill()
-            killed_s = time.monotonic()
-            plant.start()
-            recoveries_s.append(time.monotonic() - killed_s)
+        recoveries_s = [_restarted_s(plant, words, rng.uniform(0.5, 3.0)) for _ in range(times)]
         before = len(plant.witness.told)
         plant.until(lambda: len(plant.witness.told) >= before + 3)
         plant.plc.stop()
         plant.pause(1.0)
-    history = History(plant.records)
+    history = History(records)
     recorded = {one.part_id: one.verdict for one in history.after(0, 10**9)}
     history.close()
     escapes = sum(fallen.is_escape for fallen in plant.plc.fallen)
     told_ok = [part for part, passed in plant.witness.told.items() if passed]
     lost = [part for part in told_ok if recorded.get(part) is not Verdict.PASS]
-    damage = verify(plant.records)
+    damage = verify(records)
     found = {
         f"{escapes} bad parts passed": escapes,
         f"{len(lost)} parts were OK without a record of it": lost,
@@ -164,45 +166,10 @@ def station_kills(folder: Path, times: int, *, seed: int = 0, limits: Limits = P
     )
 
 
-def endurance(folder: Path, seconds: float, *, rate_hz: float = 10.0) -> Trial:
-    """Promise 13: memory and open files of the station and its workers, once warm and at the end."""
-    with Plant(folder, rate_hz) as plant:
-        assert plant.station is not None
-        plant.plc.start()
-        plant.pause(seconds / 5)
-        megabytes, files = _used(plant.station.pid)
-        plant.pause(4 * seconds / 5)
-        later_megabytes, later_files = _used(plant.station.pid)
-        plant.plc.stop()
-    hours = 0.8 * seconds / 3600
-    growth = 100 * (later_megabytes / megabytes - 1) / hours
-    broken = [f"{later_files - files} more files at the end"] if later_files > files + 2 else []
-    if seconds >= 3600 and growth >= 1:
-        broken.append(f"memory grows by {growth:.1f} % an hour")
-    return Trial(
-        promise="13",
-        what="memory and open files",
-        size=f"{seconds:g} s at {rate_hz:g} parts per second",
-        figures={
-            "parts": len(plant.plc.fallen),
-            "MB when warm": megabytes,
-            "MB at the end": later_megabytes,
-            "more files": later_files - files,
-        },
-        broken=tuple(broken),
-    )
-
-
-def _used(pid: int) -> tuple[float, int]:
-    """(resident memory in MB, open files) of a process and all that it started."""
-    page, bytes_, files, waiting = os.sysconf("SC_PAGE_SIZE"), 0, 0, [pid]
-    while waiting:
-        here = Path(f"/proc/{waiting.pop()}")
-        try:
-            bytes_ += int((here / "statm").read_text().split()[1]) * page
-            files += len(list((here / "fd").iterdir()))
-            for task in (here / "task").iterdir():
-                waiting += [int(child) for child in (task / "children").read_text().split()]
-        except OSError:  # a process that ends meanwhile
-            continue
-    return bytes_ / 1e6, files
+def _restarted_s(plant: Plant[SimPlc], words: Sequence[str], after_s: float) -> float:
+    """Kill the station after so long, and start it: how long that takes."""
+    plant.pause(after_s)
+    plant.kill()
+    killed_s = time.monotonic()
+    plant.start(words)
+    return time.monotonic() - killed_s

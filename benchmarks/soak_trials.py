@@ -5,10 +5,12 @@ benchmarks/soak.py runs them for hours, tests/line/test_promises.py for seconds.
 
 import os
 import random
+import signal
 import threading
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass, field
 from pathlib import Path
 from unittest import mock
 
@@ -17,12 +19,15 @@ import numpy as np
 from brightness import brightness_stock, write_brightness
 from sightline.devices.plc import Plc
 from sightline.devices.sim_modbus import SimModbus
+from sightline.line.assembly import StationShown
 from sightline.line.faults import Fault
 from sightline.line.history import History, verify
 from sightline.line.images import ImagePolicy, Policy
 from sightline.line.judge import JudgeState
 from sightline.line.simulation import LineConfig, LineResult, SimulatedLine, Wire, run_line
+from sightline.line.status import StatusServer
 from sightline.line.stock import Stock
+from soak_scraper import Scraper
 
 PATIENCE_S = 120.0  # for what takes seconds on a machine that is not busy
 RATE_HZ = 5.0
@@ -36,6 +41,7 @@ class Trial:
     what: str
     size: str
     figures: Mapping[str, float]
+    courses: Mapping[str, Sequence[float]] = field(default_factory=dict)  # what was looked at again and again
     broken: tuple[str, ...] = ()  # what was promised and did not hold
 
 
@@ -48,6 +54,11 @@ class Limits:
     ready_s: float = 15.0  # from the station's death to its taking parts again
     camera_s: float = 10.0  # from its return to the next part judged
     link_s: float = 10.0  # from its return to the next result at the PLC
+    tail: float = 3.0  # p99.9 of the latencies, times p50
+    missed_share: float = 0.0  # of the parts that had no result within the window
+    growth_per_hour: float = 1.0  # % of a warm station's memory
+    more_files: int = 1  # open at the end than when it was warm, by medians: a request in hand has one of its own
+    unjudged_share: float = 0.001  # of the parts; a station that judges fewer was not tried at that rate
 
 
 PROMISED = Limits()
@@ -77,6 +88,26 @@ def worker_kills(folder: Path, times: int, *, seed: int = 0, limits: Limits = PR
     figures = {"longest recovery s": max(recoveries_s)}
     broken = slow("another worker", recoveries_s, limits.worker_s)
     return _told("2", "worker killed", f"{times} kills", line, figures, broken)
+
+
+def worker_hangs(folder: Path, times: int, *, seed: int = 0, limits: Limits = PROMISED) -> Trial:
+    """Promise 2, of a worker that is stopped at random moments: it is there, and does not answer."""
+    rng = random.Random(seed)
+    recoveries_s = []
+    with _line(folder, LineConfig(parts=None, rate_hz=RATE_HZ, bad_share=0.3, restarts=10 * times)) as line:
+        line.plc.start()
+        for _ in range(times):
+            _pause(line, rng.uniform(0.2, 1.5))
+            judge = line.views[rng.randrange(2)].judge
+            pid = judge.pid
+            assert pid is not None, "it was there, as all recovered before"
+            os.kill(pid, signal.SIGSTOP)
+            stopped_s = time.monotonic()
+            line.until(lambda judge=judge, pid=pid: judge.pid not in (None, pid), PATIENCE_S)  # type: ignore[misc]
+            recoveries_s.append(time.monotonic() - stopped_s)
+        _wind_down(line)
+    broken = slow("another worker", recoveries_s, limits.worker_s)
+    return _told("2", "worker stopped", f"{times} times", line, {"longest recovery s": max(recoveries_s)}, broken)
 
 
 def camera_unplugs(folder: Path, times: int, *, seed: int = 0, limits: Limits = PROMISED) -> Trial:
@@ -194,21 +225,43 @@ def latency(
     *,
     rate_hz: float = 10.0,
     window_ms: float = 200.0,
+    limits: Limits = PROMISED,
     model: Path | None = None,
     stock: Stock | None = None,
     wiring: Callable[[Plc], Wire] = SimModbus,
     protocol: str = "Modbus TCP",
 ) -> Trial:
-    """Promise 11: from the trigger to the result at the PLC, every picture stored, metrics on."""
+    """Promise 11: from the trigger to the result at the PLC, every picture stored, status and metrics asked for."""
     config = LineConfig(parts=parts, rate_hz=rate_hz, gate_s=0.6, policy=ImagePolicy(policy=Policy.ALL))
-    with _line(folder, config, model=model, stock=stock, wiring=wiring) as line:
+    with (
+        _line(folder, config, model=model, stock=stock, wiring=wiring) as line,
+        closing(StatusServer(StationShown(board=line.station.board, counted=line.metrics))) as pages,
+        closing(Scraper(pages.url)) as scraper,
+    ):
         run_line(line, faults=False)
-    found = 1e3 * np.array(line.stopwatch.latencies_s or [0.0])
-    named = {f"p{share:g} ms": float(np.percentile(found, share)) for share in (50, 95, 99, 99.9)}
-    missed = int((found > window_ms).sum()) + parts - len(line.stopwatch.latencies_s)
-    figures = {**named, "max ms": float(found.max()), f"misses of {window_ms:g} ms per million": 1e6 * missed / parts}
-    what = f"latency over {protocol}, {rate_hz:g} parts per second"
-    return _told("11", what, f"{parts} parts", line, figures)
+    found_ms = [1e3 * latency_s for latency_s in line.stopwatch.latencies_s]
+    figures, broken = told_latencies(found_ms, parts, window_ms, limits)
+    broken += scraper.broken()
+    figures["scrapes"] = scraper.answered
+    return _told(
+        "11", f"latency over {protocol}, {rate_hz:g} parts per second", f"{parts} parts", line, figures, broken
+    )
+
+
+def told_latencies(
+    found_ms: Sequence[float], parts: int, window_ms: float, limits: Limits
+) -> tuple[dict[str, float], list[str]]:
+    """The figures of these latencies, and what of the promise is broken; a part without a result missed its window."""
+    if not found_ms:
+        return {}, ["no part had a result"]
+    named = {f"p{share:g} ms": float(np.percentile(found_ms, share)) for share in (50, 95, 99, 99.9)}
+    missed = sum(not one <= window_ms for one in found_ms) + parts - len(found_ms)
+    tail = named["p99.9 ms"] / named["p50 ms"]
+    broken = [f"p99.9 is {tail:.2f} times p50, promised are {limits.tail:g}"] if not tail <= limits.tail else []
+    if not missed <= limits.missed_share * parts:
+        broken.append(f"{missed} of {parts} parts missed their window of {window_ms:g} ms")
+    more = {"max ms": max(found_ms), f"misses of {window_ms:g} ms per million": 1e6 * missed / parts}
+    return {**named, "p99.9 / p50": tail, **more}, broken
 
 
 def injected_faults(folder: Path, parts: int) -> Trial:
@@ -267,16 +320,18 @@ def _told(
         what=what,
         size=size,
         figures={"parts": found.parts, "escapes": found.escapes, "misplaced": found.misplaced, **figures},
-        broken=(*(broken or ()), *_unsafe(found), *_unrecorded(line.records)),
+        broken=(*(broken or ()), *unsafe(found), *unrecorded(line.records)),
     )
 
 
-def _unsafe(found: LineResult) -> list[str]:
+def unsafe(found: LineResult) -> list[str]:
+    """What must not have become of any part."""
     counts = {"bad parts passed": found.escapes, "parts fell elsewhere than is recorded": found.misplaced}
     return [f"{count} {what}" for what, count in counts.items() if count]
 
 
-def _unrecorded(records: Path) -> list[str]:
+def unrecorded(records: Path) -> list[str]:
+    """What is wrong with these records."""
     history = History(records)
     ids = [one.part_id for one in history.after(0, 10**9)]
     history.close()

@@ -1,5 +1,6 @@
 """The line's promises in their short form; `make soak` runs the same functions at full size."""
 
+import math
 import sys
 from pathlib import Path
 
@@ -7,11 +8,27 @@ import pytest
 
 pytest.importorskip("pymodbus")
 pytest.importorskip("prometheus_client")
+pytest.importorskip("asyncua")
+pytest.importorskip("snap7")
+pytest.importorskip("paho.mqtt")
 
+import soak_endurance as watching
 import soak_process as process
 import soak_trials as trials
+from soak_opcua import SimOpcUa
 
-BUSY = trials.Limits(worker_s=60.0, silence_s=20.0, ready_s=90.0, camera_s=60.0, link_s=60.0)  # other tests run beside
+BUSY = trials.Limits(  # other tests run beside
+    worker_s=60.0,
+    silence_s=20.0,
+    ready_s=90.0,
+    camera_s=60.0,
+    link_s=60.0,
+    tail=100.0,
+    missed_share=0.75,
+    growth_per_hour=math.inf,
+    more_files=4,
+    unjudged_share=0.9,
+)
 
 
 def assert_held(trial: trials.Trial) -> None:
@@ -27,6 +44,10 @@ def test_a_killed_worker_lets_nothing_bad_pass(tmp_path: Path) -> None:
     assert_held(trials.worker_kills(tmp_path, 2, limits=BUSY))
 
 
+def test_a_worker_that_hangs_lets_nothing_bad_pass(tmp_path: Path) -> None:
+    assert_held(trials.worker_hangs(tmp_path, 1, limits=BUSY))
+
+
 def test_a_worker_that_keeps_dying_is_left_dead_until_a_reset(tmp_path: Path) -> None:
     assert_held(trials.restart_budget(tmp_path))
 
@@ -39,6 +60,10 @@ def test_a_cut_link_lets_nothing_bad_pass_and_comes_back(tmp_path: Path) -> None
     assert_held(trials.link_cuts(tmp_path, 2, limits=BUSY))
 
 
+def test_a_cut_link_by_opc_ua_with_security_lets_nothing_bad_pass_and_comes_back(tmp_path: Path) -> None:
+    assert_held(trials.link_cuts(tmp_path, 1, limits=BUSY, wiring=SimOpcUa, protocol="OPC UA"))
+
+
 def test_a_recovery_that_takes_longer_than_promised_is_told() -> None:
     assert trials.slow("another worker", [4.9, 5.0], trials.PROMISED.worker_s) == []
     assert trials.slow("another worker", [1.0, 5.1], 5.0) == ["another worker took 5.1 s, promised are 5"]
@@ -48,12 +73,43 @@ def test_the_wall_clock_may_be_set(tmp_path: Path) -> None:
     assert_held(trials.clock_steps(tmp_path, 12))
 
 
-def test_latency_is_told_with_what_missed_the_window(tmp_path: Path) -> None:
-    trial = trials.latency(tmp_path, 12, rate_hz=5.0)
+def test_latency_holds_while_pages_are_asked_for_and_every_picture_is_stored(tmp_path: Path) -> None:
+    trial = trials.latency(tmp_path, 12, rate_hz=5.0, limits=BUSY)
     assert_held(trial)
-    assert "p99.9 ms" in trial.figures
+    assert trial.figures["scrapes"] >= 1
+
+
+def test_latency_holds_by_opc_ua_with_security(tmp_path: Path) -> None:
+    assert_held(trials.latency(tmp_path, 12, rate_hz=5.0, limits=BUSY, wiring=SimOpcUa, protocol="OPC UA"))
+
+
+def test_a_long_tail_and_a_missed_window_break_the_promise_of_latency() -> None:
+    even = [20.0] * 998
+    held, broken = trials.told_latencies([*even, 59.0, 60.0], 1000, 200.0, trials.PROMISED)
+    assert (held["p50 ms"], held["max ms"], broken) == (20.0, 60.0, [])
+    _, broken = trials.told_latencies([*even, 61.0, 199.0], 1000, 200.0, trials.PROMISED)
+    assert broken == ["p99.9 is 3.06 times p50, promised are 3"]
+    _, broken = trials.told_latencies([*even, 20.0], 1000, 200.0, trials.PROMISED)
+    assert broken == ["1 of 1000 parts missed their window of 200 ms"]
+    assert trials.told_latencies([], 2, 200.0, trials.PROMISED) == ({}, ["no part had a result"])
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="finds the station's processes in /proc")
 def test_a_killed_station_loses_no_record_and_is_soon_ready_again(tmp_path: Path) -> None:
     assert_held(process.station_kills(tmp_path, 1, limits=BUSY))
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="finds the station's processes in /proc")
+def test_a_station_is_watched_as_users_start_it_with_all_that_stands_around_it(tmp_path: Path) -> None:
+    trial = watching.endurance(tmp_path, 3.0, rate_hz=5.0, limits=BUSY)
+    assert_held(trial)
+    assert trial.figures["delivered"] > 0
+    assert trial.figures["scrapes"] >= 1
+    assert len(trial.courses["MB"]) == len(trial.courses["files"]) == watching.POINTS
+    assert min(trial.courses["MB"]) > 10, "a station and its workers"
+
+
+def test_growth_is_that_of_the_line_through_all_points() -> None:
+    hours = [0.2, 0.4, 0.6, 0.8, 1.0]
+    assert watching.growth_per_hour(hours, [100.0] * 5) == pytest.approx(0.0)
+    assert watching.growth_per_hour(hours, [100.0, 100.4, 100.8, 101.2, 101.6]) == pytest.approx(2.0)

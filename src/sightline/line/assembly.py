@@ -98,7 +98,7 @@ def open_station(path: Path, *, name: str, records: Path | None = None) -> Line:
         station = Station(config, plc, _Loader(path, recipe, cameras).load, stores.spool, stores.images, metrics)
         opened.callback(station.close)
         origins = station.board.origins = Origins(folder / ORIGIN)
-        pages = _open_pages(recipe.pages, _Shown(board=station.board, counted=metrics), origins, opened)
+        pages = _open_pages(recipe.pages, StationShown(board=station.board, counted=metrics), origins, opened)
         survey = Survey(station, stores)
         opened.callback(survey.close)
         if recipe.plant is not None:
@@ -161,7 +161,7 @@ def _client(plant: PlantServer) -> PlantClient:
     return PlantClient(plant.url, token_file=plant.token_file, ca_file=plant.ca_file)
 
 
-def _open_pages(pages: Pages, shown: "_Shown", origins: Origins, opened: ExitStack) -> tuple[StatusServer, ...]:
+def _open_pages(pages: Pages, shown: "StationShown", origins: Origins, opened: ExitStack) -> tuple[StatusServer, ...]:
     """The page and the metrics are at both ports, so that each may be opened to others or not."""
     ports = dict.fromkeys(port for port in (pages.status_port, pages.metrics_port) if port is not None)
     servers = []
@@ -173,8 +173,8 @@ def _open_pages(pages: Pages, shown: "_Shown", origins: Origins, opened: ExitSta
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class _Shown:
-    """What the pages can be asked for."""
+class StationShown:
+    """What a station's pages can be asked for, as `status.Shown`."""
 
     board: Board
     counted: Metrics

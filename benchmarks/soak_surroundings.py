@@ -1,0 +1,126 @@
+"""What stands around a station that is the product's own process: cameras that push pictures, and a plant server."""
+
+import json
+from collections.abc import Mapping
+from http.client import HTTPException
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from queue import SimpleQueue
+from threading import Thread
+from time import sleep
+from urllib.request import Request as Push
+from urllib.request import urlopen
+
+from sightline.devices.plc import Answer, Request
+from sightline.devices.sim_plc import SimPlc
+from sightline.imaging.writing import png
+from sightline.line.stock import Stock
+
+HOST = "127.0.0.1"
+REACH_MM = 60.0  # to either side of the sensor that the cameras see: never two parts
+EXPOSURE_S = 0.01  # and transfer: a picture comes after the PLC's word of its part
+_TIMEOUT_S = 5.0
+_REMEMBERED = 2000  # records, of which one that comes again is known
+_LONGEST = 100  # what went wrong and is told
+
+
+class PushedCameras:
+    """A PLC whose triggers fire the cameras as well; each pushes what it sees to a station by HTTP."""
+
+    def __init__(self, plc: SimPlc, stock: Stock, ports: Mapping[str, int]) -> None:
+        """`ports` of the station, by view."""
+        self.failed: list[str] = []  # pictures that the station did not take
+        self._plc, self._part_id = plc, 0
+        self._stock, self._encoded = stock, _encoded(stock)
+        self._due: dict[str, SimpleQueue[bytes | None]] = {view: SimpleQueue() for view in ports}
+        self._threads = [Thread(target=self._push, args=item, name="pushing camera") for item in ports.items()]
+        for thread in self._threads:
+            thread.start()
+
+    def read(self) -> Request:
+        request = self._plc.read()
+        if request.trigger and request.part_id != self._part_id:
+            self._part_id = request.part_id
+            part = self._plc.in_view(0.0, REACH_MM)
+            for view, due in self._due.items():
+                due.put(self._encoded[id(self._stock.picture(view, part))] if part is not None else None)
+        return request
+
+    def write(self, answer: Answer) -> None:
+        self._plc.write(answer)
+
+    def close(self) -> None:
+        for due in self._due.values():
+            due.put(b"")
+        for thread in self._threads:
+            thread.join()
+
+    def _push(self, view: str, port: int) -> None:
+        while (picture := self._due[view].get()) != b"":
+            if picture is None:  # nothing was in view: no picture comes, and the station has to notice
+                continue
+            sleep(EXPOSURE_S)
+            try:
+                with urlopen(Push(f"http://{HOST}:{port}/", picture, method="POST"), timeout=_TIMEOUT_S):
+                    pass
+            except (OSError, HTTPException) as error:
+                self.failed = [*self.failed, f"{view}: a picture was not taken: {error}"][:_LONGEST]
+
+
+def _encoded(stock: Stock) -> dict[int, bytes]:
+    """The files of its pictures, made in advance, by the picture's identity."""
+    return {id(frame): png(frame.pixels) for part in (*stock.good, *stock.bad) for frame in part.values()}
+
+
+class ConfirmingPlant:
+    """A plant server that takes all that comes and confirms it; counts records and pictures, and keeps none."""
+
+    def __init__(self) -> None:
+        self.records = self.repeated = self.pictures = 0
+        self._newest: list[str] = []
+        self._server = ThreadingHTTPServer((HOST, 0), _handler(self))
+        self._server.daemon_threads = True
+        self._thread = Thread(target=self._server.serve_forever, args=(0.1,), name="plant server")
+        self._thread.start()
+        self.url = f"http://{HOST}:{self._server.server_address[1]}/api/v1/ingest"
+
+    def close(self) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join()
+
+    def take(self, body: bytes) -> bytes:
+        """The confirmation of these records, one in a line."""
+        ids = [str(json.loads(line)["id"]) for line in body.splitlines()]
+        known = set(self._newest)
+        new = [one for one in ids if one not in known]
+        self.records, self.repeated = self.records + len(new), self.repeated + len(ids) - len(new)
+        self._newest = [*self._newest, *new][-_REMEMBERED:]
+        return json.dumps({"through": ids[-1]}).encode()
+
+
+def _handler(plant: ConfirmingPlant) -> type[BaseHTTPRequestHandler]:
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"  # the station keeps its connections open
+
+        def do_POST(self) -> None:
+            self._answer(plant.take(self._body()))
+
+        def do_PUT(self) -> None:
+            """A picture, or how the station is."""
+            self._body()
+            plant.pictures += self.path.endswith("/picture")
+            self._answer(b"{}")
+
+        def _body(self) -> bytes:
+            return self.rfile.read(int(self.headers["Content-Length"]))
+
+        def _answer(self, content: bytes) -> None:
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(content)))
+            self.end_headers()
+            self.wfile.write(content)
+
+        def log_message(self, *_: object) -> None:
+            """Nothing."""
+
+    return Handler
