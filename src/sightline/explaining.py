@@ -24,6 +24,11 @@ from sightline.records import Box, FloatArray, Frame
 
 MOST_EXPLAINED = 3  # places of a part
 SHOWN_PX = 192  # side of the two pieces
+_ANOTHER_METHOD = "this model compares with no good pictures; only patchcore and hybrid models do."
+_SEPARATE = "a model with a bank for each product keeps no good pictures; train a model for each product."
+_WITH_DEPTH = "a model that learned from depth maps keeps no good pictures."
+_OLD = "this model does not keep its good pictures; train again."
+WHY_NOT = (_ANOTHER_METHOD, _SEPARATE, _WITH_DEPTH, _OLD)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -123,15 +128,13 @@ class Explainer:
 
 
 def why_not(bundle: Bundle) -> str:
-    """Why a model without exemplars keeps no good pictures, in one line without the path."""
+    """Which of WHY_NOT a model without exemplars has; one line without the path."""
     manifest = bundle.manifest
     if manifest.method != "patchcore":
-        return "this model compares with no good pictures; only patchcore and hybrid models do."
+        return _ANOTHER_METHOD
     if manifest.separate:
-        return "a model with a bank for each product keeps no good pictures; train a model for each product."
-    if manifest.input.depth:
-        return "a model that learned from depth maps keeps no good pictures."
-    return "this model does not keep its good pictures; train again."
+        return _SEPARATE
+    return _WITH_DEPTH if manifest.input.depth else _OLD
 
 
 def _bank(graph: bytes) -> FloatArray:
