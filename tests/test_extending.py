@@ -340,7 +340,7 @@ def test_a_model_without_a_window_is_told_to_be_trained_again(
     before = load(first)
     config = {k: value for k, value in before.manifest.provenance.config.items() if k != WINDOW_HASH}
     manifest = replace(before.manifest, provenance=replace(before.manifest.provenance, config=config))
-    save(tmp_path / "old.sight", before.graph, manifest)
+    save(tmp_path / "old.sight", before.graph, manifest, exemplars=before.exemplars)
     message = refusal(make("later", range(100, 108), 0), tmp_path / "old.sight", output, BundleError)
     assert "was made by an older Sightline; train again with this one, and the model can be extended" in message
 
@@ -353,7 +353,7 @@ def test_a_window_that_cannot_be_is_refused_though_its_hash_fits(
     damaged = before.window[:-1]
     config = {**before.manifest.provenance.config, WINDOW_HASH: hashlib.sha256(damaged).hexdigest()}
     manifest = replace(before.manifest, provenance=replace(before.manifest.provenance, config=config))
-    save(tmp_path / "damaged.sight", before.graph, manifest, damaged)
+    save(tmp_path / "damaged.sight", before.graph, manifest, damaged, exemplars=before.exemplars)
     message = refusal(make("later", range(100, 108), 0), tmp_path / "damaged.sight", output, BundleError)
     assert message.startswith(f"{tmp_path / 'damaged.sight'}: has a window of images of")
 
@@ -418,7 +418,7 @@ def test_thresholds_that_were_set_by_calibrate_are_said_to_be_lost(
     before = load(first)
     thresholds = replace(before.manifest.thresholds, review=before.manifest.thresholds.reject - 1)
     manifest = replace(before.manifest, thresholds=thresholds)
-    save(tmp_path / "reviewed.sight", before.graph, manifest, before.window)
+    save(tmp_path / "reviewed.sight", before.graph, manifest, before.window, exemplars=before.exemplars)
     result = extended(make("later", range(100, 108), 0), tmp_path / "reviewed.sight", output)
     assert "the thresholds of the old model were set by calibrate; set those of the new one as well." in result.warnings
     plain = extended(make("later", range(100, 108), 0), first, output)

@@ -19,6 +19,7 @@ from sightline.errors import BundleError, DatasetError, OptionError
 from sightline.hybrid import train_hybrid
 from sightline.inspector import Inspector, load
 from sightline.models.class_config import LearningConfig
+from sightline.models.exemplars import from_bytes
 from sightline.name_rules import RegionRule
 from sightline.records import Box, Frame, Verdict
 from sightline.regions import cut_out
@@ -68,6 +69,17 @@ def trained(folder: Path) -> Trained:
 @pytest.fixture(scope="module")
 def inspector(trained: Trained) -> Inspector:
     return load(trained.bundle.path, threads=1)
+
+
+def test_it_says_what_a_defect_looked_most_like_and_keeps_no_more_than_its_bank(
+    trained: Trained, inspector: Inspector, folder: Path
+) -> None:
+    assert trained.bundle.exemplars is not None
+    assert len(from_bytes(trained.bundle.exemplars).cells) == trained.bundle.manifest.provenance.config["bank"]
+    frame = inspector.frame(folder / "new/spot/03.png")
+    found = inspector.explain(frame, inspector.inspect(frame))
+    assert found[0].source in {f"{number:02}.png" for number in range(40)}
+    assert int(found[0].part.max()) > int(found[0].good.max())  # a bright spot, and none
 
 
 def test_it_names_what_it_finds_in_new_pictures(inspector: Inspector, folder: Path) -> None:

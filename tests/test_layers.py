@@ -23,6 +23,7 @@ ORDER = [  # a module imports from earlier entries, or from its own folder
         "boxes",
         "regions",
         "segments",
+        "explaining",
     ),
     *("inspector", "training", "supervised", "segmenting", "locating", "hybrid"),
     *("joint_training", "extending", "teaching"),

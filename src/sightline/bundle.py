@@ -1,7 +1,8 @@
 """The `.sight` file: a model's graph and its manifest in one ZIP that is never unpickled and never trusted.
 
-It holds exactly `manifest.json`, `model.onnx`, where the model can be extended `window.bin`, and where another model
-names the regions that this one finds that model, `names.sight`, whole; all stored without
+It holds exactly `manifest.json`, `model.onnx`, where the model can be extended `window.bin`, where it keeps pieces of
+its good pictures `exemplars.bin`, and where another model names the regions that this one finds that model,
+`names.sight`, whole; all stored without
 compression, with fixed order, times and permissions: the same content gives the same bytes, and no entry is larger
 than the file. Hashes show damage and careless edits; they are not a signature. A graph that loads is plain ONNX that
 reads no file and runs no foreign code, but how much memory and time it takes when run is for whoever runs it to bound.
@@ -24,7 +25,7 @@ from google.protobuf.message import DecodeError, Message
 
 from sightline.errors import BundleError
 from sightline.files import write_bytes
-from sightline.manifest import AGAIN, Manifest, from_json, model_id, one_line, to_json
+from sightline.manifest import AGAIN, JsonScalar, Manifest, from_json, model_id, one_line, to_json
 from sightline.models.features import BOXES, MASKS, WEIGHTS
 from sightline.models.prototypes import EMBEDDING, SIMILARITIES
 from sightline.name_rules import quoted
@@ -33,9 +34,16 @@ MANIFEST_NAME = "manifest.json"
 GRAPH_NAME = "model.onnx"
 WINDOW_NAME = "window.bin"  # what `sightline train --extend` needs; in no file whose manifest does not name its hash
 NAMES_NAME = "names.sight"  # in no file whose manifest has no `regions`
-WINDOW_HASH = "window_sha256"  # in the manifest's `provenance.config`
+EXEMPLARS_NAME = "exemplars.bin"  # pieces of good pictures; as with the window
+WINDOW_HASH, EXEMPLARS_HASH = "window_sha256", "exemplars_sha256"  # in the manifest's `provenance.config`
 MAX_FILE_BYTES = 1 << 30
-MAX_ENTRY_BYTES = {MANIFEST_NAME: 64 << 20, GRAPH_NAME: 1 << 30, WINDOW_NAME: 1 << 30, NAMES_NAME: 1 << 30}
+MAX_ENTRY_BYTES = {
+    MANIFEST_NAME: 64 << 20,
+    GRAPH_NAME: 1 << 30,
+    WINDOW_NAME: 1 << 30,
+    EXEMPLARS_NAME: 16 << 20,
+    NAMES_NAME: 1 << 30,
+}
 MAX_DIRECTORY_BYTES = 64 << 10  # of the ZIP's list of entries; ours takes 171
 MAX_WIRE_FIELDS = 300_000  # of the graph's protobuf; a network of 500 nodes has about 10,000
 MAX_TENSOR_BYTES = 1 << 30  # of all constants together, by their declared shapes
@@ -94,6 +102,7 @@ class Bundle:
     window: bytes | None = field(default=None, repr=False)  # as its hash says, else unchecked; None: not extendable
     names: "Bundle | None" = None  # names the regions that this model finds; None: nothing does
     names_file: bytes | None = field(default=None, repr=False)  # the same as it lies in the file, as `save` takes it
+    exemplars: bytes | None = field(default=None, repr=False)  # as the window; None: it keeps no good pictures
 
 
 def save(
@@ -102,10 +111,9 @@ def save(
     manifest: Manifest,
     window: bytes | None = None,
     names: bytes | None = None,
+    exemplars: bytes | None = None,
 ) -> None:
     """Write a `.sight` file in one step: whatever happens, `path` holds the whole new file or what it held before.
-
-    A changed threshold is `dataclasses.replace` on the manifest and `save` with the same graph, window and names.
 
     Args:
         names: a `.sight` file of a classifier, whole.
@@ -116,10 +124,15 @@ def save(
     """
     path = Path(path)
     try:
-        content = packed(graph, manifest, window, names)
+        content = packed(graph, manifest, window, names, exemplars)
     except BundleError as error:
         raise BundleError(f"{path}: {error}.") from error
     write_bytes(path, content)
+
+
+def save_changed(path: str | os.PathLike[str], bundle: Bundle, manifest: Manifest) -> None:
+    """Write the same model with another manifest, say with other thresholds; errors as `save`."""
+    save(path, bundle.graph, manifest, bundle.window, bundle.names_file, bundle.exemplars)
 
 
 def load(path: str | os.PathLike[str]) -> Bundle:
@@ -147,8 +160,8 @@ def _loaded(file: BinaryIO, size: int, path: Path, *, inner: bool = False) -> Bu
     manifest, entries = _unpacked(file, size)
     if inner and manifest.naming is None:  # so that files cannot lie within one another without end
         raise BundleError(f"gives no names; {AGAIN}")
-    window, names = entries.get(WINDOW_NAME), entries.get(NAMES_NAME)
-    _check_window(window, manifest)
+    window, exemplars, names = (entries.get(name) for name in (WINDOW_NAME, EXEMPLARS_NAME, NAMES_NAME))
+    _check_extras(window, exemplars, manifest)
     named = _names_of(names, manifest, path)
     _check_graph(entries[GRAPH_NAME], manifest)
     return Bundle(
@@ -159,6 +172,7 @@ def _loaded(file: BinaryIO, size: int, path: Path, *, inner: bool = False) -> Bu
         window=window,
         names=named,
         names_file=names,
+        exemplars=exemplars,
     )
 
 
@@ -171,16 +185,20 @@ def extract_graph(bundle: Bundle, path: str | os.PathLike[str]) -> None:
     write_bytes(Path(path), bundle.graph)
 
 
-def packed(graph: bytes, manifest: Manifest, window: bytes | None = None, names: bytes | None = None) -> bytes:
+def packed(
+    graph: bytes,
+    manifest: Manifest,
+    window: bytes | None = None,
+    names: bytes | None = None,
+    exemplars: bytes | None = None,
+) -> bytes:
     """The bytes of a `.sight` file; arguments as `save`, errors too, but without the path."""
-    _check_window(window, manifest)
+    _check_extras(window, exemplars, manifest)
     _names_of(names, manifest, Path(NAMES_NAME))
     _check_graph(graph, manifest)
     contents = {MANIFEST_NAME: to_json(manifest), GRAPH_NAME: graph}
-    if window is not None:
-        contents[WINDOW_NAME] = window
-    if names is not None:
-        contents[NAMES_NAME] = names
+    extras = {WINDOW_NAME: window, EXEMPLARS_NAME: exemplars, NAMES_NAME: names}
+    contents |= {name: content for name, content in extras.items() if content is not None}
     buffer = BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as archive:
         for name, content in contents.items():
@@ -274,17 +292,27 @@ def _content(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> bytes:
     return content
 
 
-def _check_window(window: bytes | None, manifest: Manifest) -> None:
-    """See that these are the bytes the manifest names, or that it names none; what they hold is for `extend` to check.
+def hashes_of(window: bytes | None, exemplars: bytes | None) -> dict[str, JsonScalar]:
+    """What a manifest's `provenance.config` says of them; nothing of what is not there."""
+    parts = {WINDOW_HASH: window, EXEMPLARS_HASH: exemplars}
+    return {key: hashlib.sha256(content).hexdigest() for key, content in parts.items() if content is not None}
+
+
+def _check_extras(window: bytes | None, exemplars: bytes | None, manifest: Manifest) -> None:
+    """See that these are the bytes the manifest names, or that it names none; what they hold is for their readers.
 
     Raises:
         BundleError: one line without the path.
     """
-    named = manifest.provenance.config.get(WINDOW_HASH)
-    if window is None and named is not None:
-        raise BundleError(f"has no {WINDOW_NAME}, which its manifest names; {AGAIN}")
-    if window is not None and hashlib.sha256(window).hexdigest() != named:
-        raise BundleError(f"{WINDOW_NAME} is not the window of images the manifest names (SHA-256 differs); {AGAIN}")
+    for content, key, name, what in (
+        (window, WINDOW_HASH, WINDOW_NAME, "window of images"),
+        (exemplars, EXEMPLARS_HASH, EXEMPLARS_NAME, "album of good pictures"),
+    ):
+        named = manifest.provenance.config.get(key)
+        if content is None and named is not None:
+            raise BundleError(f"has no {name}, which its manifest names; {AGAIN}")
+        if content is not None and hashlib.sha256(content).hexdigest() != named:
+            raise BundleError(f"{name} is not the {what} the manifest names (SHA-256 differs); {AGAIN}")
 
 
 def _names_of(names: bytes | None, manifest: Manifest, path: Path) -> Bundle | None:

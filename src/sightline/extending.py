@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from sightline.bundle import WINDOW_HASH, Bundle, load, save
+from sightline.bundle import Bundle, hashes_of, load, save
 from sightline.datasets.dataset import Dataset
 from sightline.datasets.frames import FrameFiles
 from sightline.errors import BundleError, DatasetError, OptionError
@@ -16,8 +16,10 @@ from sightline.evaluation.intervals import between_0_and_1
 from sightline.evaluation.thresholds import for_overkill
 from sightline.files import refuse_unwritable
 from sightline.manifest import Calibration, JsonScalar, Manifest, printable
+from sightline.models import exemplars
 from sightline.models.backbone import load_backbone
 from sightline.models.detector import FittedDetector, GraphDetector
+from sightline.models.exemplars import Exemplars
 from sightline.models.features import FeatureConfig, Progress
 from sightline.models.folds import FEWEST_FRAMES
 from sightline.models.patchcore import PatchCoreConfig
@@ -78,7 +80,7 @@ def extend(
     bundle = load(model)
     if bundle.names is not None:
         raise OptionError(f"{model}: names what it finds, and cannot be extended; train it again with all pictures.")
-    window = _window(bundle, config)
+    window, album = _remembered(bundle, config)
     features = _features(bundle, window)
     look = look_at(dataset, TrainConfig(max_megapixels=config.max_megapixels), progress)
     _check_depth(dataset, look, bundle)
@@ -93,6 +95,8 @@ def extend(
         raise DatasetError(f"{dataset.root}: the model gives no finite scores on these pictures. Check them.")
     after = Window(images=(*kept.images, *new.hashes), scores=scores, memory=fitted.memory)
     threshold = for_overkill(scores, _max_overkill(bundle, config))
+    known = exemplars.by_image(album, window.memory.pool.owners, forgotten) if album else None
+    pieces = exemplars.keep(frames, fitted.memory, older=len(kept.images), known=known, progress=progress).to_bytes()
     graph, content = fitted.graph.SerializeToString(deterministic=True), after.to_bytes()
     settings: dict[str, JsonScalar] = {
         **fitted.settings,
@@ -101,7 +105,7 @@ def extend(
         "extended_with": printable(dataset.name),
         "added": len(new.paths),
         "forgotten": forgotten,
-        WINDOW_HASH: hashlib.sha256(content).hexdigest(),
+        **hashes_of(content, pieces),
     }
     manifest = replace(
         _manifest(bundle, after, settings),
@@ -109,7 +113,7 @@ def extend(
         thresholds=limits_of(threshold),
         calibration=_calibration(after, len(new.paths), fitted),
     )
-    save(output, graph, manifest, content)
+    save(output, graph, manifest, content, exemplars=pieces)
     told = [*new.warnings, *_about_rejected(doubtful, bundle), *_about_threshold(bundle)]
     return Trained(
         bundle=load(output),
@@ -119,8 +123,25 @@ def extend(
     )
 
 
-def _window(bundle: Bundle, config: ExtendConfig) -> Window:
-    """What the model remembers, after seeing that it is the model that was stated."""
+def _remembered(bundle: Bundle, config: ExtendConfig) -> tuple[Window, Exemplars | None]:
+    """What the model remembers, and its pieces of good pictures, if it has any; it is the model that was stated."""
+    _check_stated(bundle, config)
+    assert bundle.window is not None, "the check has seen it"
+    try:
+        window = from_bytes(bundle.window)
+        album = exemplars.from_bytes(bundle.exemplars) if bundle.exemplars else None
+        pool = window.memory.pool
+        if album is None:
+            return window, None
+        if (album.grid, len(album.cells)) != (window.memory.grid, len(pool.owners)):
+            raise BundleError("has pieces of good pictures of another window; train again")
+        memory = replace(window.memory, pool=replace(pool, cells=album.cells))
+        return replace(window, memory=memory), album
+    except BundleError as error:
+        raise BundleError(f"{bundle.path}: {error}.") from error
+
+
+def _check_stated(bundle: Bundle, config: ExtendConfig) -> None:
     manifest = bundle.manifest
     if manifest.products:
         raise OptionError(f"{bundle.path}: knows several products, and cannot be extended. Train again.")
@@ -148,10 +169,6 @@ def _window(bundle: Bundle, config: ExtendConfig) -> Window:
                 f"{bundle.path}: its {what} is {has}, not {given}, and stays when a model is extended; leave the "
                 "option out, or train again."
             )
-    try:
-        return from_bytes(bundle.window)
-    except BundleError as error:
-        raise BundleError(f"{bundle.path}: {error}.") from error
 
 
 def _features(bundle: Bundle, window: Window) -> StoredFeatures:

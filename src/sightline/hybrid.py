@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from sightline.bundle import WINDOW_HASH, load, save
+from sightline.bundle import load, save
 from sightline.datasets import csv_file
 from sightline.datasets.dataset import Dataset, Sample
 from sightline.datasets.masks import read_mask
@@ -28,7 +28,7 @@ from sightline.name_rules import RegionRule
 from sightline.records import Box, FloatArray, Frame
 from sightline.regions import Piece, cut_out
 from sightline.supervised import FEWEST_PICTURES, ClassifierConfig, train_classifier
-from sightline.training import TrainConfig, Trained, train
+from sightline.training import TrainConfig, Trained, not_extendable, train
 
 PIECE_PX = 128  # side at which the classifier looks at a piece
 _SIDE_SHARE = 1.0  # of the region's box, which the anomaly map draws generously
@@ -85,15 +85,13 @@ def train_hybrid(
             asked = replace(naming, weighted=True, size=(PIECE_PX, PIECE_PX), bit_depth=None if bits == 8 else bits)
             named = train_classifier(csv_file.read(pieces.table), folder / "names.sight", asked, progress)
             content = named.bundle.path.read_bytes()
-            provenance = trained.bundle.manifest.provenance
-            settings = {key: value for key, value in provenance.config.items() if key != WINDOW_HASH}
+            manifest, exemplars = not_extendable(trained.bundle.manifest, trained.bundle.exemplars)
             manifest = replace(
-                trained.bundle.manifest,
-                provenance=replace(provenance, config=settings),  # it is not extended
-                labels=(*trained.bundle.manifest.labels, *named.bundle.manifest.labels),
+                manifest,
+                labels=(*manifest.labels, *named.bundle.manifest.labels),
                 regions=replace(pieces.rule, names_sha256=hashlib.sha256(content).hexdigest()),
             )
-            save(output, trained.bundle.graph, manifest, None, content)
+            save(output, trained.bundle.graph, manifest, None, content, exemplars)
     except OSError as error:
         raise StoreError(f"{output.parent}: cannot be written ({error.strerror or error}). Check the disk.") from error
     warnings = [*trained.warnings, *named.warnings]

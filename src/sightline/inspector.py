@@ -23,6 +23,7 @@ from sightline.bundle import load as load_bundle
 from sightline.datasets.dataset import GOOD
 from sightline.errors import BundleError, FrameError, OptionError
 from sightline.evaluation.thresholds import p_value
+from sightline.explaining import Explainer, Place, Resemblance
 from sightline.imaging.decode import decode, read_frame
 from sightline.imaging.depth import DepthMap, decode_depth, depth_beside, read_depth
 from sightline.models.detector import GraphDetector
@@ -48,9 +49,10 @@ class Inspector:
         self.model_id = bundle.model_id
         self.manifest = bundle.manifest
         self._limits = {name: limits_of(bundle, name) for name in bundle.manifest.separate or (None,)}
-        self._max_megapixels = max_megapixels
+        self._max_megapixels, self._threads = max_megapixels, threads
         self._detector = GraphDetector(bundle.graph, bundle.manifest.input.bit_depth, threads)
         self._namer = RegionNamer(bundle, threads) if bundle.names else None
+        self._explainer: Explainer | None = None  # opened when first asked: most are never
 
     def __enter__(self) -> Self:
         return self
@@ -58,7 +60,7 @@ class Inspector:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        del self._detector, self._namer
+        del self._detector, self._namer, self._explainer
 
     @property
     def names(self) -> bool:
@@ -123,6 +125,34 @@ class Inspector:
         defects = self._namer.named(frame, inspection.defects, anomaly.values)
         timings = replace(timings, total_ms=(time.perf_counter() - started) * 1e3)
         return replace(inspection, defects=defects, timings=timings, named=defects[0].label if defects else GOOD)
+
+    def explain(self, frame: Frame, inspection: Inspection) -> tuple[Resemblance, ...]:
+        """What the most anomalous regions of a part looked most like among the good pictures, the worst first.
+
+        At most MOST_EXPLAINED; of a part without a region, its most anomalous place. It takes about as long as to
+        judge the part again.
+
+        Args:
+            frame: as `frame` gives it.
+            inspection: of this very frame by this model; a FAULT explains nothing.
+
+        Raises:
+            OptionError, BundleError: as `explainer`. FrameError: the graph fails on the frame.
+        """
+        explainer = self.explainer()
+        if inspection.map is None:
+            return ()
+        return explainer.explain(frame, _places(inspection.map, inspection.defects, frame))
+
+    def explainer(self) -> Explainer:
+        """What `explain` asks; it is opened once.
+
+        Raises:
+            OptionError: the model keeps no good pictures. BundleError: what it keeps is damaged.
+        """
+        if self._explainer is None:
+            self._explainer = Explainer(self.bundle, self._threads)
+        return self._explainer
 
     def inspect_all(
         self, pictures: Iterable[Picture], *, workers: int = 2, product: str | None = None
@@ -304,6 +334,24 @@ def find_defects(values: FloatArray, threshold: float, height: int, width: int) 
         _defect(boxes[region], float(peaks[region]), Fraction(height, rows), Fraction(width, columns))
         for region in order
     )
+
+
+def _places(values: FloatArray, defects: tuple[Defect, ...], frame: Frame) -> list[Place]:
+    """The most anomalous point of each region, or of the whole map where there is none."""
+    rows, columns = values.shape
+    boxes = [defect.box for defect in defects] or [Box(x=0, y=0, width=frame.width, height=frame.height)]
+    places = []
+    for box in boxes:
+        top, left = box.y * rows // frame.height, box.x * columns // frame.width
+        bottom, right = (
+            -(-(box.y + box.height) * rows // frame.height),
+            -(-(box.x + box.width) * columns // frame.width),
+        )
+        inside = values[top:bottom, left:right]
+        row, column = np.unravel_index(int(inside.argmax()), inside.shape)
+        place = ((top + int(row) + 0.5) / rows, (left + int(column) + 0.5) / columns)
+        places.append(Place(region=box, row=place[0], column=place[1], peak=float(inside.max())))
+    return places
 
 
 def _defect(stats: np.ndarray, peak: float, down: Fraction, across: Fraction) -> Defect:

@@ -10,7 +10,7 @@ from typing import Literal
 import numpy as np
 import onnx
 
-from sightline.bundle import WINDOW_HASH
+from sightline.bundle import EXEMPLARS_HASH, WINDOW_HASH
 from sightline.datasets.dataset import Dataset
 from sightline.errors import DatasetError, OptionError
 from sightline.evaluation.intervals import rate
@@ -18,7 +18,6 @@ from sightline.files import refuse_unwritable
 from sightline.manifest import (
     MOST_PRODUCTS,
     Calibration,
-    JsonScalar,
     Manifest,
     Product,
     is_product_name,
@@ -40,11 +39,13 @@ from sightline.training import (
     learn,
     look_at,
     most_unusual,
+    not_extendable,
     working_size,
     written,
 )
 
 Banks = Literal["separate", "unified"]
+_OF_ONE = (WINDOW_HASH, EXEMPLARS_HASH)  # of parts of the file that a model with several banks does not have
 BANKS: tuple[Banks, ...] = ("separate", "unified")
 
 
@@ -132,7 +133,7 @@ def _separate(learned: Mapping[str, Learned], dataset: str, look: Look) -> Learn
     every = list(learned.values())
     manifests = [one.manifest for one in every]
     configs = [
-        {key: value for key, value in manifest.provenance.config.items() if key != WINDOW_HASH}
+        {key: value for key, value in manifest.provenance.config.items() if key not in _OF_ONE}
         for manifest in manifests
     ]
     common = {key: value for key, value in configs[0].items() if all(key in c and c[key] == value for c in configs)}
@@ -196,15 +197,12 @@ def _unified(
                 config={},
             )
         )
-    provenance = replace(learned.manifest.provenance, config=_without_window(learned.manifest))
-    manifest = replace(learned.manifest, products=tuple(products), provenance=provenance)
+    manifest, exemplars = not_extendable(learned.manifest, learned.exemplars)
+    manifest = replace(manifest, products=tuple(products))
     warnings = (*learned.warnings, *_about_products(manifest))
-    return replace(learned, manifest=manifest, window=None, unusual=tuple(unusual), warnings=warnings)
-
-
-def _without_window(manifest: Manifest) -> dict[str, JsonScalar]:
-    """What training chose; a model of several products has no window of pictures and cannot be extended."""
-    return {key: value for key, value in manifest.provenance.config.items() if key != WINDOW_HASH}
+    return replace(
+        learned, manifest=manifest, window=None, exemplars=exemplars, unusual=tuple(unusual), warnings=warnings
+    )
 
 
 def _about_products(manifest: Manifest) -> list[str]:

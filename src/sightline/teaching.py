@@ -120,7 +120,7 @@ def _save_within(bundle: Bundle, graph: bytes, manifest: Manifest, label: str, o
     content = packed(graph, manifest)
     regions = replace(bundle.manifest.regions, names_sha256=hashlib.sha256(content).hexdigest())
     outer = replace(bundle.manifest, labels=(*bundle.manifest.labels, label), regions=regions)
-    save(output, bundle.graph, outer, None, content)
+    save(output, bundle.graph, outer, None, content, bundle.exemplars)
 
 
 def _placed(inspector: Inspector, shown: Sequence[_Example], progress: Progress | None) -> FloatArray:

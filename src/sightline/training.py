@@ -2,8 +2,8 @@
 
 import hashlib
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
@@ -11,7 +11,7 @@ from typing import Final, get_args
 
 import numpy as np
 
-from sightline.bundle import WINDOW_HASH, Bundle, load, save
+from sightline.bundle import EXEMPLARS_HASH, WINDOW_HASH, Bundle, hashes_of, load, save
 from sightline.datasets.dataset import GOOD, Dataset, Sample
 from sightline.datasets.frames import FrameFiles
 from sightline.errors import DatasetError, FrameError, OptionError
@@ -20,6 +20,7 @@ from sightline.evaluation.thresholds import Threshold, for_overkill
 from sightline.files import refuse_unwritable
 from sightline.imaging.depth import depth_files
 from sightline.manifest import Calibration, InputSpec, JsonScalar, Manifest, Provenance, Thresholds, printable
+from sightline.models import exemplars
 from sightline.models.backbone import Backbone, load_backbone
 from sightline.models.depth import fit as fit_with_depth
 from sightline.models.detector import FittedDetector, Method
@@ -117,6 +118,7 @@ class Learned:
     graph: bytes
     manifest: Manifest
     window: bytes | None = None  # what extending it takes; None: it cannot be extended
+    exemplars: bytes | None = None  # pieces of the good pictures; None: it keeps none
     paths: tuple[Path, ...]  # pictures it learned from
     good_scores: FloatArray  # (n,) one for each of them
     unusual: tuple[Unusual, ...]
@@ -154,7 +156,7 @@ def train(dataset: Dataset, output: Path, config: TrainConfig, progress: Progres
 
 def written(learned: Learned, output: Path) -> Trained:
     """Write a model; raises as `bundle.save`."""
-    save(output, learned.graph, learned.manifest, learned.window)
+    save(output, learned.graph, learned.manifest, learned.window, exemplars=learned.exemplars)
     return Trained(
         bundle=load(output),
         images=len(learned.paths),
@@ -196,10 +198,13 @@ def learn(dataset: Dataset, config: TrainConfig, progress: Progress | None = Non
     thresholds = limits_of(threshold)
     graph = fitted.graph.SerializeToString(deterministic=True)
     window = window_of(look.hashes, fitted)
+    kept = exemplars.keep(frames, fitted.memory, progress=progress).to_bytes() if fitted.memory else None
+    manifest = _manifest(dataset, look, config, backbone, fitted, graph, thresholds)
     return Learned(
         graph=graph,
         window=window,
-        manifest=_manifest(dataset, look, config, backbone, fitted, graph, window, thresholds),
+        exemplars=kept,
+        manifest=with_config(manifest, hashes_of(window, kept)),
         paths=tuple(look.paths),
         good_scores=fitted.good_scores,
         unusual=most_unusual(_scored(look.paths, fitted), fitted.good_scores),
@@ -367,6 +372,24 @@ def window_of(hashes: Sequence[str], fitted: FittedDetector) -> bytes | None:
     return Window(images=tuple(hashes), scores=fitted.good_scores, memory=fitted.memory).to_bytes()
 
 
+def with_config(manifest: Manifest, settings: Mapping[str, JsonScalar]) -> Manifest:
+    """The manifest with these among its settings as well."""
+    provenance = manifest.provenance
+    return replace(manifest, provenance=replace(provenance, config={**provenance.config, **settings}))
+
+
+def not_extendable(manifest: Manifest, content: bytes | None) -> tuple[Manifest, bytes | None]:
+    """A model's manifest without its window, and its exemplars, of the bank alone."""
+    config = {
+        key: value for key, value in manifest.provenance.config.items() if key not in (WINDOW_HASH, EXEMPLARS_HASH)
+    }
+    bank = config.get("bank")
+    if content is not None and isinstance(bank, int):
+        content = exemplars.from_bytes(content).first(bank).to_bytes()
+    provenance = replace(manifest.provenance, config={**config, **hashes_of(None, content)})
+    return replace(manifest, provenance=provenance), content
+
+
 def _fit_by_gradient(
     frames: FrameFiles, backbone: Backbone, features: FeatureConfig, config: TrainConfig, progress: Progress | None
 ) -> FittedDetector:
@@ -390,7 +413,6 @@ def _manifest(
     backbone: Backbone,
     fitted: FittedDetector,
     graph: bytes,
-    window: bytes | None,
     thresholds: Thresholds,
 ) -> Manifest:
     settings: dict[str, JsonScalar] = {
@@ -398,7 +420,6 @@ def _manifest(
         "scale": fitted.features.scale,
         "max_overkill": config.max_overkill,
         **fitted.settings,
-        **({WINDOW_HASH: hashlib.sha256(window).hexdigest()} if window else {}),
     }
     return Manifest(
         sightline_version=version("sightline"),

@@ -71,7 +71,7 @@ def _report(plant: Plant, model: Path, dataset: Dataset, now_s: float) -> None:
         for number in range(1, PARTS // 2 + 1):
             turn = number * 2 + place
             sample = bad[turn % len(bad)] if turn % 7 == 0 else good[turn % len(good)]
-            part = _outcome(
+            part = outcome(
                 found[sample.path], ids.new(), turn, now_s - _DAYS_S * (1 - turn / (PARTS + 2)), sample.label
             )
             line = document(content(part), number, previous, station)
@@ -85,7 +85,7 @@ def _report(plant: Plant, model: Path, dataset: Dataset, now_s: float) -> None:
                 plant.pictures.link(picture, view, digest="", media_type="", now_s=now_s)
 
 
-def _outcome(found: Inspection, known_as: str, number: int, unix_s: float, label: str) -> Outcome:
+def outcome(found: Inspection, known_as: str, number: int, unix_s: float, label: str) -> Outcome:
     """What a station records of a part; every 30th was not judged, every 25th is to be audited."""
     failed, audited = number % 30 == 0, number % 25 == 0
     verdict = Verdict.FAULT if failed else found.verdict

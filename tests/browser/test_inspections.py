@@ -2,6 +2,7 @@
 
 import csv
 import io
+import re
 
 from playwright.sync_api import expect
 from tests.browser.conftest import Visit
@@ -52,3 +53,19 @@ def test_older_parts_come_as_one_scrolls(visit: Visit) -> None:
     page.mouse.wheel(0, 2000)
     expect(parts).to_have_count(120)
     expect(parts.last).to_contain_text("C-0002")
+
+
+def test_a_rejected_part_is_beside_the_good_places_that_it_looked_most_like(visit: Visit) -> None:
+    page = visit("/inspections?within=all&verdict=REJECT", language="de")
+    page.locator(".gallery .part").first.click()
+    page.get_by_role("button", name="Die Gutbilder zeigen").click()
+    first = page.locator("figure.alike").first
+    expect(first.locator("figcaption")).to_have_text(re.compile(r"^Das sah am ehesten aus wie \d{3}\.png$"))
+    for name in ("Dieses Teil", "Gutteil"):
+        expect(first.get_by_role("img", name=name)).to_have_js_property("naturalWidth", 192)
+    piece, place = (first.locator(which).first.bounding_box() for which in ("img", "i"))
+    assert piece is not None
+    assert place is not None
+    assert piece["x"] <= place["x"] < piece["x"] + piece["width"]
+    assert place["width"] < piece["width"] / 4  # one patch of eight across
+    assert page.locator("figure.alike").count() <= 3

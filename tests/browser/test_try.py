@@ -30,12 +30,16 @@ def test_dropped_pictures_are_judged_and_what_is_no_picture_is_told(visit: Visit
     shown = page.get_by_role("region", name="crack.png")
     expect(shown.locator("svg g")).not_to_have_count(0)  # where it is
     expect(page.locator(".facts")).to_contain_text("cap 1")
+    alike = page.get_by_role("region", name="What it looked most like").locator("figure").first
+    expect(alike).to_contain_text("This looked most like 0")  # a training picture's name
+    expect(alike.get_by_role("img", name="Good part")).to_have_js_property("naturalWidth", 192)
     slider = shown.get_by_label("Heat map")
     slider.fill("0.25")
     expect(shown.locator("canvas")).to_have_css("opacity", "0.25")
 
     tried.last.get_by_role("button").click()
     expect(page.get_by_text("No defect was found.")).to_be_visible()
+    expect(page.locator("figure.alike")).to_have_count(0)  # nothing to explain
 
     page.locator("input[type=file]").first.set_input_files(
         {"name": "notes.txt", "mimeType": "text/plain", "buffer": b"this is no picture"}

@@ -1,6 +1,8 @@
 """`sightline inspect`: verdicts, pictures, and what becomes of the others when one fails."""
 
+import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from subprocess import CompletedProcess
 from typing import Any
@@ -8,6 +10,8 @@ from typing import Any
 import cv2
 import pytest
 
+from sightline.bundle import EXEMPLARS_HASH, save
+from sightline.bundle import load as load_bundle
 from sightline.cli.inspect import overlay_names
 from sightline.inspector import load
 
@@ -105,6 +109,31 @@ def test_workers_and_threads_change_no_score(document: Document, trained: Path, 
         return [(item["source"], item["score"]) for item in found["inspections"]]
 
     assert scores("--workers", 3, "--threads", 1, "--quiet") == scores()
+
+
+def test_explanations_are_pictures_with_a_row_for_each_place(
+    sightline: Sightline, trained: Path, parts: Path, tmp_path: Path
+) -> None:
+    pictures = [parts / "test/hole/000.png", parts / "test/good/001.png"]
+    done = sightline("inspect", trained, *pictures, "--explain", tmp_path / "seen", "--json")
+    assert done.returncode == 0, done.stderr
+    found = [len(one["defects"]) for one in json.loads(done.stdout)["inspections"]]
+    heights = [cv2.imread(str(tmp_path / "seen" / name)).shape[0] for name in ("000.png", "001.png")]
+    head, row = 76, 26 + 192 + 12  # px
+    assert heights == [head + row * min(3, max(1, count)) for count in found]
+
+
+def test_a_model_that_keeps_no_good_pictures_is_told_before_the_work(
+    refused: Refused, trained: Path, parts: Path, tmp_path: Path
+) -> None:
+    model = load_bundle(trained)
+    config = {key: value for key, value in model.manifest.provenance.config.items() if key != EXEMPLARS_HASH}
+    provenance = replace(model.manifest.provenance, config=config)
+    save(tmp_path / "old.sight", model.graph, replace(model.manifest, provenance=provenance), model.window)
+    picture, folder = parts / "test/good/000.png", tmp_path / "seen"
+    message = refused("inspect", tmp_path / "old.sight", picture, "--explain", folder)
+    assert "this model does not keep its good pictures; train again." in message
+    assert not folder.exists()
 
 
 def test_overlays_are_pictures_named_after_the_pictures(

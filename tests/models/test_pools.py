@@ -66,10 +66,11 @@ def test_what_fits_is_kept_whole_fold_by_fold() -> None:
 
 
 @pytest.mark.parametrize("memory", [2**30, TIGHT])
-def test_every_patch_is_one_of_the_image_that_is_named_as_its_owner(memory: int) -> None:
+def test_every_patch_is_the_one_of_its_image_and_cell(memory: int) -> None:
     for pool in gather(FRAMES, DRAWN, FOLDS, count=50, first_owner=100, memory_bytes=memory).pools:
-        for patch, owner in list(zip(pool.patches, pool.owners, strict=True))[::17]:
-            assert (DRAWN.patches(owner - 100) == patch).all(axis=1).any()
+        chosen = joined([pool, pool]).chosen(60, 0)
+        for patch, owner, cell in zip(chosen.patches, chosen.owners, chosen.cells, strict=True):
+            assert (DRAWN.patches(owner - 100)[cell] == patch).all()
 
 
 @pytest.mark.parametrize(("chunk", "worse"), [(200, 1.5), (2_000, 1.3)], ids=["of one image", "of ten"])
@@ -120,7 +121,12 @@ def test_a_memory_that_holds_no_two_banks_is_refused() -> None:
 
 
 def test_forgetting_drops_the_oldest_images_patches_and_counts_anew() -> None:
-    pool = Pool(patches=np.arange(8, dtype=np.float32)[:, None], owners=np.array([3, 0, 1, 2, 0, 3, 2, 1]))
+    pool = Pool(
+        patches=np.arange(8, dtype=np.float32)[:, None],
+        owners=np.array([3, 0, 1, 2, 0, 3, 2, 1], np.int32),
+        cells=np.arange(8, dtype=np.int32),
+    )
     left = pool.without(2)
     assert left.patches.ravel().tolist() == [0, 3, 5, 6]
     assert left.owners.tolist() == [1, 0, 1, 0]
+    assert left.cells.tolist() == [0, 3, 5, 6]

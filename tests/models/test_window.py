@@ -24,7 +24,9 @@ def small_prior() -> Prior:
 
 def small_window(prior: Prior | None = None) -> Window:
     rng = np.random.default_rng(0)
-    pool = Pool(patches=rng.standard_normal((6, D), dtype=np.float32), owners=np.array([2, 0, 1, 1, 2, 0]))
+    patches = rng.standard_normal((6, D), dtype=np.float32)
+    owners = np.array([2, 0, 1, 1, 2, 0], np.int32)
+    pool = Pool(patches=patches, owners=owners, cells=np.full(6, -1, np.int32))
     return Window(
         images=IMAGES,
         scores=np.array([1.5, 0.25, 3], np.float32),

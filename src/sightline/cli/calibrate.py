@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from sightline.bundle import Bundle, load, save
+from sightline.bundle import Bundle, load, save_changed
 from sightline.cli.naming import class_documents, class_lines, probabilities_of, with_recalls
 from sightline.cli.options import (
     COST,
@@ -174,7 +174,7 @@ def calibrate_command(
     review = _review(wish, reject.value if reject else before.reject, good, defects)
     after = _changed(before, reject, review)
     manifest = with_thresholds(bundle, product, after)
-    save(target, bundle.graph, manifest, bundle.window, bundle.names_file)
+    save_changed(target, bundle, manifest)
     if as_json:
         click.echo(json.dumps(_document(target, manifest, after, reject, review), indent=2))
     else:
@@ -192,7 +192,7 @@ def _calibrate_classes(
         named = probabilities_of(inspector, dataset.validation or dataset.samples, bars)
     naming, warnings = with_recalls(inspector.manifest, named, wish.min_recall, guaranteed=wish.guaranteed)
     manifest = replace(inspector.manifest, naming=naming)
-    save(target, inspector.bundle.graph, manifest, inspector.bundle.window, inspector.bundle.names_file)
+    save_changed(target, inspector.bundle, manifest)
     lines = [f"{target}: thresholds of {', '.join(wish.min_recall)} set", *(f"  {x}" for x in class_lines(manifest))]
     lines += [f"warning: {warning}" for warning in warnings]
     document = {

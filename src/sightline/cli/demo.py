@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import click
 
 from sightline.bundle import load as load_bundle
-from sightline.bundle import save
+from sightline.bundle import save_changed
 from sightline.cli.calibrate import with_review
 from sightline.cli.console_demo import (
     NO_CONSOLE,
@@ -213,7 +213,7 @@ def _add_review_band(model: Path) -> None:
     band = review_for_share(limits.reject, bundle.manifest.calibration.good_scores, _MAX_REVIEW)
     if band.value < limits.reject:
         manifest = replace(bundle.manifest, thresholds=with_review(limits, band))
-        save(model, bundle.graph, manifest, bundle.window, bundle.names_file)
+        save_changed(model, bundle, manifest)
 
 
 def _about_parts(places: _Places, counts: Counts) -> list[str]:

@@ -4,7 +4,7 @@ import json
 import math
 import sys
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -19,11 +19,13 @@ from sightline.cli.products import product_option
 from sightline.cli.progress import Bars
 from sightline.datasets.pictures import pictures_in
 from sightline.errors import DatasetError, FrameError, OptionError, StoreError
+from sightline.imaging.banner import figure
+from sightline.imaging.beside import marked, sheet, side_by_side
 from sightline.imaging.decode import read_frame
 from sightline.imaging.depth import is_depth_name
 from sightline.imaging.overlay import panel
 from sightline.imaging.writing import write_png
-from sightline.inspector import load
+from sightline.inspector import Inspector, load
 from sightline.records import Inspection, Verdict
 
 
@@ -35,6 +37,11 @@ from sightline.records import Inspection, Verdict
     "--masks",
     type=PLACE,
     help="Folder for pictures of what a segmenter outlines: each pixel 0, or the place of its class among the labels.",
+)
+@click.option(
+    "--explain",
+    type=PLACE,
+    help="Folder for pictures of the most unusual places, each beside the good one that it looked most like.",
 )
 @click.option("--fail-on-reject", is_flag=True, help="Exit with status 3 when a part is rejected.")
 @click.option(
@@ -55,6 +62,7 @@ def inspect_command(
     images: tuple[Path, ...],
     overlay: Path | None,
     masks: Path | None,
+    explain: Path | None,
     fail_on_reject: bool,
     workers: int,
     product: str | None,
@@ -79,18 +87,12 @@ def inspect_command(
     inspector = load(model, threads=threads, max_megapixels=max_megapixels)
     inspector.limits(product)  # before a folder is made
     paths = _listed(images)
-    if masks is not None and inspector.manifest.segments is None:
-        raise OptionError(f"{model}: a {inspector.manifest.method} model outlines nothing; leave --masks out.")
-    overlays = None if overlay is None else _places("--overlay", overlay, paths)
-    outlines = None if masks is None else _places("--masks", masks, paths)
+    draw = _drawing(inspector, paths, {"--overlay": overlay, "--masks": masks, "--explain": explain}, max_megapixels)
     inspections = []
     # on one terminal the lines would run into a bar, and show the progress anyway
     with Bars(quiet=quiet or (not as_json and sys.stdout.isatty())) as bars:
         for done, inspection in enumerate(inspector.inspect_all(paths, workers=workers, product=product)):
-            if overlays is not None and inspection.map is not None:
-                write_overlay(overlays[done], inspection, max_megapixels, caption=paths[done].name)
-            if outlines is not None and inspection.width is not None and inspection.score is not None:
-                write_png(outlines[done], class_picture(inspection))
+            draw(done, inspection)
             if not as_json:
                 click.echo(_line(inspection))
             inspections.append(asdict_without_map(inspection))
@@ -106,6 +108,33 @@ def inspect_command(
         others = f", and {len(faults) - 1} more" if len(faults) > 1 else ""
         raise FrameError(f"{faults[0]['fault']}{others}")
     return 3 if fail_on_reject and counts[Verdict.REJECT] else 0
+
+
+def _drawing(
+    inspector: Inspector, paths: Sequence[Path], folders: Mapping[str, Path | None], max_megapixels: float
+) -> Callable[[int, Inspection], None]:
+    """What writes the pictures that are asked for, of each inspection by its number; the folders are made.
+
+    Args:
+        folders: by their options.
+    """
+    model = inspector.bundle.path
+    if folders["--masks"] is not None and inspector.manifest.segments is None:
+        raise OptionError(f"{model}: a {inspector.manifest.method} model outlines nothing; leave --masks out.")
+    if folders["--explain"] is not None:
+        inspector.explainer()  # which says it where the model keeps no good pictures
+    places = {option: _places(option, folder, paths) for option, folder in folders.items() if folder is not None}
+
+    def draw(number: int, inspection: Inspection) -> None:
+        here = {option: made[number] for option, made in places.items()}
+        if "--overlay" in here and inspection.map is not None:
+            write_overlay(here["--overlay"], inspection, max_megapixels, caption=paths[number].name)
+        if "--masks" in here and inspection.width is not None and inspection.score is not None:
+            write_png(here["--masks"], class_picture(inspection))
+        if "--explain" in here and inspection.map is not None:
+            write_explanation(here["--explain"], inspector, inspection)
+
+    return draw
 
 
 def asdict_without_map(inspection: Inspection) -> dict[str, Any]:
@@ -213,3 +242,18 @@ def write_overlay(path: Path, inspection: Inspection, max_megapixels: float, *, 
         caption=caption,
     )
     write_png(path, picture)
+
+
+def write_explanation(path: Path, inspector: Inspector, inspection: Inspection) -> None:
+    """Write the most unusual places beside the good ones that they looked most like; the source is a file."""
+    rows = [
+        side_by_side(
+            marked(one.part, one.part_place),
+            marked(one.good, one.good_place),
+            f"{figure(one.peak)}   This looked most like {one.source}, distance {figure(one.distance)}",
+        )
+        for one in inspector.explain(inspector.frame(inspection.source), inspection)
+    ]
+    assert inspection.score is not None, "the caller has seen the map"
+    figures = f"score {figure(inspection.score)}   threshold {figure(inspection.threshold)}"
+    write_png(path, sheet(rows, figures, inspection.verdict, Path(inspection.source).name))

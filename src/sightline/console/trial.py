@@ -5,6 +5,7 @@ from pathlib import Path
 
 from nicegui.element import Element
 
+from sightline.console.nearest import REASONS
 from sightline.console.session import Session
 from sightline.console.texts import Language
 
@@ -15,6 +16,8 @@ _TEXTS = (
     *("Size", "Waiting", "Decoding", "Model at work", "In all, with the way there and back", "Pictures tried"),
     *("The model is at work …", "PASS", "REJECT", "REVIEW", "FAULT", "The server's model", "anomaly"),
     *("Only the first {number} pictures are tried at once.", "viridis", "inferno", "blue-orange", "grey"),
+    *("What it looked most like", "This looked most like {source}", "Value {peak}, distance {distance}"),
+    *("This part", "Good part", *REASONS),
     "Drop a picture of a part to see what the model says of it.",
 )
 

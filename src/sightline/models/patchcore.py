@@ -28,6 +28,7 @@ from sightline.models.stored import PATCHES
 from sightline.models.window import Memory, Prior, Window
 from sightline.records import FloatArray
 
+BANK = "bank"  # constant of the graph: (D, M), -2 times each of the bank's patches, in the order picked
 _ROWS_PER_PRODUCT = 256  # a block of distances to a bank of 4,000 takes 4 MB and stays in the cache
 _FRAMES_AT_ONCE = 8
 _DISTANCES = ("nearest", "place")
@@ -274,7 +275,7 @@ def _append_nearest(builder: GraphBuilder, patches: str, features: Extractor, ba
 
     |x - b|^2 = |x|^2 + (|b|^2 - 2 x b): one product per block of patches, its minimum, then the rest.
     """
-    factors = builder.constant(np.ascontiguousarray(-2 * bank.T))
+    factors = builder.named_constant(BANK, -2 * bank.T)
     norms = builder.constant(np.square(bank).sum(axis=1))
     total = features.grid[0] * features.grid[1]
     nearest = []

@@ -12,9 +12,10 @@ from dataclasses import dataclass
 from itertools import islice, pairwise
 
 import numpy as np
+from numpy.typing import NDArray
 
 from sightline.errors import OptionError
-from sightline.models.coreset import Indices, bytes_per_patch, greedy_coreset
+from sightline.models.coreset import bytes_per_patch, greedy_coreset
 from sightline.models.features import Extractor, Frames, Progress
 from sightline.records import FloatArray
 
@@ -24,25 +25,28 @@ _KEPT = 32  # one of so many is kept, but enough for ...
 _BANKS = 8  # ... this many times the bank
 
 Seen = Callable[[int, FloatArray], None]
+Numbers = NDArray[np.int32]
 PatchesOf = Callable[[Sequence[int]], Iterator[FloatArray]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Pool:
-    """Patches, and which image each is from."""
+    """Patches, and where each is from."""
 
     patches: FloatArray  # (n, D) float32
-    owners: Indices  # (n,) int64
+    owners: Numbers  # (n,) which image
+    cells: Numbers  # (n,) which of its rows * columns places, row by row; -1: not known
 
     def without(self, oldest: int) -> "Pool":
         """What is left when images 0 .. oldest - 1 are forgotten; image `oldest` becomes image 0."""
         stays = self.owners >= oldest
-        return Pool(patches=self.patches[stays], owners=self.owners[stays] - oldest)
+        owners = self.owners[stays] - np.int32(oldest)
+        return Pool(patches=self.patches[stays], owners=owners, cells=self.cells[stays])
 
     def chosen(self, count: int, seed: int, progress: Callable[[int, int], None] | None = None) -> "Pool":
         """The greedy coreset of at most `count`, in the order picked: any beginning of it is the smaller coreset."""
         picks = greedy_coreset(self.patches, min(count, len(self.patches)), seed=seed, progress=progress).indices
-        return Pool(patches=self.patches[picks], owners=self.owners[picks])
+        return Pool(patches=self.patches[picks], owners=self.owners[picks], cells=self.cells[picks])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -57,7 +61,9 @@ class Gathered:
 def joined(pools: Sequence[Pool]) -> Pool:
     """All of them, one after the other."""
     return Pool(
-        patches=np.concatenate([pool.patches for pool in pools]), owners=np.concatenate([p.owners for p in pools])
+        patches=np.concatenate([pool.patches for pool in pools]),
+        owners=np.concatenate([pool.owners for pool in pools]),
+        cells=np.concatenate([pool.cells for pool in pools]),
     )
 
 
@@ -126,12 +132,12 @@ def _whole(
     patches = np.empty((len(order), per_frame, features.config.dimensions), np.float32)
     for row, values in enumerate(_shown(features.extract(frames, order, progress), order, seen)):
         patches[row] = values
-    owners = first_owner + np.repeat(np.array(order, np.int64), per_frame)
+    owners, cells = _places([first_owner + member for member in order], per_frame)
     flat = patches.reshape(-1, patches.shape[2])
     edges = per_frame * np.cumsum([0, *(len(members) for members in folds)])
     row_of = {member: row for row, member in enumerate(order)}
     return Gathered(
-        pools=[Pool(patches=flat[a:b], owners=owners[a:b]) for a, b in pairwise(edges)],
+        pools=[Pool(patches=flat[a:b], owners=owners[a:b], cells=cells[a:b]) for a, b in pairwise(edges)],
         reduced=False,
         patches_of=lambda members: (patches[row_of[member]] for member in members),
     )
@@ -146,6 +152,13 @@ def _reduced(
     for start in range(0, len(members), step):
         chunk = [first_owner + member for member in members[start : start + step]]
         patches = np.concatenate(list(islice(stream, len(chunk))))
-        pool = Pool(patches=patches, owners=np.repeat(np.array(chunk, np.int64), per_frame))
+        owners, cells = _places(chunk, per_frame)
+        pool = Pool(patches=patches, owners=owners, cells=cells)
         kept.append(pool.chosen(int(np.ceil(share * len(patches))), seed))
     return joined(kept)
+
+
+def _places(images: Sequence[int], per_frame: int) -> tuple[Numbers, Numbers]:
+    """Owners and cells of all patches of these images, one image after the other."""
+    owners = np.repeat(np.array(images, np.int32), per_frame)
+    return owners, np.tile(np.arange(per_frame, dtype=np.int32), len(images))

@@ -100,7 +100,7 @@ def from_bytes(content: bytes) -> Window:
     starts = np.cumsum([_HEADER.size, *sizes[:-1]]).tolist()
     hashes = content[starts[0] : starts[1]]
     scores = _numbers(content, "<f4", images, starts[1]).astype(np.float32)
-    owners = _numbers(content, "<u4", count, starts[2]).astype(np.int64)
+    owners = _numbers(content, "<u4", count, starts[2])
     patches = _numbers(content, "<f4", count * dimensions, starts[3]).astype(np.float32).reshape(count, dimensions)
     prior = _prior(_numbers(content, "<f4", prior_bytes // 4, starts[4]), places, dimensions) if places else None
     finite = np.isfinite(scores).all() and np.isfinite(patches).all() and (prior is None or _is_sound(prior))
@@ -110,8 +110,13 @@ def from_bytes(content: bytes) -> Window:
     return Window(
         images=tuple(hashes[at : at + 32].hex() for at in range(0, len(hashes), 32)),
         scores=scores,
-        memory=Memory(grid=(rows, columns), pool=Pool(patches=patches, owners=owners), prior=prior),
+        memory=Memory(grid=(rows, columns), pool=_pool(patches, owners), prior=prior),
     )
+
+
+def _pool(patches: FloatArray, owners: np.ndarray[Any, np.dtype[Any]]) -> Pool:
+    """Where in their images the patches lie is not among what is remembered; `models.exemplars` may know it."""
+    return Pool(patches=patches, owners=owners.astype(np.int32), cells=np.full(len(patches), -1, np.int32))
 
 
 def _prior_bytes(prior: Prior) -> bytes:

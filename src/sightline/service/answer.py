@@ -10,7 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sightline.datasets.dataset import GOOD
+from sightline.errors import BundleError
 from sightline.evaluation.thresholds import p_value
+from sightline.explaining import Resemblance, why_not
 from sightline.imaging.overlay import overlay
 from sightline.imaging.writing import indexed_png, png
 from sightline.inspector import Inspector
@@ -22,6 +24,7 @@ _COLOURS = tuple(  # of the first defects by place; far apart, none of them whit
     (shade >> 16, shade >> 8 & 255, shade & 255)
     for shade in (0x23A436, 0xD62728, 0x1F77B4, 0xFF7F0E, 0x9467BD, 0x8C564B, 0xE377C2, 0x7F7F7F, 0xBCBD22, 0x17BECF)
 )
+DAMAGED = "the good pictures in this model's file are damaged; bring the file back, or train again."
 _MOST_DECADES = 300.0  # that exp() can take
 
 
@@ -31,6 +34,7 @@ class Wish:
 
     product: str | None = None
     overlay: bool = False  # the picture with heat, contours and boxes, as PNG
+    nearest: bool = False  # what its unusual places looked most like
     mask: bool = False  # which pixels belong to which label, as PNG
 
 
@@ -45,6 +49,14 @@ class Mask:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Nearest:
+    """What a picture's unusual places looked most like among the good ones."""
+
+    resemblances: tuple[Resemblance, ...] = ()
+    reason: str = ""  # why there are none, in one line; empty: nothing hinders it
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Answer:
     """One picture judged by one version of a model."""
 
@@ -55,6 +67,7 @@ class Answer:
     classes: dict[str, float] = field(default_factory=dict)  # label -> how sure, good among them; empty for a FAULT
     overlay: bytes | None = None
     mask: Mask | None = None
+    nearest: Nearest | None = None
     queued_ms: float = 0.0
 
     @property
@@ -70,7 +83,7 @@ class Answer:
 
 def answered(inspector: Inspector, picture: bytes | Frame, wish: Wish, name: str, version: int) -> Answer:
     """Judge a picture and make what is wished for; errors as `Inspector.inspect`."""
-    given = inspector.frame(picture) if wish.overlay else picture
+    given = inspector.frame(picture) if wish.overlay or wish.nearest else picture
     inspection = inspector.inspect(given, product=wish.product)
     sure = anomalous(inspection, inspector.limits(wish.product))
     return Answer(
@@ -81,7 +94,18 @@ def answered(inspector: Inspector, picture: bytes | Frame, wish: Wish, name: str
         classes=_classes(inspection, sure),
         overlay=_drawn(given, inspection) if isinstance(given, Frame) and wish.overlay else None,
         mask=mask_of(inspection, inspector.manifest.labels) if wish.mask else None,
+        nearest=nearest_of(inspector, given, inspection) if isinstance(given, Frame) and wish.nearest else None,
     )
+
+
+def nearest_of(inspector: Inspector, frame: Frame, inspection: Inspection) -> Nearest:
+    """What the frame's unusual places looked most like; a model that cannot tell says why: it judges all the same."""
+    if inspector.bundle.exemplars is None:
+        return Nearest(reason=why_not(inspector.bundle))
+    try:
+        return Nearest(resemblances=inspector.explain(frame, inspection))
+    except BundleError:
+        return Nearest(reason=DAMAGED)
 
 
 def anomalous(inspection: Inspection, limits: Limits) -> float:

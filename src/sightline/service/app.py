@@ -34,6 +34,7 @@ from sightline.service.routes import (
     labels,
     maps,
     models,
+    nearest,
     pages,
     pictures,
     quality,
@@ -52,7 +53,7 @@ from sightline.service.tries import Tries
 
 ROUTERS: tuple[APIRouter, ...] = (
     *(accounts.router, keys.router, audit.router, settings.router, health.router, state.router),
-    *(inspect.router, ingest.router, inspections.router, stations.router, pictures.router, maps.router),
+    *(inspect.router, ingest.router, inspections.router, stations.router, pictures.router, maps.router, nearest.router),
     *(models.router, thresholds.router, datasets.router, dataset_work.router, recipes.router),
     *(reviews.router, labels.router, escapes.router),
     *(quality.router, studies.router, reports.router),

@@ -2,10 +2,13 @@
 
 import threading
 from collections import OrderedDict
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from sightline.errors import BusyError
+from sightline.explaining import why_not
 from sightline.inspector import Inspector, load
-from sightline.service.answer import Answer, Wish, answered
+from sightline.service.answer import Answer, Nearest, Wish, answered, nearest_of
 from sightline.store.models import KnownModel, ModelFiles
 
 _MOST = 2  # that stay open
@@ -26,10 +29,23 @@ class Candidates:
         Raises:
             BusyError: too many wait. BundleError, NotFoundError: the file cannot be used. FrameError: as `answered`.
         """
+        with self._turn_of(known) as inspector:
+            return answered(inspector, picture, wish, known.name, known.version)
+
+    def nearest(self, known: KnownModel, picture: bytes) -> Nearest:
+        """What a picture looked most like; errors as `answer`."""
+        with self._turn_of(known) as inspector:
+            if inspector.bundle.exemplars is None:
+                return Nearest(reason=why_not(inspector.bundle))  # of many products, it could not even judge
+            frame = inspector.frame(picture)
+            return nearest_of(inspector, frame, inspector.inspect(frame))
+
+    @contextmanager
+    def _turn_of(self, known: KnownModel) -> Iterator[Inspector]:
         if not self._turn.acquire(timeout=_WAIT_S):
             raise BusyError(f"{known.name} {known.version}: others are trying models. Try again shortly.")
         try:
-            return answered(self._opened(known), picture, wish, known.name, known.version)
+            yield self._opened(known)
         finally:
             self._turn.release()
 

@@ -154,6 +154,14 @@ def one(database: Database, name: str, version: int | None = None) -> KnownModel
         return _known(row)
 
 
+def by_model_id(database: Database, model_id: str) -> KnownModel | None:
+    """The newest version whose file has this id; None: there is none."""
+    with database.reading() as session:
+        chosen = select(Model).where(Model.model_id == model_id).order_by(Model.id.desc()).limit(1)
+        row = session.scalars(chosen).first()
+        return None if row is None else _known(row)
+
+
 def manifest_of(database: Database, name: str, version: int) -> dict[str, Any]:
     """What its file says about it, without the scores it was calibrated on."""
     with database.reading() as session:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from sightline.bundle import Bundle, load, save
+from sightline.bundle import Bundle, load, save_changed
 from sightline.errors import OptionError
 from sightline.evaluation.thresholds import for_overkill
 from sightline.manifest import Thresholds
@@ -58,7 +58,7 @@ def set_threshold(
     manifest = with_thresholds(bundle, wish.product or None, _thresholds(limits, wish))
     with tempfile.TemporaryDirectory(prefix="sightline-") as folder:
         path = Path(folder, "model.sight")
-        save(path, bundle.graph, manifest, bundle.window, bundle.names_file)
+        save_changed(path, bundle, manifest)
         note = f"version {version} with another threshold: {wish.reason}"
         return add(database, files, path, Upload(name=name, author=wish.by, note=note), now_s=now_s)
 

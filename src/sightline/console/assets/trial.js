@@ -2,6 +2,7 @@
 import { coloured, gradient, NAMES } from "sightline-viewer/colours.js";
 
 const MOST = 24; // pictures on the page; the oldest goes
+const PIECE = 192; // px of a piece that explains, sightline.explaining.SHOWN_PX
 const GENTLE = "application/octet-stream"; // the API finds out what it is
 
 let numbers = 0;
@@ -65,6 +66,16 @@ export default {
             <template v-for="[name, took] in timings"><dt>{{ say(name) }}</dt><dd>{{ figure(took) }} ms</dd></template>
           </dl>
         </section>
+        <section v-if="alike" class="card" :aria-label="say('What it looked most like')">
+          <h3>{{ say("What it looked most like") }}</h3>
+          <p v-if="alike.reason" class="muted">{{ say(capital(alike.reason)) }}</p>
+          <figure v-for="one in alike.regions" class="alike">
+            <figcaption>{{ say("This looked most like {source}", { source: one.source }) }}</figcaption>
+            <div v-for="[piece, name] in [[one.part, say('This part')], [one.good, say('Good part')]]">
+              <span><img :src="'data:image/jpeg;base64,' + piece.jpeg" :alt="name"><i :style="placed(piece.place)"></i></span>{{ name }}</div>
+            <p class="muted">{{ say("Value {peak}, distance {distance}", { peak: figure(one.peak), distance: figure(one.distance) }) }}</p>
+          </figure>
+        </section>
         <section class="card">
           <h3>{{ say("Pictures tried") }}</h3>
           <ul class="tried"><li v-for="one in tries" :key="one.number">
@@ -100,6 +111,11 @@ export default {
       const all = [["Waiting", queued_ms], ["Decoding", decode_ms], ["Model at work", graph_ms]];
       return [...all, ["In all, with the way there and back", this.shown.took]].filter(([, took]) => took !== null);
     },
+    /** What was found is explained; of a good part, and of a model that cannot, there is nothing to tell. */
+    alike() {
+      const { nearest, defects } = this.shown?.reply ?? {};
+      return nearest && defects.length && (nearest.regions.length || nearest.reason) ? nearest : null;
+    },
     painted() {
       return [this.shown?.reply?.map, this.colours];
     },
@@ -128,6 +144,14 @@ export default {
     percent(value) {
       return value.toLocaleString(this.language, { style: "percent", maximumFractionDigits: 1 });
     },
+    capital(text) {
+      return text.charAt(0).toUpperCase() + text.slice(1);
+    },
+    /** A place in a piece, as shares of the piece. */
+    placed({ x, y, width, height }) {
+      const share = (length) => `${(100 * length) / PIECE}%`;
+      return { left: share(x), top: share(y), width: share(width), height: share(height) };
+    },
     dropped(event) {
       this.over = false;
       this.add(event.dataTransfer.files);
@@ -154,7 +178,7 @@ export default {
       this.shown = one;
       const began = performance.now();
       try {
-        one.reply = await this.judged(one, { map: true });
+        one.reply = await this.judged(one, { map: true, nearest: true });
         one.took = performance.now() - began;
       } catch (error) {
         one.error = error.message;

@@ -13,6 +13,7 @@ TEXTS = {
     "It has no views.": "Es hat keine Ansichten.",
     "Keep the pictures of this part": "Die Bilder dieses Teils aufbewahren",
     "Model": "Modell",
+    "Good part": "Gutteil",
     "Newer": "Neuer",
     "Nobody has decided yet.": "Noch hat niemand entschieden.",
     "Note": "Anmerkung",
@@ -34,6 +35,7 @@ TEXTS = {
     "Shadow model {model}: {verdict}, score {score}": "Schattenmodell {model}: {verdict}, Wert {score}",
     "Size": "Größe",
     "Take my decision back": "Meine Entscheidung zurücknehmen",
+    "Show the good pictures": "Die Gutbilder zeigen",
     "The escape is reported.": "Der Fehlschlupf ist gemeldet.",
     "The pictures are held.": "Die Bilder sind gesperrt.",
     "The station recorded no times.": "Die Station hat keine Zeiten aufgezeichnet.",
@@ -41,6 +43,26 @@ TEXTS = {
     " einem Bild dieser Ansicht.",
     "There is no picture of this part, or it has not come yet.": "Von diesem Teil gibt es kein Bild, oder es ist noch"
     " nicht da.",
+    "This looked most like {source}": "Das sah am ehesten aus wie {source}",
+    "This part": "Dieses Teil",
+    "Value {peak}, distance {distance}": "Wert {peak}, Abstand {distance}",
+    "What it looked most like": "Wonach es am ehesten aussah",
+    "Of each place, the good one that it is nearest to.": "Zu jeder Stelle die gute, der sie am nächsten kommt.",
+    # why a model does not tell what a part looked most like, as sightline.explaining and its route say it
+    "A model that learned from depth maps keeps no good pictures.": "Ein Modell, das aus Tiefenkarten gelernt hat,"
+    " bewahrt keine Gutbilder auf.",
+    "A model with a bank for each product keeps no good pictures; train a model for each product.": "Ein Modell mit"
+    " einer Bank je Produkt bewahrt keine Gutbilder auf; je Produkt ein Modell lernen lassen.",
+    "The good pictures in this model's file are damaged; bring the file back, or train again.": "Die Gutbilder in der"
+    " Datei dieses Modells sind beschädigt; die Datei zurückholen oder neu lernen lassen.",
+    "The model that judged it is not among the models here.": "Das Modell, das es beurteilt hat, ist hier nicht"
+    " vorhanden.",
+    "There is no picture of this view, or it has not come yet.": "Von dieser Ansicht gibt es kein Bild, oder es ist"
+    " noch nicht da.",
+    "This model compares with no good pictures; only patchcore and hybrid models do.": "Dieses Modell vergleicht nicht"
+    " mit Gutbildern; das tun nur die Verfahren patchcore und hybrid.",
+    "This model does not keep its good pictures; train again.": "Dieses Modell bewahrt seine Gutbilder nicht auf; neu"
+    " lernen lassen.",
     "They stay, whatever their age, until an administrator lifts the hold.": "Sie bleiben, wie alt sie auch werden,"
     " bis ein Verwalter die Sperre aufhebt.",
     "This part was bad, and was passed": "Dieses Teil war schlecht und kam durch",

@@ -10,6 +10,7 @@ from nicegui import ui
 
 from sightline.console import part_facts, parts
 from sightline.console.frame import framed
+from sightline.console.nearest import NearestCard
 from sightline.console.part_decision import Decision, escape_button, hold_button
 from sightline.console.part_filter import PartFilter
 from sightline.console.session import Refused, Session
@@ -59,6 +60,7 @@ class _Sight:
     save: ui.button | None = None
     chosen: dict[str, ui.button] = field(default_factory=dict)  # by view
     beside: bool = False
+    nearest: NearestCard | None = None
 
     @property
     def part(self) -> Inspection:
@@ -141,6 +143,8 @@ class _Sight:
 
     async def _choose(self, view: View) -> None:
         self.view = view
+        if self.nearest is not None:
+            self.nearest.of(view.view)
         query = urlencode({**self.query, "view": view.view})
         ui.run_javascript(f"history.replaceState(history.state, '', '?{query}')")
         await self._show()
@@ -233,6 +237,9 @@ class _Sight:
                 part_facts.why(session, part.cause, str(self.detail.document.get("reason") or "")),
             )
         Decision(session=session, part=part, kinds=self.kinds, said=said).build()
+        if self.view is not None and self.view.picture is not None:
+            self.nearest = NearestCard(session, part.id)
+            self.nearest.of(self.view.view)
         self._card("Findings", part_facts.findings(session, self.detail.defects, views=len(part.views) > 1))
 
     async def _below(self) -> None:

@@ -17,6 +17,7 @@ from sightline.service.answer import Answer, Wish
 from sightline.service.body import MOST_FILES, body_of, decoded, files_of, json_object
 from sightline.service.plant import Here, Plant
 from sightline.service.rights import Right
+from sightline.service.routes.nearest import NearestReply, nearest_reply
 from sightline.service.routes.texts import Name, Number
 from sightline.store import models
 
@@ -135,6 +136,7 @@ class InspectionReply(BaseModel):
                 "timings": {"queued_ms": 0.1, "decode_ms": 6.0, "graph_ms": 11.0, "total_ms": 17.4},
                 "overlay": None,
                 "map": None,
+                "nearest": None,
             }
         }
     )
@@ -159,6 +161,7 @@ class InspectionReply(BaseModel):
     timings: TimingsReply
     overlay: str | None = Field(default=None, description="PNG in base64, where it was asked for")
     map: MapReply | None = None
+    nearest: NearestReply | None = Field(default=None, description="where it was asked for")
 
 
 class BatchReply(BaseModel):
@@ -175,6 +178,7 @@ class Options(BaseModel):
     product: str | None = Field(default=None, max_length=100, description="for a model with a bank for each product")
     overlay: bool = Field(default=False, description="draw heat, contours and boxes on the picture")
     map: bool = Field(default=False, description="give the map of how unusual each place is")
+    nearest: bool = Field(default=False, description="give the good places that the unusual ones looked most like")
     min_confidence: float = Field(default=0.0, ge=0, le=1, description="leave out defects named less surely")
     timeout_s: float | None = Field(default=None, gt=0, le=600)
 
@@ -202,7 +206,7 @@ async def inspect_with_version(
     """Judge one picture by any version of a model, current or not: to try it. Production goes first."""
     source, picture = await _picture(request)
     known = await run_in_threadpool(models.one, plant.database, name, version)
-    wish = Wish(product=options.product, overlay=options.overlay)
+    wish = Wish(product=options.product, overlay=options.overlay, nearest=options.nearest)
     return reply_of(await run_in_threadpool(plant.candidates.answer, known, picture, wish), source, options)
 
 
@@ -229,7 +233,7 @@ async def inspect_batch_with(name: str, request: Request, plant: Here, options: 
 
 
 async def _judged(plant: Plant, name: str, source: str, picture: bytes, options: Options) -> InspectionReply:
-    wish = Wish(product=options.product, overlay=options.overlay)
+    wish = Wish(product=options.product, overlay=options.overlay, nearest=options.nearest)
     answer = await plant.serving.answer_soon(name, picture, wish, timeout_s=options.timeout_s)
     return reply_of(answer, source, options)
 
@@ -292,6 +296,7 @@ def reply_of(answer: Answer, source: str, options: Options) -> InspectionReply:
         ),
         overlay=base64.b64encode(answer.overlay).decode() if answer.overlay else None,
         map=_map(inspection.map, inspection) if options.map and inspection.map is not None else None,
+        nearest=nearest_reply(answer.nearest, answer.model, answer.version) if answer.nearest else None,
     )
 
 
