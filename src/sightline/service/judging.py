@@ -49,7 +49,7 @@ def judged(judge: Judge, live: Sequence[str], picture: bytes | Frame, wish: Wish
 def tried(judge: Judge, picture: bytes, wish: Wish) -> Answer:
     """Judge a picture by a model that is not in service, of which few stay open; errors as `judged`."""
     with _lock:
-        inspector = _tried[judge] = _tried.pop(judge, None) or _loaded(judge)
+        inspector = _tried[judge] = _tried.pop(judge) if judge in _tried else _loaded(judge)
         while len(_tried) > _MOST_TRIED:
             _tried.popitem(last=False)
     return answered(inspector, picture, wish, judge.name, judge.version)
