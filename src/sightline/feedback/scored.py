@@ -51,7 +51,7 @@ def reviewed_scores(session: Session, model_ids: Sequence[str], *, most: int = M
     )
     frames = list(session.scalars(query))
     names = list(dict.fromkeys(frame.inspection_id for frame in frames))
-    labels = _labels(session, names)
+    labels = labels_of(session, names)
     views = _view_counts(session, names)
     return tuple(
         Scored(inspection_id=frame.inspection_id, picture=frame.picture, score=float(frame.score or 0.0), label=label)
@@ -84,15 +84,15 @@ def pictures_seen(session: Session, model_ids: Sequence[str], *, most: int) -> t
         if picture is not None:
             newest.setdefault(picture, inspection_id)
     chosen = dict(list(newest.items())[:most])
-    labels = _labels(session, list(chosen.values()))
+    labels = labels_of(session, list(chosen.values()))
     return tuple(
         Seen(inspection_id=inspection_id, picture=picture, label=labels.get(inspection_id, ""))
         for picture, inspection_id in chosen.items()
     )
 
 
-def _labels(session: Session, names: Sequence[str]) -> dict[str, str]:
-    """What each part is, of those that is known of; one found later counts, whatever was said before."""
+def labels_of(session: Session, names: Sequence[str]) -> dict[str, str]:
+    """What each part is, GOOD or a defect's name, where that is known; one found later counts, whatever was said."""
     labels: dict[str, str] = {}
     for chunk in _chunks(names):
         for name, outcome in outcomes(session, chunk).items():

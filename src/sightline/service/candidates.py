@@ -1,27 +1,26 @@
 """Versions of models that are tried before they are current."""
 
 import threading
-from collections import OrderedDict
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from typing import TypeVar, TypeVarTuple
 
 from sightline.errors import BusyError
-from sightline.explaining import why_not
-from sightline.inspector import Inspector, load
-from sightline.service.answer import Answer, Nearest, Wish, answered, nearest_of
+from sightline.service.answer import Answer, Nearest, Wish
+from sightline.service.apart import Runner, here
+from sightline.service.judging import Judge, resembled, tried
 from sightline.store.models import KnownModel, ModelFiles
 
-_MOST = 2  # that stay open
 _WAIT_S = 30.0
+Args = TypeVarTuple("Args")
+T = TypeVar("T")
 
 
 class Candidates:
-    """The last few that were asked; one picture is judged at a time, so that production goes first."""
+    """One picture is judged at a time, so that production goes first."""
 
-    def __init__(self, files: ModelFiles, *, max_megapixels: float = 50.0) -> None:
-        self._files, self._max_megapixels = files, max_megapixels
+    def __init__(self, files: ModelFiles, *, max_megapixels: float = 50.0, run: Runner = here) -> None:
+        self._files, self._max_megapixels, self._run = files, max_megapixels, run
         self._turn = threading.Lock()
-        self._open: OrderedDict[str, Inspector] = OrderedDict()
 
     def answer(self, known: KnownModel, picture: bytes, wish: Wish) -> Answer:
         """Judge a picture.
@@ -29,32 +28,24 @@ class Candidates:
         Raises:
             BusyError: too many wait. BundleError, NotFoundError: the file cannot be used. FrameError: as `answered`.
         """
-        with self._turn_of(known) as inspector:
-            return answered(inspector, picture, wish, known.name, known.version)
+        return self._in_turn(tried, known, picture, wish)
 
     def nearest(self, known: KnownModel, picture: bytes) -> Nearest:
         """What a picture looked most like; errors as `answer`."""
-        with self._turn_of(known) as inspector:
-            if inspector.bundle.exemplars is None:
-                return Nearest(reason=why_not(inspector.bundle))  # of many products, it could not even judge
-            frame = inspector.frame(picture)
-            return nearest_of(inspector, frame, inspector.inspect(frame))
+        return self._in_turn(resembled, known, picture)
 
-    @contextmanager
-    def _turn_of(self, known: KnownModel) -> Iterator[Inspector]:
+    def _in_turn(self, function: Callable[[Judge, *Args], T], known: KnownModel, *args: *Args) -> T:
         if not self._turn.acquire(timeout=_WAIT_S):
             raise BusyError(f"{known.name} {known.version}: others are trying models. Try again shortly.")
         try:
-            yield self._opened(known)
+            judge = Judge(
+                name=known.name,
+                version=known.version,
+                path=self._files.path_of(known.digest),
+                model_id=known.model_id,
+                threads=1,
+                max_megapixels=self._max_megapixels,
+            )
+            return self._run(function, judge, *args)
         finally:
             self._turn.release()
-
-    def _opened(self, known: KnownModel) -> Inspector:
-        inspector = self._open.pop(known.digest, None)
-        if inspector is None:
-            path = self._files.path_of(known.digest)
-            inspector = load(path, threads=1, max_megapixels=self._max_megapixels)
-        self._open[known.digest] = inspector
-        while len(self._open) > _MOST:
-            self._open.popitem(last=False)
-        return inspector

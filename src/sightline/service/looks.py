@@ -11,6 +11,7 @@ from sightline.datasets.survey import look_of
 from sightline.errors import FrameError, NotFoundError
 from sightline.imaging.decode import decode
 from sightline.imaging.fitness import measure
+from sightline.service.apart import Runner, here
 from sightline.store.pictures import Pictures
 
 MOST = 2_000  # pictures compared with each other
@@ -20,8 +21,8 @@ _KEPT = 4_000  # of some 3 KB
 class Looks:
     """Measurements of pictures by digest; threads may share it."""
 
-    def __init__(self, pictures: Pictures) -> None:
-        self._pictures = pictures
+    def __init__(self, pictures: Pictures, *, run: Runner = here) -> None:
+        self._pictures, self._run = pictures, run
         self._kept: OrderedDict[str, Measured] = OrderedDict()
         self._lock = threading.Lock()
 
@@ -38,14 +39,18 @@ class Looks:
                 return self._kept[digest]
         try:
             content = self._pictures.read(digest)
-            frame = decode(content, source=digest[:12], max_megapixels=self._pictures.max_megapixels)
+            found = self._run(_measured, content, digest, self._pictures.max_megapixels)
         except (FrameError, NotFoundError):
             return None
-        figures = measure(frame)
-        look = look_of(Sample(path=Path(digest), label=GOOD), frame, bytes.fromhex(digest))
-        found = Measured(look=look, sharpness=figures.sharpness, saturated_share=figures.saturated_share)
         with self._lock:
             self._kept[digest] = found
             while len(self._kept) > _KEPT:
                 self._kept.popitem(last=False)
         return found
+
+
+def _measured(content: bytes, digest: str, max_megapixels: float) -> Measured:
+    frame = decode(content, source=digest[:12], max_megapixels=max_megapixels)
+    figures = measure(frame)
+    look = look_of(Sample(path=Path(digest), label=GOOD), frame, bytes.fromhex(digest))
+    return Measured(look=look, sharpness=figures.sharpness, saturated_share=figures.saturated_share)

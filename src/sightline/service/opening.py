@@ -7,6 +7,7 @@ from pathlib import Path
 
 from sightline.errors import OptionError, StoreError
 from sightline.service.alerts import Watch
+from sightline.service.apart import Apart, Runner, here
 from sightline.service.candidates import Candidates
 from sightline.service.hosting import Hosting
 from sightline.service.job_task import Site
@@ -45,7 +46,9 @@ def open_plant(settings: Settings, models: Mapping[str, Path]) -> Iterator[Plant
         database = opened.enter_context(open_database(settings))
         site = _site(settings)
         pictures, files = site.kept_pictures(database), site.model_files()
-        serving = opened.enter_context(_serving(settings))
+        apart = opened.enter_context(Apart()) if settings.serving.apart else None
+        run: Runner = here if apart is None else apart.run
+        serving = opened.enter_context(_serving(settings, apart))
         for name, path in models.items():
             serving.load(name, path)
         jobs = opened.enter_context(closing(Jobs(database, site, workers=settings.jobs.workers).start()))
@@ -56,14 +59,14 @@ def open_plant(settings: Settings, models: Mapping[str, Path]) -> Iterator[Plant
             database=database,
             quality=settings.quality.shift,
             pictures=pictures,
-            thumbnails=Thumbnails(pictures),
-            tiles=Tiles(pictures),
-            looks=Looks(pictures),
+            thumbnails=Thumbnails(pictures, run=run),
+            tiles=Tiles(pictures, run=run),
+            looks=Looks(pictures, run=run),
             models=files,
             serving=serving,
             hosting=opened.enter_context(closing(Hosting(database, files, serving).start())),
             projects=_projects(settings, database, serving, jobs),
-            candidates=Candidates(files, max_megapixels=settings.serving.largest_megapixels),
+            candidates=Candidates(files, max_megapixels=settings.serving.largest_megapixels, run=run),
             jobs=jobs,
             sender=sender,
             watch=watch,
@@ -104,13 +107,14 @@ def _site(settings: Settings) -> Site:
     )
 
 
-def _serving(settings: Settings) -> Serving:
+def _serving(settings: Settings, apart: Apart | None) -> Serving:
     asked = settings.serving
     return Serving(
         workers=asked.workers or None,
         queue=asked.queue,
         timeout_s=asked.timeout_s,
         max_megapixels=asked.largest_megapixels,
+        apart=apart,
     )
 
 

@@ -4,7 +4,8 @@ import asyncio
 import os
 import threading
 import time
-from concurrent.futures import Future
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
@@ -20,6 +21,8 @@ from sightline.inspector import Inspector
 from sightline.manifest import Manifest
 from sightline.records import Frame, Inspection, Verdict
 from sightline.service.answer import Answer, Wish, answered
+from sightline.service.apart import Apart
+from sightline.service.judging import Judge, judged
 from sightline.service.workers import Figures, Load, Workers
 
 TIMEOUT_S = 20.0
@@ -52,9 +55,15 @@ class Served:
 class _Loaded:
     name: str
     version: int
-    alone: Inspector  # takes all cores
-    among: Inspector  # takes one core: two of these at once do more than one with two cores
+    manifest: Manifest
+    model_id: str
+    judge: "_Judge"
     stuck: int = 0
+
+
+_Judge = Callable[
+    [bool, bytes | Frame, Wish], Answer
+]  # alone: with all cores; two with one core each do more than that
 
 
 class Serving:
@@ -68,6 +77,7 @@ class Serving:
         timeout_s: float = TIMEOUT_S,
         hang_s: float = 30.0,
         max_megapixels: float = 50.0,
+        apart: Apart | None = None,
     ) -> None:
         """
         Args:
@@ -76,10 +86,12 @@ class Serving:
             timeout_s: within which a picture is judged, or refused, unless a request asks for less.
             hang_s: a model that is at one picture for longer is stuck.
             max_megapixels: a larger picture is refused before it is decoded.
+            apart: the processes that judge, which the caller closes; None: this one.
         """
         self.timeout_s = timeout_s
         self.max_megapixels = max_megapixels
         self.workers = workers or os.cpu_count() or 1
+        self._apart = apart
         self._workers: Workers[Answer] = Workers(Load(workers=self.workers, queue=queue, hang_s=hang_s))
         self._lock = threading.Lock()
         self._known: dict[str, Served] = {}
@@ -166,7 +178,7 @@ class Serving:
 
     def manifest(self, name: str) -> Manifest:
         """Of a model that is ready; errors as `judge`."""
-        return self._ready(name).alone.manifest
+        return self._ready(name).manifest
 
     def current(self) -> str:
         """The only model there is, for requests that name none.
@@ -233,18 +245,19 @@ class Serving:
         return self._workers.figures()
 
     def _submit(self, loaded: _Loaded, picture: bytes | Frame, wish: Wish) -> Future[Answer]:
-        asked = time.perf_counter()
+        asked, thread = time.perf_counter(), 0
 
         def work(alone: bool) -> Answer:
+            nonlocal thread
+            thread = threading.get_ident()
             queued_ms = (time.perf_counter() - asked) * 1e3
-            inspector = loaded.alone if alone else loaded.among
-            return replace(answered(inspector, picture, wish, loaded.name, loaded.version), queued_ms=queued_ms)
+            return replace(loaded.judge(alone, picture, wish), queued_ms=queued_ms)
 
         return self._workers.submit(
             work,
             size=len(picture) if isinstance(picture, bytes) else picture.pixels.nbytes,
             fault=lambda reason: _fault(loaded, reason),
-            stuck=lambda: self._was_stuck(loaded),
+            stuck=lambda: self._was_stuck(loaded, thread),
         )
 
     def _late(self, loaded: _Loaded, future: Future[Answer], allowed_s: float) -> Answer:
@@ -259,32 +272,66 @@ class Serving:
 
     def _opened(self, name: str, path: Path, version: int) -> _Loaded:
         bundle = load_bundle(path)
-        try:
-            among = Inspector(bundle, threads=1, max_megapixels=self.max_megapixels)
-            alone = among
-            if (os.cpu_count() or 1) > 1:
-                alone = Inspector(bundle, max_megapixels=self.max_megapixels)
-        except OptionError as error:
-            raise BundleError(f"{path}: {error}") from error
-        loaded = _Loaded(name=name, version=version, alone=alone, among=among)
-        if not bundle.manifest.input.depth:  # judged by pictures with depth maps only, which no client sends
+        judge = self._here(bundle, name, version) if self._apart is None else self._elsewhere(bundle, name, version)
+        manifest = bundle.manifest
+        loaded = _Loaded(name=name, version=version, manifest=manifest, model_id=bundle.model_id, judge=judge)
+        if not manifest.input.depth:  # judged by pictures with depth maps only, which no client sends
             self._try(loaded, bundle)
         return loaded
 
+    def _here(self, bundle: Bundle, name: str, version: int) -> _Judge:
+        try:
+            among = alone = Inspector(bundle, threads=1, max_megapixels=self.max_megapixels)
+            if (os.cpu_count() or 1) > 1:
+                alone = Inspector(bundle, max_megapixels=self.max_megapixels)
+        except OptionError as error:
+            raise BundleError(f"{bundle.path}: {error}") from error
+        return lambda by_itself, picture, wish: answered(alone if by_itself else among, picture, wish, name, version)
+
+    def _elsewhere(self, bundle: Bundle, name: str, version: int) -> _Judge:
+        apart = self._apart
+        assert apart is not None, "asked for where there are processes"
+        alone, among = (
+            Judge(
+                name=name,
+                version=version,
+                path=bundle.path,
+                model_id=bundle.model_id,
+                threads=threads,
+                max_megapixels=self.max_megapixels,
+            )
+            for threads in (None, 1)
+        )
+
+        def judge(by_itself: bool, picture: bytes | Frame, wish: Wish) -> Answer:
+            with self._lock:
+                live = {loaded.model_id for loaded in self._loaded.values()} | {alone.model_id}
+            return apart.run(judged, alone if by_itself else among, tuple(live), picture, wish)
+
+        return judge
+
     def _try(self, loaded: _Loaded, bundle: Bundle) -> None:
+        """Judge a blank picture, once by each process in each way, so that none loads when a part waits."""
         kind = bundle.manifest.input
         blank = np.zeros((*bundle.manifest.working_size, 3), kind.dtype)
         frame = Frame(pixels=blank, bit_depth=kind.bit_depth, source="a blank picture")
         wish = Wish(product=next(iter(bundle.manifest.separate), None))
         future = self._submit(loaded, frame, wish)
         try:
-            answer = future.result(self.timeout_s)
-        except TimeoutError:
-            answer = self._late(loaded, future, self.timeout_s)
+            try:
+                answer = future.result(self.timeout_s)
+            except TimeoutError:
+                answer = self._late(loaded, future, self.timeout_s)
+            if answer.inspection.fault is not None:
+                raise BundleError(f"{bundle.path}: does not judge ({answer.inspection.fault})")
+            if self._apart is not None:
+                ways = [alone for alone in (True, False) for _ in range(self.workers)]
+                with ThreadPoolExecutor(self.workers) as pool:
+                    list(pool.map(lambda alone: loaded.judge(alone, frame, wish), ways))
+        except BundleError:
+            raise
         except InspectionError as error:
             raise BundleError(f"{bundle.path}: does not judge ({error})") from error
-        if answer.inspection.fault is not None:
-            raise BundleError(f"{bundle.path}: does not judge ({answer.inspection.fault})")
 
     def _ready(self, name: str) -> _Loaded:
         with self._lock:
@@ -304,7 +351,9 @@ class Serving:
         with self._lock:
             self._known[served.name] = served
 
-    def _was_stuck(self, loaded: _Loaded) -> None:
+    def _was_stuck(self, loaded: _Loaded, thread: int) -> None:
+        if self._apart is not None:
+            self._apart.kill(thread)
         with self._lock:
             loaded.stuck += 1
             if loaded.stuck >= MOST_STUCK and self._loaded.get(loaded.name) is loaded:
@@ -319,7 +368,7 @@ def _served(name: str, version: int, path: Path, state: State, reason: str = "")
 
 
 def _fault(loaded: _Loaded, reason: str) -> Answer:
-    thresholds = loaded.alone.manifest.thresholds
+    thresholds = loaded.manifest.thresholds
     inspection = Inspection(
         source="",
         verdict=Verdict.FAULT,
@@ -327,7 +376,7 @@ def _fault(loaded: _Loaded, reason: str) -> Answer:
         threshold=thresholds.reject,
         review_threshold=thresholds.review,
         p_value=None,
-        model_id=loaded.alone.model_id,
+        model_id=loaded.model_id,
         fault=reason,
     )
     return Answer(model=loaded.name, version=loaded.version, inspection=inspection, anomalous=1.0)

@@ -104,6 +104,7 @@ class ServingSettings:
 
     workers: Annotated[int, Within(low=0, high=256), "Pictures judged at the same time; 0: one for each core"] = 0
     queue: Annotated[Count, "Pictures that may wait; further ones get 429"] = 64
+    apart: Annotated[bool, "Pictures are looked at in processes of their own: a crash ends one request only"] = True
     timeout_s: Annotated[Positive, "Within which a picture is judged or refused"] = 10.0
     largest_megapixels: Annotated[Positive, "Of a picture; a larger one is refused before it is decoded"] = 50.0
     buckets: Annotated[tuple[str, ...], "NAME=FOLDER: what Lookout's clients reach as s3://NAME"] = ()

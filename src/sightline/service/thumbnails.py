@@ -10,6 +10,7 @@ import numpy as np
 from sightline.errors import BusyError
 from sightline.imaging.decode import decode
 from sightline.records import Frame
+from sightline.service.apart import Runner, here
 from sightline.store.pictures import Pictures
 
 _QUALITY = 85
@@ -31,8 +32,8 @@ SIDES = {Size.THUMB: 256, Size.MEDIUM: 1024}  # px, of the longer side at the mo
 class Thumbnails:
     """JPEGs of pictures; threads may share it."""
 
-    def __init__(self, pictures: Pictures, *, most_bytes: int = 64 << 20) -> None:
-        self._pictures = pictures
+    def __init__(self, pictures: Pictures, *, most_bytes: int = 64 << 20, run: Runner = here) -> None:
+        self._pictures, self._run = pictures, run
         self._most_bytes = most_bytes
         self._kept: OrderedDict[tuple[str, Size], bytes] = OrderedDict()
         self._bytes = 0
@@ -59,8 +60,7 @@ class Thumbnails:
             raise BusyError("too many pictures are being made smaller; ask again shortly.")
         try:
             content = self._pictures.read(digest)
-            frame = decode(content, source=digest[:12], max_megapixels=self._pictures.max_megapixels)
-            made = reduced(frame, SIDES[size])
+            made = self._run(_made, content, digest[:12], self._pictures.max_megapixels, SIDES[size])
         finally:
             self._turns.release()
         self._keep((digest, size), made)
@@ -73,6 +73,10 @@ class Thumbnails:
             self._kept[key] = made
             while self._bytes > self._most_bytes:
                 self._bytes -= len(self._kept.popitem(last=False)[1])
+
+
+def _made(content: bytes, source: str, max_megapixels: float, longest_px: int) -> bytes:
+    return reduced(decode(content, source=source, max_megapixels=max_megapixels), longest_px)
 
 
 def reduced(frame: Frame, longest_px: int) -> bytes:

@@ -11,6 +11,7 @@ from sightline.errors import BusyError, NotFoundError
 from sightline.imaging.decode import decode
 from sightline.imaging.heat import Rgb
 from sightline.records import Frame
+from sightline.service.apart import Runner, here
 from sightline.store.pictures import Pictures
 
 SIDE = 512  # px of a tile; those at the right and the lower edge are smaller
@@ -49,12 +50,12 @@ class Pyramid:
 class Tiles:
     """Tiles of stored pictures; the pictures looked at last stay decoded. Threads may share it."""
 
-    def __init__(self, pictures: Pictures, *, most_bytes: int = 320 << 20) -> None:
+    def __init__(self, pictures: Pictures, *, most_bytes: int = 320 << 20, run: Runner = here) -> None:
         """
         Args:
             most_bytes: of decoded pictures; one of 50 megapixels in colour takes 200 MB. The last one always stays.
         """
-        self._pictures = pictures
+        self._pictures, self._run = pictures, run
         self._most_bytes = most_bytes
         self._kept: OrderedDict[str, Pyramid] = OrderedDict()
         self._lock = threading.Lock()
@@ -84,13 +85,17 @@ class Tiles:
 
     def _made(self, digest: str) -> Pyramid:
         content = self._pictures.read(digest)
-        made = pyramid(decode(content, source=digest[:12], max_megapixels=self._pictures.max_megapixels))
+        made = self._run(_opened, content, digest[:12], self._pictures.max_megapixels)
         with self._lock:
             self.decoded += 1
             self._kept[digest] = made
             while len(self._kept) > 1 and sum(kept.nbytes for kept in self._kept.values()) > self._most_bytes:
                 self._kept.popitem(last=False)
         return made
+
+
+def _opened(content: bytes, source: str, max_megapixels: float) -> Pyramid:
+    return pyramid(decode(content, source=source, max_megapixels=max_megapixels))
 
 
 def pyramid(frame: Frame) -> Pyramid:

@@ -82,7 +82,7 @@ def _csv(pieces: Iterator[_Piece]) -> Iterator[bytes]:
         if head:
             writer.writerow(_TYPES)
             head = False
-        writer.writerows([_cell(value) for value in _row(summary).values()] for summary in piece)
+        writer.writerows([cell(value) for value in _row(summary).values()] for summary in piece)
         yield text.getvalue().encode()
 
 
@@ -147,5 +147,5 @@ def _row(summary: Summary) -> dict[str, object]:
     return {name: at if name == "at" else getattr(summary, name) for name in _TYPES}
 
 
-def _cell(value: object) -> object:
+def cell(value: object) -> object:
     return f"'{value}" if isinstance(value, str) and value.startswith(_COMPUTED) else value

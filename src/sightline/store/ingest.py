@@ -14,7 +14,7 @@ from sqlalchemy import func, insert, select, tuple_
 from sqlalchemy.orm import Session
 
 from sightline.errors import AccessError, DeliveryRefused
-from sightline.line.outcome import FIRST, Kind, digest
+from sightline.line.outcome import FIRST, Kind, Outcome, content, digest, document
 from sightline.records import Verdict
 from sightline.store.database import Database, in_turn, upsert
 from sightline.store.reported import Reported, ReportedView, read
@@ -68,14 +68,14 @@ def ingest(
     with database.writing() as session:
         in_turn(session.connection(), _LOCK)
         reporter = _reporter(session, records[0].station, now_s)
-        known = _known(session, [record.id for record in records])
+        known = _known(session, [one.id for one in records])
         fresh: dict[str, Reported] = {}
         breaks = []
-        for record in records:
-            if record.id not in known:
-                known[record.id], fresh[record.id] = record.line, record
-            elif known[record.id] != record.line:
-                breaks.append(_break(record, record.sequence, "differs"))
+        for one in records:
+            if one.id not in known:
+                known[one.id], fresh[one.id] = one.line, one
+            elif known[one.id] != one.line:
+                breaks.append(_break(one, one.sequence, "differs"))
         ordered = sorted(fresh.values(), key=lambda record: record.sequence)
         breaks += _breaks(ordered, reporter)
         reporter.last_seen_s, reporter.clock_ahead_s = now_s, None if clock_s is None else clock_s - now_s
@@ -86,6 +86,20 @@ def ingest(
             noted = upsert(session, Break).on_conflict_do_nothing()
             session.connection().execute(noted, [row | told for row in breaks])
     return Receipt(through=records[-1].id, stored=len(placed), known=len(records) - len(placed), breaks=len(breaks))
+
+
+def record(database: Database, outcome: Outcome, *, station: str, now_s: float) -> None:
+    """Store one part of a station whose records this server writes, at the end of its chain.
+
+    Raises:
+        DeliveryRefused: a text of it is too long. StoreAway, StoreError: it is not stored.
+    """
+    with database.writing() as session:
+        in_turn(session.connection(), _LOCK)
+        reporter = _reporter(session, station, now_s)
+        line = document(content(outcome), reporter.last_sequence + 1, reporter.last_digest or FIRST, station)
+        reporter.last_seen_s, reporter.clock_ahead_s = now_s, None
+        _store(session, _placed([read(line, 1)], reporter, now_s), reporter, now_s)
 
 
 def _read(lines: Sequence[str], station: str) -> list[Reported]:

@@ -1,4 +1,4 @@
-"""Requests as Label Studio 1.23 sends them, and what it takes back; tests/clients/label_studio.py runs the real one."""
+"""Requests as Label Studio 1.23 sends them, and what it takes back; `make test-clients` runs the real one."""
 
 import json
 import logging
@@ -141,6 +141,17 @@ def test_a_good_part_has_no_region_and_the_choice_good() -> None:
     good = replace(FOUND, verdict=Verdict.PASS, defects=(), segments=None)
     (choice,) = regions(good, read_interface(CONFIG), ())
     assert choice["value"] == {"choices": ["good"]}
+
+
+@pytest.mark.parametrize(
+    ("choices", "shown"),
+    [(("good", "dent"), ["dent"]), (("OK", "dent"), ["dent"]), (("good", "dent", "crack"), []), (("good",), [])],
+)
+def test_what_has_no_name_is_the_only_kind_of_defect_that_there_is(choices: tuple[str, ...], shown: list[str]) -> None:
+    unnamed = replace(FOUND, defects=(replace(FOUND.defects[0], label="anomaly"),), segments=None)
+    said = "".join(f'<Choice value="{one}"/>' for one in choices)
+    config = f'<View><Image name="image" value="$image"/><Choices name="c" toName="image">{said}</Choices></View>'
+    assert [one["value"]["choices"] for one in regions(unnamed, read_interface(config), ())] == [[x] for x in shown]
 
 
 def test_a_map_is_a_brush_where_it_reaches_the_threshold() -> None:

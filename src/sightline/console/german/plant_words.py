@@ -42,10 +42,13 @@ TEXTS = {
     "export": "Export",
     "judge a data set and compare with the truth": "einen Datensatz prüfen und mit der Wahrheit vergleichen",
     "judge a folder again, and compare two models": "einen Ordner erneut prüfen und zwei Modelle vergleichen",
+    "judge stored parts again, and list the verdicts that would change": "gespeicherte Teile erneut prüfen und zeigen,"
+    " welche Urteile sich ändern",
     "learn a model from pictures": "ein Modell aus Bildern lernen",
     "move pictures by class and age, and remove what is over its time": "Bilder nach Klasse und Alter verschieben und"
     " löschen, was seine Zeit hatte",
     "reinspect": "Nachprüfung",
+    "rejudge": "Neubeurteilung",
     "search": "Suche",
     "tiering": "Speicherpflege",
     "train": "Training",

@@ -148,9 +148,10 @@ def _choices(found: Inspection, control: Control, _: Sequence[str]) -> list[dict
 
 
 def _named(label: str, labels: Sequence[str]) -> str | None:
-    """The project's label of this name, whatever its case; else the one it has for what is bad, or its only one."""
+    """The project's label of this name, whatever its case; else the one for what is bad, or its only one of that."""
     same = _first(labels, (label,))
-    return same or _first(labels, _BAD) or (labels[0] if len(labels) == 1 else None)
+    bad = [one for one in labels if one.casefold() not in _GOOD]
+    return same or _first(labels, _BAD) or (bad[0] if len(bad) == 1 else None)
 
 
 def _first(labels: Sequence[str], wanted: Sequence[str]) -> str | None:

@@ -12,7 +12,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Body, Depends
 
-from sightline.errors import BusyError, DatasetError, DeliveryError, OptionError
+from sightline.errors import BusyError, DatasetError, DeliveryError, FrameError, OptionError
 from sightline.records import Verdict
 from sightline.service.access import Caller, needs
 from sightline.service.plant import Here
@@ -84,7 +84,7 @@ def webhook(model: str, given: Given, caller: Managing, plant: Here) -> dict[str
 def _predicted(studio: LabelStudio, model: str, interface: Interface, task: object) -> dict[str, Any]:
     try:
         found = studio.judge(model, picture(studio, address_of(task, interface)))
-    except (DatasetError, DeliveryError, OptionError, BusyError) as error:
+    except (DatasetError, DeliveryError, FrameError, OptionError, BusyError) as error:
         _log.warning("Label Studio: a task of model %s: %s", model, error)
         return {"model_version": model, "score": 0.0, "result": []}
     if found.verdict is Verdict.FAULT:

@@ -12,9 +12,10 @@ from starlette.concurrency import run_in_threadpool
 from sightline.errors import FrameError, OptionError
 from sightline.imaging.heat import heat_scale
 from sightline.records import Defect, FloatArray, Inspection
-from sightline.service.access import needs
+from sightline.service.access import Caller, needs
 from sightline.service.answer import Answer, Wish
 from sightline.service.body import MOST_FILES, body_of, decoded, files_of, json_object
+from sightline.service.keeping import keep, may_keep
 from sightline.service.plant import Here, Plant
 from sightline.service.rights import Right
 from sightline.service.routes.nearest import NearestReply, nearest_reply
@@ -137,6 +138,7 @@ class InspectionReply(BaseModel):
                 "overlay": None,
                 "map": None,
                 "nearest": None,
+                "stored": None,
             }
         }
     )
@@ -162,6 +164,7 @@ class InspectionReply(BaseModel):
     overlay: str | None = Field(default=None, description="PNG in base64, where it was asked for")
     map: MapReply | None = None
     nearest: NearestReply | None = Field(default=None, description="where it was asked for")
+    stored: str | None = Field(default=None, description="Id of the inspection in the plant's lists, where it is kept")
 
 
 class BatchReply(BaseModel):
@@ -181,22 +184,27 @@ class Options(BaseModel):
     nearest: bool = Field(default=False, description="give the good places that the unusual ones looked most like")
     min_confidence: float = Field(default=0.0, ge=0, le=1, description="leave out defects named less surely")
     timeout_s: float | None = Field(default=None, gt=0, le=600)
+    store: bool = Field(
+        default=False, description="keep it as a part in the plant's lists and figures, with its picture"
+    )
+    serial: str = Field(default="", max_length=255, pattern=r"^[^\x00]*$", description="of the part, where it is kept")
 
 
 Asked = Annotated[Options, Query()]
+By = Annotated[Caller, Depends(needs(Right.INSPECT))]
 
 
 @router.post("/inspect", openapi_extra=_ONE)
-async def inspect(request: Request, plant: Here, options: Asked) -> InspectionReply:
+async def inspect(request: Request, plant: Here, options: Asked, caller: By) -> InspectionReply:
     """Judge one picture by the current model, where there is one only."""
-    return await inspect_with(plant.serving.current(), request, plant, options)
+    return await inspect_with(plant.serving.current(), request, plant, options, caller)
 
 
 @router.post("/models/{name}/inspect", openapi_extra=_ONE)
-async def inspect_with(name: str, request: Request, plant: Here, options: Asked) -> InspectionReply:
+async def inspect_with(name: str, request: Request, plant: Here, options: Asked, caller: By) -> InspectionReply:
     """Judge one picture by a model."""
     source, picture = await _picture(request)
-    return await _judged(plant, name, source, picture, options)
+    return await _judged(plant, name, source, picture, options, caller)
 
 
 @router.post("/models/{name}/versions/{version}/inspect", openapi_extra=_ONE)
@@ -204,6 +212,10 @@ async def inspect_with_version(
     name: Name, version: Number, request: Request, plant: Here, options: Asked
 ) -> InspectionReply:
     """Judge one picture by any version of a model, current or not: to try it. Production goes first."""
+    if options.store:
+        raise OptionError(
+            "store: what a version says that is tried is not kept; ask the current one, without versions."
+        )
     source, picture = await _picture(request)
     known = await run_in_threadpool(models.one, plant.database, name, version)
     wish = Wish(product=options.product, overlay=options.overlay, nearest=options.nearest)
@@ -211,31 +223,40 @@ async def inspect_with_version(
 
 
 @router.post("/inspect/batch", openapi_extra=_MANY)
-async def inspect_batch(request: Request, plant: Here, options: Asked) -> BatchReply:
+async def inspect_batch(request: Request, plant: Here, options: Asked, caller: By) -> BatchReply:
     """Judge several pictures by the current model, where there is one only."""
-    return await inspect_batch_with(plant.serving.current(), request, plant, options)
+    return await inspect_batch_with(plant.serving.current(), request, plant, options, caller)
 
 
 @router.post("/models/{name}/inspect/batch", openapi_extra=_MANY)
-async def inspect_batch_with(name: str, request: Request, plant: Here, options: Asked) -> BatchReply:
-    """Judge several pictures by a model; one that cannot be judged is a FAULT with its reason."""
+async def inspect_batch_with(name: str, request: Request, plant: Here, options: Asked, caller: By) -> BatchReply:
+    """Judge several pictures by a model; one that cannot be judged is a FAULT with its reason, and is not kept."""
+    if options.serial:
+        raise OptionError("serial: is of one part; send its picture to .../inspect.")
     pictures = await _pictures(request)
     places = asyncio.Semaphore(2 * plant.serving.workers)  # one batch must not fill the queue for everybody
 
     async def one(source: str, picture: bytes) -> InspectionReply:
         async with places:
             try:
-                return await _judged(plant, name, source, picture, options)
+                return await _judged(plant, name, source, picture, options, caller)
             except FrameError as error:
                 return _unreadable(plant, name, source, str(error))
 
     return BatchReply(inspections=await asyncio.gather(*(one(*picture) for picture in pictures)))
 
 
-async def _judged(plant: Plant, name: str, source: str, picture: bytes, options: Options) -> InspectionReply:
+async def _judged(
+    plant: Plant, name: str, source: str, picture: bytes, options: Options, caller: Caller
+) -> InspectionReply:
+    if options.store:
+        may_keep(caller)
     wish = Wish(product=options.product, overlay=options.overlay, nearest=options.nearest)
     answer = await plant.serving.answer_soon(name, picture, wish, timeout_s=options.timeout_s)
-    return reply_of(answer, source, options)
+    reply = reply_of(answer, source, options)
+    if options.store:  # before it is told: what a caller acts on is on record
+        reply.stored = await run_in_threadpool(keep, plant, caller, answer, picture, serial=options.serial)
+    return reply
 
 
 async def _picture(request: Request) -> tuple[str, bytes]:
