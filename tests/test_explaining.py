@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 import onnx
 import pytest
+from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
 from sightline.bundle import EXEMPLARS_HASH, Bundle, hashes_of, load, packed, save, save_changed
@@ -154,6 +155,8 @@ def test_explaining_changes_no_judgement(bundle: Bundle) -> None:
     again.explain(frame(spoilt(50)), again.inspect(spoilt(50)))
     first, second = once.inspect(spoilt(50)), again.inspect(spoilt(50))
     assert first.score == second.score
+    assert first.map is not None
+    assert second.map is not None
     assert np.array_equal(first.map, second.map)
 
 
@@ -261,14 +264,18 @@ def test_several_products_with_one_bank_explain_and_with_a_bank_each_say_why_not
     assert why_not(separate).startswith("a model with a bank for each product keeps no good pictures")
 
 
+def red(grey: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Larger, and in one colour."""
+    large = cv2.resize(grey, (384, 256))
+    return np.stack([large, large // 2, large // 4], axis=2).astype(np.uint8)
+
+
 def test_pieces_of_larger_colour_pictures_come_from_the_right_place(config: TrainConfig, tmp_path: Path) -> None:
     (tmp_path / "in").mkdir()
     for seed in range(6):
-        large = cv2.resize(part(seed), (384, 256))
-        write_png(tmp_path / "in" / f"{seed}.png", np.stack([large, large // 2, large // 4], axis=2))
+        write_png(tmp_path / "in" / f"{seed}.png", red(part(seed)))
     inspector = Inspector(train(open_dataset(tmp_path / "in"), tmp_path / "m.sight", config).bundle)
-    pixels = cv2.resize(part(3), (384, 256))
-    colour = np.stack([pixels, pixels // 2, pixels // 4], axis=2)
+    colour = red(part(3))
     (found,) = inspector.explain(Frame(pixels=colour), inspector.inspect(colour))
     assert found.source == "3.png"
     assert np.abs(found.part.astype(int) - found.good).mean() < 12

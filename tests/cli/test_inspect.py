@@ -13,6 +13,7 @@ import pytest
 from sightline.bundle import EXEMPLARS_HASH, save
 from sightline.bundle import load as load_bundle
 from sightline.cli.inspect import overlay_names
+from sightline.imaging.decode import read_frame
 from sightline.inspector import load
 
 Sightline = Callable[..., CompletedProcess[str]]
@@ -118,7 +119,7 @@ def test_explanations_are_pictures_with_a_row_for_each_place(
     done = sightline("inspect", trained, *pictures, "--explain", tmp_path / "seen", "--json")
     assert done.returncode == 0, done.stderr
     found = [len(one["defects"]) for one in json.loads(done.stdout)["inspections"]]
-    heights = [cv2.imread(str(tmp_path / "seen" / name)).shape[0] for name in ("000.png", "001.png")]
+    heights = [read_frame(tmp_path / "seen" / name).height for name in ("000.png", "001.png")]
     head, row = 76, 26 + 192 + 12  # px
     assert heights == [head + row * min(3, max(1, count)) for count in found]
 
