@@ -264,7 +264,7 @@ def test_several_products_with_one_bank_explain_and_with_a_bank_each_say_why_not
     assert why_not(separate).startswith("a model with a bank for each product keeps no good pictures")
 
 
-def red(grey: NDArray[np.uint8]) -> NDArray[np.uint8]:
+def red(grey: NDArray[np.uint8] | NDArray[np.uint16]) -> NDArray[np.uint8]:
     """Larger, and in one colour."""
     large = cv2.resize(grey, (384, 256))
     return np.stack([large, large // 2, large // 4], axis=2).astype(np.uint8)

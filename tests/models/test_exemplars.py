@@ -6,7 +6,6 @@ from dataclasses import replace
 import cv2
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 
 from sightline.errors import BundleError
 from sightline.models import exemplars
@@ -23,8 +22,7 @@ def frame(number: int, bit_depth: int = 8) -> Frame:
     cells = (np.arange(GRID[0] * GRID[1]).reshape(GRID) * 7 + 31 * number) % 200 + 20
     pixels = np.kron(cells, np.ones((8, 8)))[:, :, None].astype(np.uint8)
     if bit_depth > 8:
-        deep: NDArray[np.uint16] = pixels.astype(np.uint16) << 4
-        return Frame(pixels=deep, bit_depth=12, source=f"in/{number}.png")
+        return Frame(pixels=(pixels.astype(np.uint16) << 4).astype(np.uint16), bit_depth=12, source=f"in/{number}.png")
     return Frame(pixels=pixels, source=f"in/{number}.png")
 
 
