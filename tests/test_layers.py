@@ -45,6 +45,7 @@ EXTRAS |= {f"sightline.devices.{name}": {"asyncua"} for name in ("opcua_machine_
 EXTRAS |= {
     "sightline.devices.modbus_plc": {"pymodbus"},
     "sightline.devices.mqtt_broker": {"paho"},
+    "sightline.line.http_sink": {"urllib3"},
     "sightline.devices.sim_modbus": {"pymodbus"},
     "sightline.devices.s7_plc": {"snap7"},
 }

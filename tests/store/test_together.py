@@ -79,3 +79,35 @@ def test_a_database_that_refuses_is_told(database: Database) -> None:
     with pytest.raises(StoreError):
         together.make(adding("one"))
     assert together.make(adding("two")) == "two"
+
+
+def test_a_fault_of_the_program_leaves_nobody_waiting_or_in_good_faith(database: Database) -> None:
+    together: Together[str] = Together(database)
+    begun, go_on = threading.Event(), threading.Event()
+
+    def slow(_session: Session) -> str:
+        begun.set()
+        assert go_on.wait(30)
+        return "first"
+
+    def broken(_session: Session) -> str:
+        raise ZeroDivisionError
+
+    def make(change: Callable[[Session], str]) -> str:
+        try:
+            return together.make(change)
+        except (StoreError, ZeroDivisionError) as error:
+            return type(error).__name__
+
+    with ThreadPoolExecutor(4) as pool:
+        first = pool.submit(make, slow)
+        assert begun.wait(30)
+        others = [pool.submit(make, change) for change in (broken, adding("a"), adding("b"))]
+        while together.waiting < 3:
+            assert not first.done()
+        go_on.set()
+        found = sorted(other.result(30) for other in others)
+    assert first.result() == "first"
+    assert found == ["StoreError", "StoreError", "ZeroDivisionError"]
+    assert names(database) == set()
+    assert together.make(adding("c")) == "c"

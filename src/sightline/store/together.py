@@ -7,16 +7,18 @@ from typing import Generic, TypeVar
 
 from sqlalchemy.orm import Session
 
+from sightline.errors import InspectionError, StoreError
 from sightline.store.database import Database
 
 T = TypeVar("T")
+_UNMADE = StoreError("database: what was to be written with this broke off. Send it again.")
 
 
 @dataclass(slots=True, eq=False)
 class _Change(Generic[T]):
     make: Callable[[Session], T]
     result: T | None = None
-    error: Exception | None = None
+    error: InspectionError | None = _UNMADE
     is_done: bool = False
 
 
@@ -59,13 +61,15 @@ class Together(Generic[T]):
     def _store(self, changes: list[_Change[T]]) -> None:
         try:
             with self._database.writing() as session:
-                for change in changes:
-                    change.result = change.make(session)
-        except Exception as error:
-            if len(changes) > 1:  # whose fault it was shows when each is alone
+                results = [change.make(session) for change in changes]
+            for change, result in zip(changes, results, strict=True):
+                change.result, change.error = result, None
+        except InspectionError as error:
+            if len(changes) == 1:
+                changes[0].error = error
+            else:  # whose fault it was shows when each is alone
                 for change in changes:
                     self._store([change])
-                return
-            changes[0].error = error
-        for change in changes:
-            change.is_done = True
+        finally:  # after a fault of ours as well: nobody waits for ever, and what was not stored says so
+            for change in changes:
+                change.is_done = True
