@@ -14,12 +14,15 @@ from pathlib import Path
 from subprocess import CompletedProcess
 from typing import Any
 
+import numpy as np
 import pytest
 from tests.line.deadline import until
 from tests.line.parts import outcome
 
 from sightline.devices.plc import Request
 from sightline.line.board import Board
+from sightline.imaging.decode import read_frame
+from sightline.imaging.writing import write_png
 from sightline.line.history import History
 from sightline.line.origin import Origin, Origins
 from sightline.line.spool import Spool
@@ -81,6 +84,12 @@ def test_what_is_wrong_with_a_recipe_is_one_line(refused: Callable[..., str], wr
     assert "recipe.toml, line 11: views[0].model: " in refused("line", recipe)
 
 
+def fade(path: Path, times: float) -> None:
+    """What the camera sees now has so many times less light than this picture."""
+    pixels = read_frame(path).pixels
+    write_png(path, np.clip(pixels * times, 0, 250).astype(np.uint8))
+
+
 def test_calibrate_writes_the_set_up_and_compares_with_it(sightline: Sightline, write: Callable[..., Path]) -> None:
     recipe = write()
     done = sightline("line", "calibrate", recipe, "--pictures", 2, "--write")
@@ -91,6 +100,10 @@ def test_calibrate_writes_the_set_up_and_compares_with_it(sightline: Sightline, 
     assert done.returncode == 0, done.stdout
     assert "top: set-up     brightness 0." in done.stdout
     assert done.stdout.count("  fit\n") == 2
+    fade(recipe.parent / "top.png", 2.0)
+    dark = sightline("line", "calibrate", recipe, "--pictures", 1)
+    assert dark.returncode == 1, dark.stdout
+    assert "brightness at " in dark.stdout, "half the light of the set-up is not fit"
     recipe = write(view='reference = "top.png"\nfitness = { least_brightness = 0.9 }')
     done = sightline("line", "calibrate", recipe, "--pictures", 1)
     assert (done.returncode, "brightness 0." in done.stdout) == (1, True)

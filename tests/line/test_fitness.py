@@ -99,6 +99,48 @@ def test_what_is_wrong_is_told_by_its_cause(parts: list[Pixels], reference: Refe
     assert not found.fit
 
 
+@pytest.mark.parametrize("share", [0.7, 0.5, 0.3, 0.15])
+@pytest.mark.parametrize("patch", [PATCH, None])
+def test_light_that_fades_is_told_long_before_the_picture_is_black(
+    parts: list[Pixels], share: float, patch: Box | None
+) -> None:
+    reference = reference_of(Frame(pixels=parts[0]), grey_patch=patch)
+    found = causes((parts[1] * share).astype(np.uint8), reference, FitnessLimits())
+    assert found >= ({Cause.PATCH_CHANGED, Cause.DARKER} if patch else {Cause.DARKER})
+    assert Cause.TOO_DARK not in found, "the fixed limits see nothing"
+
+
+def test_the_patch_tells_a_change_of_light_that_parts_could_hide(parts: list[Pixels], reference: Reference) -> None:
+    assert causes((parts[1] * 0.8).astype(np.uint8), reference, FitnessLimits()) == {Cause.PATCH_CHANGED}
+    assert causes((parts[1] * 0.9).astype(np.uint8), reference, FitnessLimits()) == set()
+    wide = FitnessLimits(most_patch_change=0.3)
+    assert causes((parts[1] * 0.8).astype(np.uint8), reference, wide) == set()
+    check = FitnessCheck(FitnessLimits(off_after=2), reference)
+    for pixels in parts[:2]:
+        check.check(Frame(pixels=(pixels * 0.8).astype(np.uint8)))
+    assert check.off, "no part mends the light"
+
+
+def test_more_light_less_contrast_and_more_white_than_at_the_set_up_have_causes_of_their_own(
+    parts: list[Pixels], reference: Reference
+) -> None:
+    brighter = np.clip(parts[1] * 1.4, 0, 250).astype(np.uint8)
+    assert causes(brighter, reference, FitnessLimits()) >= {Cause.BRIGHTER, Cause.PATCH_CHANGED}
+    mean = parts[1].mean()
+    foggy = (mean + (parts[1] - mean) * 0.4).astype(np.uint8)
+    assert Cause.CONTRAST_CHANGED in causes(foggy, reference, FitnessLimits())
+    glaring = parts[1].copy()
+    glaring[500:] = 255
+    assert Cause.MORE_SATURATED in causes(glaring, reference, FitnessLimits())
+
+
+def test_a_black_set_up_is_like_nothing_but_black() -> None:
+    black = reference_of(Frame(pixels=np.zeros((40, 40, 1), np.uint8)))
+    limits = FitnessLimits(least_brightness=0, least_contrast=0)
+    assert causes(np.zeros((40, 40, 1), np.uint8), black, limits) == set()
+    assert Cause.BRIGHTER in causes(np.full((40, 40, 1), 9, np.uint8), black, limits)
+
+
 def test_light_is_checked_without_a_reference(parts: list[Pixels]) -> None:
     assert causes(parts[0], None, FitnessLimits()) == set()
     assert causes(np.zeros_like(parts[0]), None, FitnessLimits()) == {Cause.TOO_DARK, Cause.LOW_CONTRAST}

@@ -129,6 +129,12 @@ def white_balance(frame: Frame, patch: Box) -> tuple[float, float]:
     return (red / green, blue / green) if green else (math.inf, math.inf)
 
 
+def level_of(frame: Frame, box: Box) -> float:
+    """Mean level of a part of the picture, 0..1 of white; NaN where it is outside."""
+    inner = frame.pixels[box.y : box.y + box.height, box.x : box.x + box.width]
+    return float(inner.mean()) / (2**frame.bit_depth - 1) if inner.size else math.nan
+
+
 def find_target(frame: Frame, target: Frame, expected: Box, reach_px: int) -> Position | None:
     """Where a reference target is, to a tenth of a pixel or so, by normalised correlation.
 

@@ -46,7 +46,9 @@ def told(view: View, calibrated: Calibrated) -> list[str]:
     reference = calibrated.reference
     rows = []
     if reference is not None:
-        at_setup = Fitness(unfit=(), measured=reference.measured, balance=reference.balance)
+        at_setup = Fitness(
+            unfit=(), measured=reference.measured, balance=reference.balance, patch_level=reference.patch_level
+        )
         rows.append(f"{view.name}: set-up     {_figures(at_setup, reference)}")
     for number, fitness in enumerate(calibrated.fitness, 1):
         wrong = "; ".join(one.reason for one in fitness.unfit) or "fit"
@@ -58,7 +60,12 @@ def _figures(fitness: Fitness, reference: Reference | None) -> str:
     measured = fitness.measured
     if measured is None:
         return "not measured"
-    text = f"brightness {measured.brightness:.3f}  contrast {measured.contrast:.3f}  sharpness {measured.sharpness:.3f}"
+    text = (
+        f"brightness {measured.brightness:.3f}  contrast {measured.contrast:.3f}  white {measured.saturated_share:.3f}"
+    )
+    text += f"  sharpness {measured.sharpness:.3f}"
+    if fitness.patch_level is not None:
+        text += f"  patch {fitness.patch_level:.3f}"
     if reference is not None and reference.grey_patch is not None and fitness.balance is not None:
         text += f"  red {fitness.balance[0]:.3f}  blue {fitness.balance[1]:.3f}"
     if reference is not None and reference.target is not None and fitness.position is not None:

@@ -12,6 +12,7 @@ from sightline.imaging.fitness import (
     Spectrum,
     estimate_blur,
     find_target,
+    level_of,
     measure,
     spectrum,
     white_balance,
@@ -29,6 +30,11 @@ class Cause(StrEnum):
     TOO_BRIGHT = "too_bright"
     LOW_CONTRAST = "low_contrast"
     SATURATED = "saturated"
+    PATCH_CHANGED = "patch_changed"  # the grey patch is darker or brighter than at the set-up: it is the light
+    DARKER = "darker"  # than at the set-up, as the next three
+    BRIGHTER = "brighter"
+    CONTRAST_CHANGED = "contrast_changed"
+    MORE_SATURATED = "more_saturated"
     BLURRED = "blurred"
     MOTION = "motion"
     FROZEN = "frozen"  # the same frame again and again
@@ -37,7 +43,13 @@ class Cause(StrEnum):
     COLOUR_CAST = "colour_cast"
 
 
-_OF_SETUP = {Cause.BLURRED, Cause.TARGET_MISSING, Cause.TARGET_MOVED, Cause.COLOUR_CAST}  # no part mends these
+_OF_SETUP = {  # no part mends these
+    Cause.PATCH_CHANGED,
+    Cause.BLURRED,
+    Cause.TARGET_MISSING,
+    Cause.TARGET_MOVED,
+    Cause.COLOUR_CAST,
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,6 +63,10 @@ class FitnessLimits:
     most_brightness: Share = 0.95
     least_contrast: Share = 0.01
     most_saturated_share: Share = 0.5
+    most_patch_change: NotNegative = 0.15  # of the grey patch's level, as a share of the reference's, up or down
+    most_brightness_change: NotNegative = 0.25  # likewise of the whole picture, in which parts differ
+    most_contrast_change: NotNegative = 0.4
+    most_saturated_more: Share = 0.1  # share of pixels at white beyond the reference's
     least_sharpness: NotNegative | None = None  # times the reference's
     most_motion_px: NotNegative | None = None  # beyond the reference's; below 5 it may be exceeded by chance
     frozen_after: int | None = 3  # a frame that comes so often in a row is not live
@@ -79,6 +95,7 @@ class Reference:
     target_frame: Frame | None
     grey_patch: Box | None  # something grey that is in each picture
     balance: tuple[float, float]  # red and blue over green of the patch
+    patch_level: float | None  # of the patch, 0..1 of white; None: there is none
 
 
 def reference_of(frame: Frame, *, target: Box | None = None, grey_patch: Box | None = None) -> Reference:
@@ -105,6 +122,7 @@ def reference_of(frame: Frame, *, target: Box | None = None, grey_patch: Box | N
         target_frame=cut,
         grey_patch=grey_patch,
         balance=balance,
+        patch_level=level_of(frame, grey_patch) if grey_patch else None,
     )
 
 
@@ -125,6 +143,7 @@ class Fitness:
     blur: Blur | None = None  # None: there is no reference, or it was not asked for
     position: Position | None = None  # of the target; None: there is none, or it was not found
     balance: tuple[float, float] | None = None  # of the grey patch
+    patch_level: float | None = None  # likewise; None: there is no patch
 
     @property
     def fit(self) -> bool:
@@ -169,12 +188,16 @@ class FitnessCheck:
         blur = self._blur(frame, reference)
         position = _position(frame, reference, self._limits)
         balance = white_balance(frame, reference.grey_patch) if reference.grey_patch else None
+        patch = level_of(frame, reference.grey_patch) if reference.grey_patch else None
         unfit += [
+            *_as_lit(measured, patch, reference, self._limits),
             *_placed(position, reference, self._limits),
             *_focus(measured, blur, reference, self._limits),
             *_cast(balance, reference, self._limits),
         ]
-        return Fitness(unfit=tuple(unfit), measured=measured, blur=blur, position=position, balance=balance)
+        return Fitness(
+            unfit=tuple(unfit), measured=measured, blur=blur, position=position, balance=balance, patch_level=patch
+        )
 
     def _blur(self, frame: Frame, reference: Reference) -> Blur | None:
         return None if self._limits.most_motion_px is None else estimate_blur(spectrum(frame), reference.spectrum)
@@ -208,6 +231,33 @@ def _light(found: Measured, limits: FitnessLimits) -> list[Unfit]:
         (found.contrast >= limits.least_contrast, Cause.LOW_CONTRAST, "contrast", found.contrast),
     ]
     return [Unfit(cause=cause, reason=f"{what} {value:.3f}") for fits, cause, what, value in checks if not fits]
+
+
+def _as_lit(found: Measured, patch: float | None, reference: Reference, limits: FitnessLimits) -> list[Unfit]:
+    """The light against that of the set-up: a lamp that ages passes all fixed limits for long."""
+    set_up, unfit = reference.measured, []
+    if patch is not None and reference.patch_level is not None:
+        level = _ratio(patch, reference.patch_level)
+        if not abs(level - 1) <= limits.most_patch_change:
+            unfit.append(Unfit(cause=Cause.PATCH_CHANGED, reason=f"grey patch at {level:.0%} of the set-up's level"))
+    light = _ratio(found.brightness, set_up.brightness)
+    if not abs(light - 1) <= limits.most_brightness_change:
+        cause = Cause.BRIGHTER if light > 1 else Cause.DARKER
+        unfit.append(Unfit(cause=cause, reason=f"brightness at {light:.0%} of the set-up's"))
+    contrast = _ratio(found.contrast, set_up.contrast)
+    if not abs(contrast - 1) <= limits.most_contrast_change:
+        unfit.append(Unfit(cause=Cause.CONTRAST_CHANGED, reason=f"contrast at {contrast:.0%} of the set-up's"))
+    if not found.saturated_share - set_up.saturated_share <= limits.most_saturated_more:
+        shares = f"{found.saturated_share:.1%} of pixels at white, at the set-up {set_up.saturated_share:.1%}"
+        unfit.append(Unfit(cause=Cause.MORE_SATURATED, reason=shares))
+    return unfit
+
+
+def _ratio(found: float, set_up: float) -> float:
+    """Nothing where there was nothing is no change; something is a boundless one."""
+    if set_up:
+        return found / set_up
+    return math.inf if found else 1.0
 
 
 def _position(frame: Frame, reference: Reference, limits: FitnessLimits) -> Position | None:
