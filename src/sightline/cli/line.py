@@ -26,6 +26,7 @@ from sightline.line import plan
 from sightline.line.calibration import Calibrated, take, told
 from sightline.line.history import verify
 from sightline.line.recipe import Recipe, View
+from sightline.line.rehearsal import refuse_unusable
 from sightline.line.systemd import Notifier
 
 if TYPE_CHECKING:
@@ -128,12 +129,12 @@ def _run(line: "Line", systemd: Notifier) -> None:
 def check_command(recipe: Path) -> None:
     """See whether RECIPE can work.
 
-    Shows what follows from it: window, way to the gate, views. Opens no camera and no PLC.
+    Opens every model and set-up picture that it names, and shows what follows from it: window, way to the gate, views.
+    Opens no camera and no PLC.
     """
     found = plan.read(recipe)
     plan.find(recipe, found.number)
-    for view in found.views:
-        plan.reference_of_view(view)
+    refuse_unusable(recipe, found)
     for name, text in _summary(found):
         click.echo(f"{name:10}  {text}")
 

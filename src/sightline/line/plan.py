@@ -131,12 +131,21 @@ def way_of(recipe: Recipe) -> Track | None:
 
 
 def view_plan(recipe: Recipe, view: View, reference: Reference | None) -> ViewPlan:
-    """How a view works; each has its share of the cores."""
+    """How a view works; each has its share of the cores.
+
+    Raises:
+        OptionError: its region reaches beyond the reference picture, as it would beyond every other.
+    """
     window = window_of(recipe)
     region = None if view.region is None else view.region.box
     shape, bit_depth = None, 8
     if reference is not None:
         frame = reference.frame
+        if region is not None and (region.x + region.width > frame.width or region.y + region.height > frame.height):
+            raise OptionError(
+                f"view {view.name}: the region reaches beyond the {frame.width} x {frame.height} px of "
+                f"{view.reference}; correct it, or take the set-up's picture anew."
+            )
         height, width = (frame.height, frame.width) if region is None else (region.height, region.width)
         shape, bit_depth = (height, width, frame.pixels.shape[2]), frame.bit_depth
     work = Work(

@@ -101,7 +101,8 @@ class TomlFile:
             table = tomllib.loads(text)
         except tomllib.TOMLDecodeError as error:
             raise OptionError(f"{self.path}: is no TOML: {error}. Look there and just before.") from error
-        self._lines, self._given = _lines(text), given
+        self.locate(text)
+        self._given = given
         for key, one in given.items():
             _put(table, key, one.value)
         found = self._record(table, record, ())
@@ -111,6 +112,10 @@ class TomlFile:
             raise OptionError("\n".join(told[:MOST_ERRORS] + more))
         assert found is not None
         return found
+
+    def locate(self, text: str) -> None:
+        """Note where each key stands, for `place`."""
+        self._lines = _lines(text)
 
     def place(self, key: Key) -> str:
         """`press.toml, line 12: views[0].camera`; the line of the nearest key above where it has none of its own."""
@@ -193,6 +198,13 @@ class TomlFile:
         except OptionError as error:
             self._errors.setdefault(self._line(key), []).append(str(error))
             return None
+
+
+def place_in(path: Path, key: Key) -> str:
+    """As `TomlFile.place`, for what only the files show that a file names. Raises OptionError: it cannot be read."""
+    file = TomlFile(path, {})
+    file.locate(_text(path))
+    return file.place(key)
 
 
 def _text(path: Path) -> str:

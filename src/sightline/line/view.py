@@ -98,7 +98,7 @@ class View:
         if taken.shot is None:
             self._fail(taken.number, Fault.VIEW_MISSING.name.lower(), str(taken.fault))
             return
-        frame = self._region(taken.shot.frame)
+        frame = region_of(taken.shot.frame, self.plan.region)
         if frame is None:
             self._fail(
                 taken.number, Fault.BAD_FRAME.name.lower(), f"{self.name}: the picture is smaller than its region."
@@ -145,12 +145,13 @@ class View:
         outcome = ViewOutcome(view=self.name, verdict=Verdict.FAULT, cause=cause, reason=reason)
         self._tell(Seen(view=self.name, number=number, outcome=outcome))
 
-    def _region(self, frame: Frame) -> Frame | None:
-        box = self.plan.region
-        if box is None:
-            return frame
-        if box.x + box.width > frame.width or box.y + box.height > frame.height:
-            return None
-        rows, columns = slice(box.y, box.y + box.height), slice(box.x, box.x + box.width)
-        depth = None if frame.depth is None else frame.depth[rows, columns].copy()
-        return replace(frame, pixels=frame.pixels[rows, columns].copy(), depth=depth)
+
+def region_of(frame: Frame, box: Box | None) -> Frame | None:
+    """What of a camera's picture is judged; None where the picture is smaller than the region."""
+    if box is None:
+        return frame
+    if box.x + box.width > frame.width or box.y + box.height > frame.height:
+        return None
+    rows, columns = slice(box.y, box.y + box.height), slice(box.x, box.x + box.width)
+    depth = None if frame.depth is None else frame.depth[rows, columns].copy()
+    return replace(frame, pixels=frame.pixels[rows, columns].copy(), depth=depth)

@@ -54,7 +54,9 @@ def work(connection: Connection, task: Work) -> None:
     if task.modest and hasattr(os, "nice"):
         os.nice(_MODEST)
     try:
-        model = _model(task)
+        model = load_model(task)
+        model.limits(task.product)
+        refuse_threshold(model, task)
         _warm_up(model, task)
     except InspectionError as error:
         connection.send_bytes(str(error).encode())
@@ -68,13 +70,17 @@ def work(connection: Connection, task: Work) -> None:
         return
 
 
-def _model(task: Work) -> Inspector:
-    model = load(task.model, threads=task.threads)
+def load_model(task: Work) -> Inspector:
+    """Raises BundleError where it cannot be loaded."""
+    return load(task.model, threads=task.threads)
+
+
+def refuse_threshold(model: Inspector, task: Work) -> None:
+    """Raises OptionError where the recipe has a threshold that means nothing to the model."""
     manifest = model.manifest
     by_score_alone = not (model.names or manifest.segments is not None or manifest.locating is not None)
     if task.reject_at is not None and not by_score_alone:
         raise OptionError(f"{task.model}: names or outlines what it finds; take reject_at out of the recipe.")
-    return model
 
 
 def _warm_up(model: Inspector, task: Work) -> None:
