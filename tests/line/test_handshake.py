@@ -430,15 +430,31 @@ def test_while_a_recipe_is_loaded_parts_are_taken_by_the_one_before_and_none_aft
     assert What.MISSED not in line.whats()
 
 
-def test_a_recipe_does_not_wait_for_ever_for_a_moment_between_two_parts() -> None:
-    line = desk(capacity=3, window_s=0.2)
+def test_a_part_still_being_judged_when_another_recipe_takes_over_is_a_fault() -> None:
+    """A recipe does not wait for ever for a moment between two parts; none is judged by the old one after the echo."""
+    line = desk(capacity=4, window_s=0.2)
     line.say(recipe=2)
     line.trigger(1)
     line.handshake.load(2)
     assert line.step().recipe == 1
-    line.now_s += 0.21
-    assert line.step().recipe == 2
-    assert What.LATE in line.whats()
+    line.step(10)
+    line.trigger(2)
+    line.handshake.offer(1, Verdict.PASS)
+    line.step()
+    line.say(acknowledged_id=1)
+    line.trigger(3)
+    line.handshake.offer(3, Verdict.PASS)  # judged before the echo, and behind one that is not
+    while line.step().recipe == 1:
+        assert line.handshake.in_flight()
+    line.handshake.offer(2, Verdict.PASS)  # too late: it counts for nothing
+    answer = line.step()
+    assert (signals(answer), answer.error) == ((2, False, False, True), Fault.RECIPE_CHANGED)
+    assert line.last(What.LATE_RESULT).sequence == 2
+    line.say(acknowledged_id=2)
+    assert signals(line.step()) == (3, True, False, False)
+    line.trigger(4)
+    assert line.last(What.TAKEN).part.recipe == 2  # type: ignore[union-attr]
+    assert What.LATE not in line.whats()
 
 
 def test_a_recipe_is_echoed_when_it_is_loaded_and_asked_for_when_no_part_is_in_flight() -> None:

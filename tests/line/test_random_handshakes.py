@@ -150,6 +150,12 @@ def wild(rng: random.Random, last: Request, answer: Answer, done: deque[int], wi
     )
 
 
+def none_by_the_one_before(turn: Turn, handshake: Handshake) -> None:
+    for event in turn.events:
+        if event.what is What.RECIPE_CHANGED:
+            assert {part.recipe for part in handshake.in_flight()} <= {event.recipe}, "after the echo"
+
+
 def walk(seed: int, handshakes: int) -> Handshake:
     """Let a PLC that obeys no rule and a station that judges at random deal with each other."""
     rng = random.Random(seed)
@@ -190,6 +196,7 @@ def walk(seed: int, handshakes: int) -> Handshake:
         given = None if rng.random() < 0.05 * wildness else request
         turn = handshake.step(given, now_s)
         witness.see(given, now_s, turn)
+        none_by_the_one_before(turn, handshake)
         asked = next((event.recipe for event in turn.events if event.what is What.RECIPE_ASKED), asked) or 0
         if request.trigger and done[-1] != request.part_id:
             done.append(request.part_id)

@@ -51,6 +51,7 @@ class Fault(IntEnum):
     WORKER_DIED = 209, "The process that runs the models died or hung over this part.", "Read the log."
     NOT_RECORDED = 210, "The result could not be written to the disk.", "Free or replace the disk."
     DROPPED = 211, "The part was in flight when the PLC was lost.", "See 101."
+    RECIPE_CHANGED = 212, "Its recipe left while it was being judged.", "Leave a gap before the first part of another."
 
     @property
     def of_the_station(self) -> bool:

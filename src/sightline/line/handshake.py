@@ -147,8 +147,9 @@ class Handshake:
     def load(self, recipe: int, window_s: float | None = None) -> None:
         """A recipe could be in force: its models are warm. RECIPE_CHANGED says when it is.
 
-        That is as soon as no part is being judged, so that none is by the recipe before once the echo is there; or,
-        where parts follow each other without such a moment, after a window's time between two of them.
+        That is as soon as no part is being judged. Where parts follow each other without such a moment it is after a
+        window's time, and those that are being judged then are a FAULT: none is judged by the recipe before once the
+        echo is there.
         """
         assert 0 < recipe <= LARGEST_RECIPE
         self._loaded = _Loaded(recipe=recipe, window_s=self.config.window_s if window_s is None else window_s)
@@ -311,6 +312,9 @@ class Handshake:
             loaded.until_s = now_s + self._window_s
         if now_s < loaded.until_s and any(case.judged and case.shown_s is None for case in self._waiting):
             return
+        for case in self._waiting:
+            if case.signal is None:
+                case.signal, case.fault = Signal.FAULT, Fault.RECIPE_CHANGED
         self._recipe, self._window_s = loaded.recipe, loaded.window_s
         self._loaded, self._loading = None, 0
         self._report(Event(what=What.RECIPE_CHANGED, recipe=loaded.recipe))
