@@ -146,6 +146,26 @@ def test_a_recipe_runs_changes_and_leaves_nothing_behind(
     until(lambda: threading.active_count() <= before)
 
 
+def test_a_changed_recipe_is_put_to_work_under_its_number_and_a_broken_one_is_not(
+    folder: Path, write: Callable[..., Path], conveyor: SimPlc
+) -> None:
+    with running(write(1)) as line:
+        until(lambda: verdicts(folder).get("part 1") == {Verdict.PASS}, 90.0)
+        write(1, view="reject_at = 50")
+        line.station.renew()
+        until(lambda: verdicts(folder)["part 1"] == {Verdict.PASS, Verdict.REJECT}, 90.0)
+        model = folder / "broken.sight"
+        model.write_bytes(b"no model")
+        write(1, model=model)
+        line.station.renew()
+        status = line.station.board.status
+        until(lambda: any("broken.sight" in alarm for alarm in status()["alarms"]), 60.0)
+        judged = status()["counts"]["REJECT"]
+        until(lambda: status()["counts"]["REJECT"] > judged, 60.0)
+        counts = status()["counts"]
+        assert (counts["missed"], counts["FAULT"]) == (0, 0)
+
+
 def test_a_model_that_cannot_be_loaded_is_told_and_everything_closed(
     folder: Path, write: Callable[..., Path], conveyor: SimPlc
 ) -> None:

@@ -480,6 +480,68 @@ def test_a_recipe_is_echoed_when_it_is_loaded_and_asked_for_when_no_part_is_in_f
     assert part.deadline_s - part.since_s == pytest.approx(0.4)
 
 
+@pytest.mark.parametrize("plc_asks", [0, 1])
+def test_a_recipe_is_renewed_without_missing_a_part(plc_asks: int) -> None:
+    line = desk(capacity=3)
+    line.say(recipe=plc_asks)
+    line.trigger(1)
+    line.handshake.renew(1)
+    answer = line.step(3)
+    assert line.last(What.RECIPE_ASKED).recipe == 1
+    assert line.handshake.counts[What.RECIPE_ASKED] == 1
+    assert (answer.ready, answer.recipe) == (True, 1)
+    line.handshake.load(1, window_s=0.5)
+    line.step(8)
+    line.trigger(2)
+    while line.handshake.counts[What.RECIPE_CHANGED] < 2:
+        assert line.step().recipe == 1
+    assert [part.part_id for part in line.handshake.in_flight()] == [2], "it goes on: the number stays"
+    line.handshake.offer(2, Verdict.PASS)
+    line.say(acknowledged_id=1)
+    assert signals(line.step()) == (2, True, False, False)
+    assert What.MISSED not in line.whats()
+
+
+def test_a_recipe_that_cannot_be_renewed_goes_on() -> None:
+    line = desk()
+    line.handshake.renew(1)
+    line.step()
+    line.handshake.refuse_recipe(1, Fault.RECIPE_FAILED)
+    answer = line.step(3)
+    assert (answer.ready, answer.recipe, answer.error) == (True, 1, Fault.NONE)
+    assert line.handshake.counts[What.RECIPE_ASKED] == 1
+
+
+def test_where_two_do_not_fit_a_recipe_is_renewed_between_two_parts() -> None:
+    line = desk(capacity=2, beside=False)
+    line.trigger(1)
+    line.handshake.renew(1)
+    assert (line.step().ready, line.step().recipe) == (False, 0)
+    assert What.RECIPE_ASKED not in line.whats()
+    line.handshake.offer(1, Verdict.PASS)
+    line.step()
+    line.say(acknowledged_id=1)
+    assert line.last(What.RECIPE_ASKED).recipe == 1
+    line.handshake.refuse_recipe(1, Fault.RECIPE_FAILED)
+    assert line.step().error == Fault.RECIPE_FAILED
+    line.handshake.renew(1)  # somebody has mended it
+    line.step()
+    assert line.handshake.counts[What.RECIPE_ASKED] == 2
+    line.handshake.load(1)
+    assert line.step().ready
+
+
+def test_the_plcs_wish_for_another_recipe_takes_the_place_of_renewing() -> None:
+    line = desk()
+    line.say(recipe=2)
+    line.handshake.renew(1)
+    line.handshake.load(2)
+    assert line.step(3).recipe == 2
+    line.say(recipe=0)
+    line.step(3)
+    assert line.handshake.counts[What.RECIPE_ASKED] == 1, "the one that has left is not loaded again"
+
+
 def test_an_unknown_recipe_is_a_fault_until_another_is_asked_for() -> None:
     line = desk()
     line.say(recipe=99)

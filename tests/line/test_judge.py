@@ -8,14 +8,12 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 
-from sightline.errors import OptionError
 from sightline.line.judge import Judge, JudgeState, Patience
 from sightline.line.messages import Judged
 from sightline.line.worker import Motion, Work
@@ -183,29 +181,6 @@ def test_what_moved_while_it_was_exposed_is_judged_as_if_it_stood_still(opened: 
         office.ready()
         assert office.judge.submit(1, moved)
         assert verdict(office.answer()) is expected
-
-
-def test_a_swap_loses_no_frame_and_what_cannot_be_loaded_changes_nothing(
-    opened: Open, brightness: Path, tmp_path: Path
-) -> None:
-    task = Work(model=brightness)
-    office = opened(task)
-    office.ready()
-    with pytest.raises(OptionError, match=r"none\.sight"):
-        office.judge.swap(replace(task, model=tmp_path / "none.sight"))
-    swapping = threading.Thread(target=office.judge.swap, args=(replace(task, reject_at=10.0),))
-    swapping.start()
-    number, verdicts = 0, list[Verdict | None]()
-    while not verdicts or verdicts[-1] is Verdict.PASS:
-        assert number < 100_000, "the other threshold never came"
-        assert office.judge.submit(number, frame(50))
-        answer = office.answer()
-        assert answer.number == number
-        verdicts.append(verdict(answer))
-        number += 1
-    swapping.join()
-    assert set(verdicts) == {Verdict.PASS, Verdict.REJECT}, "none was a fault"
-    assert office.judge.counts.restarts == 0
 
 
 def test_no_more_than_a_few_frames_wait(opened: Open, brightness: Path) -> None:

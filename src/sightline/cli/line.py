@@ -38,6 +38,7 @@ _URL = "http://127.0.0.1:8080/"
 _TIMEOUT_S = 5.0
 _MOST_TOLD = 2000  # bytes of a refusal
 _RECORDS = "records.db"
+_RENEW = "SIGHUP"
 _SHADOWS = {"shadow_agreed": "agreed", "shadow_disagreed": "disagreed", "shadow_silent": "silent"}
 recipe_argument = click.argument("recipe", type=PLACE)
 
@@ -74,8 +75,8 @@ def run_command(recipe: Path, records: Path | None, name: str | None, json_log: 
     """Run the station that RECIPE describes.
 
     Told to stop, by SIGTERM or Ctrl-C, it finishes the parts in hand. The log goes to standard error. The PLC may
-    ask for the other recipes in the same folder by their numbers. Under systemd it says when it is ready, and feeds
-    the watchdog.
+    ask for the other recipes in the same folder by their numbers. On SIGHUP it reads the recipe at work and its models
+    again, and goes over to them without missing a part. Under systemd it says when it is ready, and feeds the watchdog.
     """
     try:
         from sightline.line.assembly import open_station
@@ -93,7 +94,7 @@ def run_command(recipe: Path, records: Path | None, name: str | None, json_log: 
 
 
 def _run(line: "Line", systemd: Notifier) -> None:
-    asked: list[int] = []  # to stop; a handler of signals may do no more than this, as locks may be held
+    asked: list[int] = []  # of it, by signals; a handler of signals may do no more than this, as locks may be held
 
     def note(number: int, _: FrameType | None) -> None:
         asked.append(number)
@@ -109,13 +110,19 @@ def _run(line: "Line", systemd: Notifier) -> None:
             for url in line.urls:
                 LOG.info("status at %s", url)
         systemd.alive()
-        if asked and not stopping:
+        while asked and not stopping:
+            name = signal.Signals(asked.pop(0)).name
+            if name == _RENEW:
+                LOG.info("asked by %s to read the recipe and its models again", name)
+                line.station.renew()
+                continue
             stopping = True
-            LOG.info("asked to stop by %s; finishing the parts in hand", signal.Signals(asked[0]).name)
+            LOG.info("asked to stop by %s; finishing the parts in hand", name)
             systemd.stopping()
             line.station.stop()
 
-    former = {number: signal.signal(number, note) for number in (signal.SIGTERM, signal.SIGINT)}
+    heard = [one for one in signal.Signals if one.name in (_RENEW, "SIGTERM", "SIGINT")]  # Windows has not all
+    former = {number: signal.signal(number, note) for number in heard}
     try:
         line.run(alive)
     finally:

@@ -116,6 +116,7 @@ class Handshake:
         self._was_ready = False
         self._recipe = 0
         self._loading = 0  # asked for
+        self._renewing = 0  # to be loaded again, as its files have changed
         self._loaded: _Loaded | None = None  # to be in force at the next moment in which no part is being judged
         self._refused = 0
         self._refusal = Fault.NONE
@@ -155,9 +156,19 @@ class Handshake:
         self._loaded = _Loaded(recipe=recipe, window_s=self.config.window_s if window_s is None else window_s)
 
     def refuse_recipe(self, recipe: int, fault: Fault = Fault.RECIPE_UNKNOWN) -> None:
-        """The recipe asked for cannot be had; the station is not ready until another is asked for, or a reset."""
-        self._recipe, self._loading, self._loaded = 0, 0, None
+        """The recipe asked for cannot be had; the station is not ready until another is asked for, or a reset.
+
+        One that was to be renewed while it works goes on as it is.
+        """
+        self._loading, self._renewing, self._loaded = 0, 0, None
+        if recipe == self._recipe:
+            return
+        self._recipe = 0
         self._refused, self._refusal = recipe, fault
+
+    def renew(self, recipe: int) -> None:
+        """The files of the recipe at work, or of the one that was refused, have changed: ask for it again."""
+        self._renewing, self._refused = recipe, 0
 
     def hold(self, fault: Fault) -> None:
         """Take no part until the PLC resets; those in flight are finished."""
@@ -298,7 +309,8 @@ class Handshake:
 
     def _changing(self, request: Request) -> bool:
         """Whether no part is taken because another recipe is asked for."""
-        return not self.config.beside and (bool(self._loading) or request.recipe not in (0, self._recipe))
+        asked = self._loading or self._renewing
+        return not self.config.beside and (bool(asked) or request.recipe not in (0, self._recipe))
 
     def _change_recipe(self, request: Request | None, now_s: float) -> None:
         loaded = self._loaded
@@ -313,23 +325,29 @@ class Handshake:
         if now_s < loaded.until_s and any(case.judged and case.shown_s is None for case in self._waiting):
             return
         for case in self._waiting:
-            if case.signal is None:
+            if case.signal is None and loaded.recipe != self._recipe:  # renewed, its echo does not change
                 case.signal, case.fault = Signal.FAULT, Fault.RECIPE_CHANGED
         self._recipe, self._window_s = loaded.recipe, loaded.window_s
         self._loaded, self._loading = None, 0
+        if self._renewing != self._recipe:
+            self._renewing = 0
         self._report(Event(what=What.RECIPE_CHANGED, recipe=loaded.recipe))
 
     def _ask_for_recipe(self, request: Request) -> None:
         asked = request.recipe
         if asked != self._refused:
             self._refused = 0
-        if asked in (0, self._recipe, self._refused) or self._loading:
+        if self._renewing and asked in (0, self._renewing):
+            asked = self._renewing
+        elif asked in (0, self._recipe, self._refused):
+            return
+        if self._loading:
             return
         if not self.config.beside:
             if self._judging():
                 return
             self._recipe = 0
-        self._loading = asked
+        self._loading, self._renewing = asked, 0
         self._report(Event(what=What.RECIPE_ASKED, recipe=asked))
 
     def _signal_of(self, verdict: Verdict, fault: Fault) -> Signal:

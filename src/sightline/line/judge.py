@@ -76,8 +76,7 @@ class Judge:
         self._task, self._answer, self._patience = task, answer, patience or Patience()
         self._budget = RestartBudget(restarts=self._patience.restarts, within_s=self._patience.within_s)
         self._jobs: queue.Queue[Job] = queue.Queue(_MOST_WAITING)
-        self._lock = threading.Lock()  # of the three below
-        self._next: tuple[_Worker, Work] | None = None
+        self._lock = threading.Lock()  # of the limit
         self._limit: tuple[BaseProcess, float] | None = None  # what is killed when the clock passes this
         self._released = False
         self._ending, self._ended = threading.Event(), threading.Event()
@@ -100,18 +99,6 @@ class Judge:
             self.counts.refused += 1
         return accepted
 
-    def swap(self, task: Work) -> None:
-        """Load another model beside the present one, and go over to it between two frames; waits until that is loaded.
-
-        Raises:
-            OptionError: it cannot be loaded; the present one stays.
-        """
-        worker = _started(self.view, task, self._patience.load_s, self._ending)
-        with self._lock:
-            if self._next is not None:
-                self._next[0].end()
-            self._next = worker, task
-
     def release(self) -> None:
         """Leave a hold: start workers again, with the whole restart budget."""
         self._released = True
@@ -132,7 +119,6 @@ class Judge:
             if worker is None:
                 worker = self._replacement()
                 continue
-            worker = self._relieved(worker)
             try:
                 job = self._jobs.get(timeout=_POLL_S)
             except queue.Empty:
@@ -154,11 +140,8 @@ class Judge:
     def _finish(self, worker: "_Worker | None") -> None:
         self.state, self.pid = JudgeState.CLOSED, None
         self._fault_waiting("the station ends")
-        with self._lock:
-            following, self._next = self._next, None
-        for one in (worker, following and following[0]):
-            if one is not None:
-                one.end()
+        if worker is not None:
+            worker.end()
 
     def _replacement(self) -> "_Worker | None":
         """A worker that is ready; None where it is not to be had yet."""
@@ -185,16 +168,6 @@ class Judge:
 
     def _hold(self, reason: str) -> None:
         self.reason, self.state = reason, JudgeState.HELD
-
-    def _relieved(self, worker: "_Worker") -> "_Worker":
-        with self._lock:
-            following, self._next = self._next, None
-        if following is None:
-            return worker
-        worker.end()
-        worker, self._task = following
-        self.pid = worker.process.pid
-        return worker
 
     def _bury(self, worker: "_Worker", when: str) -> None:
         """What waits would wait for seconds: it is a fault now."""

@@ -44,7 +44,10 @@ class StationConfig:
 
 
 class Station:
-    """Runs a line until it is told to stop. One thread runs `run`; `stop` and the status may come from others."""
+    """Runs a line until it is told to stop.
+
+    One thread runs `run`; `stop`, `renew` and the status may come from others.
+    """
 
     def __init__(
         self,
@@ -70,12 +73,21 @@ class Station:
         self._time = RunningTime()
         self._position: int | None = None  # of the conveyor, at the last reading; None where it is not known
         self._news: queue.SimpleQueue[Seen] = queue.SimpleQueue()
-        self._woken, self._stopping = threading.Event(), threading.Event()
+        self._woken, self._stopping, self._renewing = threading.Event(), threading.Event(), threading.Event()
+        self._number = 0  # of the recipe at work, or that is to be
         self._recipes = Changeover(load, self._hear_of, self._woken.set, beside=config.handshake.beside)
 
     def stop(self) -> None:
         """Take no more parts, finish those in hand, and end `run`."""
         self._stopping.set()
+        self._woken.set()
+
+    def renew(self) -> None:
+        """Read the recipe at work and its models again, and go over to them without missing a part.
+
+        Where they cannot be had an alarm says so, and the station goes on as before.
+        """
+        self._renewing.set()
         self._woken.set()
 
     @property
@@ -98,6 +110,7 @@ class Station:
         Raises:
             OptionError, DeviceError: the recipe to begin with cannot be had; the station did not start.
         """
+        self._number = recipe
         if recipe:
             self._handshake.load(recipe, self._recipes.begin(recipe).window_s)
         until_s: float | None = None
@@ -224,7 +237,8 @@ class Station:
     def _react_to_recipe(self, event: Event) -> None:
         match event.what:
             case What.RECIPE_ASKED:
-                self._recipes.ask(event.recipe or 0)
+                self._number = event.recipe or 0
+                self._recipes.ask(self._number)
             case What.RECIPE_CHANGED:
                 self._recipes.change()
             case What.RECIPE_UNWANTED:
@@ -233,6 +247,9 @@ class Station:
                 LOG.debug("%s", event)
 
     def _follow_recipes(self) -> None:
+        if self._renewing.is_set() and self._number:
+            self._renewing.clear()
+            self._handshake.renew(self._number)
         found = self._recipes.loaded()
         if isinstance(found, Refused):
             LOG.error("recipe %d: %s", found.recipe, found.reason)
