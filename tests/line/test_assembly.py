@@ -220,7 +220,7 @@ def test_a_recipe_says_which_camera_each_view_has(
 MOVING = "mm_per_px = 0.1\ndeblur = {{ speed_mm_s = {speed}, angle_deg = 90 }}"
 
 
-def test_movement_is_undone_where_it_is_known_and_short(write: Callable[..., Path]) -> None:
+def test_movement_is_undone_where_it_is_known_and_short(folder: Path, write: Callable[..., Path]) -> None:
     def written(exposure: str, speed: float) -> Path:
         path = write(1, view=MOVING.format(speed=speed))
         camera = f'kind = "genicam"\n{exposure}'
@@ -232,6 +232,13 @@ def test_movement_is_undone_where_it_is_known_and_short(write: Callable[..., Pat
     assert motion is not None
     assert motion.length_px == pytest.approx(4.0)
     assert motion.angle_deg == 90.0
+    belt = "[conveyor]\nspeed_mm_s = 400\ngate_mm = 500\npitch_mm = 200\n{}\n[plc]"
+    text = written("exposure_us = 1000", 200).read_text("utf-8").replace("window_ms = 3000\n", "")
+    for encoder, expected in (("", None), ("counts_per_mm = 10", 2.0 / 4000)):
+        path = folder / "1.toml"
+        path.write_text(text.replace("[plc]", belt.format(encoder)), "utf-8")
+        recipe = plan.read(path)
+        assert plan.view_plan(recipe, recipe.views[0], None).px_per_count_s == pytest.approx(expected)
     with pytest.raises(OptionError, match=r"moves by 8\.0 px while exposed"):
         plan.read(written("exposure_us = 1000", 800))
     with pytest.raises(OptionError, match="exposure_us"):

@@ -45,7 +45,7 @@ class BlindView:
     shadow: object | None = None
     asked: list[int] = field(default_factory=list)
 
-    def look(self, number: int, since_s: float) -> None:
+    def look(self, number: int, since_s: float, counts_s: float | None = None) -> None:
         self.asked.append(number)
 
 

@@ -183,6 +183,25 @@ def test_what_moved_while_it_was_exposed_is_judged_as_if_it_stood_still(opened: 
         assert verdict(office.answer()) is expected
 
 
+def test_a_part_that_moved_otherwise_than_the_recipe_says_has_that_undone(opened: Open, brightness: Path) -> None:
+    still = np.full((40, 60, 1), 40, np.uint8)
+    still[:, 30:32] = 180
+    moved = Frame(pixels=cv2.blur(still, (5, 1), borderType=cv2.BORDER_REFLECT_101)[..., None].astype(np.uint8))
+    quiet = np.full((40, 60, 1), 40, np.uint8)
+    quiet[:, 30:32] = 95  # passes as it is; undoing a movement that never was makes it a reject
+    office = opened(Work(model=brightness, motion=Motion(length_px=5.0, angle_deg=0.0, noise=0.001)))
+    office.ready()
+    cases: tuple[tuple[Frame, float | None, Verdict], ...] = (
+        (moved, 5.0, Verdict.REJECT),
+        (moved, 0.0, Verdict.PASS),
+        (Frame(pixels=quiet), 0.0, Verdict.PASS),
+        (Frame(pixels=quiet), None, Verdict.REJECT),
+    )
+    for number, (frame_, motion_px, expected) in enumerate(cases):
+        assert office.judge.submit(number, frame_, motion_px)
+        assert verdict(office.answer()) is expected, (number, motion_px)
+
+
 def test_no_more_than_a_few_frames_wait(opened: Open, brightness: Path) -> None:
     office = opened(Work(model=brightness))
     pid = office.ready()

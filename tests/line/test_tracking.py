@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sightline.errors import OptionError
-from sightline.line.tracking import Fate, Gate, RunningTime, Track, Tracker, track_of
+from sightline.line.tracking import Fate, Gate, RunningTime, Speedometer, Track, Tracker, track_of
 
 TRACK = Track(gate=1000, before=20, after=30, lead=10, lag=15, pitch=100, reverse=200)
 WRAP = 2**31
@@ -291,3 +291,32 @@ def test_running_time_stands_still_with_the_line() -> None:
     assert time.position(60.0, running=False) == 250
     assert time.position(60.5, running=True) == 750
     assert time.position(60.5 + (2**31 - 750) / 1000, running=True) == -(2**31)
+
+
+@pytest.mark.parametrize("speed", [0, 6000, -250])
+def test_the_speed_is_that_of_the_encoder_over_its_end_of_range(speed: int) -> None:
+    meter = Speedometer()
+    start = WRAP - 100
+    for cycle in range(100):
+        if cycle != 11:  # half of the time that it looks at, but for rounding
+            assert (meter.counts_s is None) == (cycle < 11)
+        now_s = 1000 + cycle * 0.005
+        meter.note(now_s, wrapped(start + round(speed * (now_s - 1000))))
+    assert meter.counts_s == pytest.approx(speed, rel=0.02, abs=1)
+
+
+def test_the_speed_is_known_through_a_plcs_cycle_follows_a_ramp_and_is_forgotten_with_the_link() -> None:
+    meter, errors = Speedometer(), []
+    for cycle in range(400):
+        now_s = cycle * 0.002
+        seen_s = now_s - now_s % 0.01  # the count changes once in a cycle of the PLC
+        meter.note(now_s, round(6000 * seen_s))
+        if meter.counts_s is not None:
+            errors.append(abs(meter.counts_s / 6000 - 1))
+    assert max(errors[30:]) < 0.04
+    for cycle in range(100):  # from now on it brakes to a stand within 0.2 s
+        run_s = min(cycle * 0.005, 0.2)
+        meter.note(0.8 + cycle * 0.005, round(4800 + 6000 * run_s - 15_000 * run_s**2))
+    assert meter.counts_s == pytest.approx(0, abs=1e-6)
+    meter.note(1.4, None)
+    assert meter.counts_s is None

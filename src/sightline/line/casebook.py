@@ -88,13 +88,17 @@ class Casebook:
         """Whether a part in hand is of this one."""
         return any(case.setup is setup for case in self._cases.values())
 
-    def take(self, part: Part, setup: Setup, now_s: float) -> None:
-        """A part that is to be judged: its views are asked for it."""
+    def take(self, part: Part, setup: Setup, now_s: float, counts_s: float | None = None) -> None:
+        """A part that is to be judged: its views are asked for it.
+
+        Args:
+            counts_s: the encoder's speed; None: it is not known.
+        """
         case = self._opened(part, setup, now_s)
         case.waiting = {view.name for view in setup.views}
         case.shadows_waiting = {view.name for view in setup.views if view.shadow is not None}
         for view in setup.views:
-            view.look(part.sequence, part.since_s)
+            view.look(part.sequence, part.since_s, counts_s)
 
     def pass_over(self, part: Part, fault: Fault, setup: Setup | None, now_s: float) -> None:
         """A part that is rejected without being looked at."""

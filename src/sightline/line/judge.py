@@ -87,12 +87,16 @@ class Judge:
         for thread in self._threads:
             thread.start()
 
-    def submit(self, number: int, frame: Frame) -> bool:
-        """Whether the frame will be judged; never waits."""
+    def submit(self, number: int, frame: Frame, motion_px: float | None = None) -> bool:
+        """Whether the frame will be judged; never waits.
+
+        Args:
+            motion_px: how far this part moved while exposed; None: as the task says.
+        """
         accepted = self.state is JudgeState.READY and not self._ending.is_set()
         if accepted:
             try:
-                self._jobs.put_nowait(Job(number=number, frame=frame))
+                self._jobs.put_nowait(Job(number=number, frame=frame, motion_px=motion_px))
             except queue.Full:
                 accepted = False
         if not accepted:

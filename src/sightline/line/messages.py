@@ -25,6 +25,7 @@ class Job:
 
     number: int  # counts up; an answer names it
     frame: Frame
+    motion_px: float | None = None  # how far this part moved while exposed; None: as the worker's task says
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -42,7 +43,7 @@ class Judged:
 def send_job(connection: Connection, job: Job) -> None:
     frame = job.frame
     arrays: list[Array] = [frame.pixels] if frame.depth is None else [frame.pixels, frame.depth]
-    header = {"number": job.number, "bit_depth": frame.bit_depth, "source": frame.source}
+    header = {"number": job.number, "bit_depth": frame.bit_depth, "source": frame.source, "motion_px": job.motion_px}
     _send(connection, header, arrays)
 
 
@@ -51,7 +52,7 @@ def receive_job(connection: Connection) -> Job:
     header, arrays = _receive(connection)
     pixels, depth = (*arrays, None)[:2]
     frame = Frame(pixels=pixels, bit_depth=header["bit_depth"], source=header["source"], depth=depth)  # type: ignore[arg-type]
-    return Job(number=header["number"], frame=frame)
+    return Job(number=header["number"], frame=frame, motion_px=header["motion_px"])
 
 
 def send_judged(connection: Connection, judged: Judged) -> None:

@@ -21,7 +21,7 @@ from sightline.line.recipe import Track as TrackedBy
 from sightline.line.tracking import Track, track_of
 from sightline.line.view import ViewPlan
 from sightline.line.window import working_window_s
-from sightline.line.worker import Motion, Work
+from sightline.line.worker import MOST_DEBLURRED_PX, Motion, Work
 
 CYCLE_S = 0.002  # of the station's loop, at rest
 WATCH_S = 0.05  # the PLC shuts the gate when the station's heartbeat stands still for longer, docs/handshake.md
@@ -29,7 +29,6 @@ _LONGEST_CYCLE_S = 0.02  # of the station's loop on a busy machine, an exchange 
 _HEARTBEAT_S = 0.5  # of the station, where the PLC moves the gate
 _DELAY_S = 0.1  # from the trigger's word to that to the camera; the part may have gone by then
 _CAPACITY = 8  # parts in flight where the recipe does not say how near they come
-MOST_DEBLURRED_PX = 6.0  # undoing more does harm: benchmarks/deblur.py, rendered parts of 256 px
 Config = TypeVar("Config")
 
 
@@ -158,6 +157,10 @@ def view_plan(recipe: Recipe, view: View, reference: Reference | None) -> ViewPl
         review_at=view.review_at,
         motion=motion_of(recipe, view),
     )
+    motion, conveyor = work.motion, recipe.conveyor
+    by_encoder = None
+    if motion is not None and conveyor is not None and conveyor.counts_per_mm is not None:
+        by_encoder = motion.length_px / (conveyor.speed_mm_s * conveyor.counts_per_mm)
     shadow = None
     if view.shadow is not None:
         shadow = replace(work, model=view.shadow, reject_at=None, review_at=None, modest=True)
@@ -170,6 +173,7 @@ def view_plan(recipe: Recipe, view: View, reference: Reference | None) -> ViewPl
         region=region,
         mm_per_px=view.mm_per_px,
         shadow=shadow,
+        px_per_count_s=by_encoder,
     )
 
 

@@ -24,7 +24,7 @@ from sightline.line.images import ImageWriter
 from sightline.line.metrics import Metrics
 from sightline.line.setup import Load
 from sightline.line.spool import Spool
-from sightline.line.tracking import CLOSED, Gate, RunningTime, Track, Tracker
+from sightline.line.tracking import CLOSED, Gate, RunningTime, Speedometer, Track, Tracker
 from sightline.line.view import Seen, View
 
 LOG = logging.getLogger("sightline.line")
@@ -71,6 +71,7 @@ class Station:
         self._handshake = Handshake(config.handshake)
         self._tracker = None if config.track is None else Tracker(config.track)
         self._time = RunningTime()
+        self._speed = Speedometer()
         self._position: int | None = None  # of the conveyor, at the last reading; None where it is not known
         self._news: queue.SimpleQueue[Seen] = queue.SimpleQueue()
         self._woken, self._stopping, self._renewing = threading.Event(), threading.Event(), threading.Event()
@@ -133,6 +134,7 @@ class Station:
         for offer in self._cases.settle(now_s):
             self._offer(offer)
         self._follow_recipes()
+        self._speed.note(now_s, None if request is None else request.encoder)
         gate = self._gate(request, now_s)
         trouble = self._trouble(request)
         turn = self._handshake.step(request, now_s, fault=trouble, gate_open=gate.open)
@@ -226,7 +228,7 @@ class Station:
         setup = self._recipes.setup
         if event.what is What.TAKEN:
             assert setup is not None, "a part is taken by a recipe that is loaded"
-            self._cases.take(part, setup, now_s)
+            self._cases.take(part, setup, now_s, self._speed.counts_s)
             return
         self.metrics.missed()
         self.board.count("missed")

@@ -12,6 +12,7 @@ from enum import StrEnum
 from sightline.errors import OptionError
 
 _HALF, _WHOLE = 2**31, 2**32
+_SPEED_S = 0.1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -244,6 +245,37 @@ def _fate(part: _Tracked) -> Fate:
     if not part.released or part.condemned:
         return Fate.REJECTED
     return Fate.NEIGHBOUR if part.was_shut else Fate.SKIPPED
+
+
+class Speedometer:
+    """How fast an encoder counts: the slope of its readings over the last tenth of a second.
+
+    A slope, as a PLC may pass on a count that is a cycle old.
+    """
+
+    def __init__(self) -> None:
+        self._readings: deque[tuple[float, int]] = deque()  # seconds and counts since the first, without wrapping
+        self._count = 0
+
+    def note(self, now_s: float, encoder: int | None) -> None:
+        """A reading, at most one a cycle; None: there is none, and what was before says nothing any more."""
+        if encoder is None:
+            self._readings.clear()
+            return
+        moved = (encoder - self._count + _HALF) % _WHOLE - _HALF
+        self._count = encoder
+        self._readings.append((now_s, self._readings[-1][1] + moved if self._readings else 0))
+        while now_s - self._readings[0][0] > _SPEED_S:
+            self._readings.popleft()
+
+    @property
+    def counts_s(self) -> float | None:
+        """Counts a second, negative when it goes backwards; None: not known yet."""
+        if not self._readings or self._readings[-1][0] - self._readings[0][0] < _SPEED_S / 2:
+            return None
+        mean_s = sum(at_s for at_s, _ in self._readings) / len(self._readings)
+        spread = sum((at_s - mean_s) ** 2 for at_s, _ in self._readings)
+        return sum((at_s - mean_s) * way for at_s, way in self._readings) / spread
 
 
 class RunningTime:

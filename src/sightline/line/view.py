@@ -2,15 +2,16 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 
 from sightline.line.faults import Fault
-from sightline.line.fitness import FitnessCheck
+from sightline.line.fitness import Cause, FitnessCheck
 from sightline.line.judge import Judge, JudgeState
 from sightline.line.judge import Patience as JudgePatience
 from sightline.line.messages import Judged
 from sightline.line.outcome import ViewOutcome
 from sightline.line.photographer import Patience, Photographer, Taken
-from sightline.line.worker import Work
+from sightline.line.worker import MOST_DEBLURRED_PX, Work
 from sightline.records import Box, Defect, Frame, Inspection, Verdict
 
 
@@ -38,6 +39,7 @@ class ViewPlan:
     region: Box | None = None  # of the camera's picture, px; None: all of it
     mm_per_px: float | None = None  # None: areas are told in pixels alone
     shadow: Work | None = None  # of a second model that judges the same frames and decides nothing
+    px_per_count_s: float | None = None  # of movement while exposed, by the encoder's speed; None: `work.motion` holds
 
 
 class View:
@@ -60,9 +62,15 @@ class View:
         named = f"{plan.name} in shadow"
         self.shadow = None if plan.shadow is None else Judge(named, plan.shadow, self._shadowed, plan.judging)
 
-    def look(self, number: int, since_s: float) -> None:
-        """Take and judge the picture of this part, which was announced then; never waits."""
-        self.photographer.take(number, since_s, self.plan.patience, self._taken)
+    def look(self, number: int, since_s: float, counts_s: float | None = None) -> None:
+        """Take and judge the picture of this part, which was announced then; never waits.
+
+        Args:
+            counts_s: the encoder's speed, where movement is undone; None: it is as the recipe says.
+        """
+        scale = self.plan.px_per_count_s
+        motion_px = None if counts_s is None or scale is None else abs(counts_s) * scale
+        self.photographer.take(number, since_s, self.plan.patience, partial(self._taken, motion_px))
 
     @property
     def off(self) -> bool:
@@ -94,7 +102,7 @@ class View:
     def _judges(self) -> list[Judge]:
         return [self.judge] if self.shadow is None else [self.judge, self.shadow]
 
-    def _taken(self, taken: Taken) -> None:
+    def _taken(self, motion_px: float | None, taken: Taken) -> None:
         if taken.shot is None:
             self._fail(taken.number, Fault.VIEW_MISSING.name.lower(), str(taken.fault))
             return
@@ -109,9 +117,12 @@ class View:
         if unfit:
             reasons = "; ".join(one.reason for one in unfit)
             self._fail(taken.number, unfit[0].cause, f"{self.name}: {reasons}.")
-        elif not self.judge.submit(taken.number, frame):
+        elif motion_px is not None and not motion_px <= MOST_DEBLURRED_PX:
+            reason = f"{self.name}: moved by {motion_px:.1f} px while exposed, by the encoder; no more than "
+            self._fail(taken.number, Cause.MOTION, f"{reason}{MOST_DEBLURRED_PX:g} px can be undone.")
+        elif not self.judge.submit(taken.number, frame, motion_px):
             self._fail(taken.number, Fault.WORKER_DIED.name.lower(), f"{self.name}: no worker is ready.")
-        elif self.shadow is not None and not self.shadow.submit(taken.number, frame):
+        elif self.shadow is not None and not self.shadow.submit(taken.number, frame, motion_px):
             self._tell(Seen(view=self.name, number=taken.number, shadow_ended=True))
 
     def _judged(self, _: str, judged: Judged) -> None:

@@ -17,6 +17,7 @@ from sightline.records import Frame
 
 READY = b"ready"
 _WARM_UP = 3  # runs, after which a graph takes as long as ever
+MOST_DEBLURRED_PX = 6.0  # undoing more does harm: benchmarks/deblur.py, rendered parts of 256 px
 _MODEST = 10  # how much nicer than the station a worker is that nobody waits for
 
 
@@ -24,7 +25,7 @@ _MODEST = 10  # how much nicer than the station a worker is that nobody waits fo
 class Motion:
     """How far a part moves while it is exposed, which is undone before the model sees it."""
 
-    length_px: float
+    length_px: float  # at the conveyor's speed; a job may say better
     angle_deg: float  # 0 along a row, 90 down a column
     noise: float
 
@@ -89,12 +90,12 @@ def _warm_up(model: Inspector, task: Work) -> None:
     pixels = np.zeros(task.shape, np.uint8) if task.bit_depth == 8 else np.zeros(task.shape, np.uint16)
     frame = Frame(pixels=pixels, bit_depth=task.bit_depth, source="warm-up")
     for _ in range(_WARM_UP):
-        model.inspect(_still(frame, task.motion), product=task.product)
+        model.inspect(_still(frame, task.motion, None), product=task.product)
 
 
 def _judged(job: Job, model: Inspector, task: Work) -> Judged:
     try:
-        inspection = model.inspect(_still(job.frame, task.motion), product=task.product)
+        inspection = model.inspect(_still(job.frame, task.motion, job.motion_px), product=task.product)
     except InspectionError as error:
         return Judged(number=job.number, inspection=None, fault=str(error))
     if task.reject_at is not None:
@@ -102,7 +103,8 @@ def _judged(job: Job, model: Inspector, task: Work) -> Judged:
     return Judged(number=job.number, inspection=inspection)
 
 
-def _still(frame: Frame, motion: Motion | None) -> Frame:
+def _still(frame: Frame, motion: Motion | None, length_px: float | None) -> Frame:
     if motion is None:
         return frame
-    return deblur(frame, motion_px=motion.length_px, angle_deg=motion.angle_deg, noise=motion.noise)
+    length_px = motion.length_px if length_px is None else length_px
+    return deblur(frame, motion_px=length_px, angle_deg=motion.angle_deg, noise=motion.noise)
