@@ -1,7 +1,7 @@
 """An event loop in a thread of its own, for libraries that know no other way."""
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from concurrent.futures import CancelledError
 from concurrent.futures import TimeoutError as NoAnswer
 from contextlib import suppress
@@ -39,6 +39,11 @@ class EventLoop:
             raise DeviceTimeout(self._name, f"no answer within {timeout_s:g} s.") from error
         except CancelledError as error:
             raise DeviceLost(self._name, "the connection was closed meanwhile.") from error
+
+    def later(self, work: Callable[[], object]) -> None:
+        """Have the loop's thread do this, and do not wait for it; nothing where the loop was closed."""
+        with suppress(RuntimeError):
+            self._loop.call_soon_threadsafe(work)
 
     def close(self, timeout_s: float) -> None:
         """Cancel what still runs, and end the thread; once."""

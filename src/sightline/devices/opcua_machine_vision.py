@@ -52,11 +52,14 @@ class VisionServerConfig:
     application_uri: str = "urn:sightline:station"  # must be the one in the station's certificate
     recipes: Mapping[str, int] = field(default_factory=dict)  # external id -> number of the recipe
     timeout_s: float = 1.0
+    session_s: float = 10.0  # a client that says nothing for so long is gone; its keep-alive obeys what it is told
 
     def __post_init__(self) -> None:
         secure = self.security is not Security.NONE
         if not self.url.startswith("opc.tcp://") or not 0 < self.timeout_s <= 10:
             raise OptionError(f"url {self.url!r}, timeout_s {self.timeout_s}: begin with opc.tcp://; at most 10 s.")
+        if not 1 <= self.session_s <= 60:
+            raise OptionError(f"session_s is {self.session_s}; give 1 to 60 s.")
         if secure and not (self.certificate and self.key and self.clients):
             raise OptionError(f"security {self.security} needs certificate, key and at least one of clients.")
         if not secure and (self.certificate or self.key or self.clients or self.login):
@@ -132,7 +135,7 @@ class _VisionLink:
 
     def read(self) -> Request:
         with self._lock:
-            return self._system.read(connected=bool(self._serving().clients))
+            return self._system.read(connected=self._has_client())
 
     def write(self, answer: Answer) -> None:
         self._serving()
@@ -148,6 +151,17 @@ class _VisionLink:
                 self._loop.run(self._server.stop(), 5 * self._config.timeout_s)
         self._loop.close(self._config.timeout_s)
 
+    def _has_client(self) -> bool:
+        """Whether one has a session that lives; a mere connection may be a stranger's, or its cable have been cut."""
+        living = False
+        for client in tuple(self._serving().clients):
+            session = client.processor.session
+            if session is not None and session.is_activated():
+                living = True
+            elif session is not None and session.state.name == "Closed":
+                self._loop.later(client.transport.abort)  # nobody will say good-bye on it
+        return living
+
     def _serving(self) -> Any:
         if self._server is None or self._server.bserver is None:
             raise DeviceLost(self._name, "the server does not run.")
@@ -161,6 +175,7 @@ class _VisionLink:
         server = Server(user_manager=users)  # type: ignore[arg-type]
         self._server = server
         await server.init()
+        server.iserver.min_session_timeout_ms = server.iserver.max_session_timeout_ms = self._config.session_s * 1e3
         server.set_endpoint(self._config.url)
         server.set_server_name("Sightline")
         await server.set_application_uri(self._config.application_uri)

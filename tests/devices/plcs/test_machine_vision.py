@@ -1,7 +1,11 @@
 """The station as a machine vision system that an OPC UA client drives, with the names of OPC 40100-1."""
 
 import asyncio
+import socket
+import time
 from collections.abc import Iterator
+from contextlib import closing, suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -199,6 +203,85 @@ def test_a_client_inspects_a_part(plc: Plc, config: VisionServerConfig, loop: Ev
     assert state(machine) == "Halted"
     loop.run(client.disconnect(), WAIT_S)
     wait_for(lambda: not plc.read().enabled, "nobody is connected")
+
+
+class Cable:
+    """Between client and server; once it is cut neither hears of the other, not even that the connection ends."""
+
+    def __init__(self, port: int) -> None:
+        self._port, self._cut = port, asyncio.Event()
+        self._tasks: list[asyncio.Task[None]] = []
+        self._writers: list[asyncio.StreamWriter] = []
+
+    async def plug_in(self) -> str:
+        self._server = await asyncio.start_server(self._join, HOST, 0)
+        return f"opc.tcp://{HOST}:{self._server.sockets[0].getsockname()[1]}"
+
+    async def cut(self) -> None:
+        self._cut.set()
+
+    async def remove(self) -> None:
+        self._server.close()
+        for task in self._tasks:
+            task.cancel()
+        for writer in self._writers:
+            writer.transport.abort()
+        await asyncio.sleep(0.1)
+
+    async def _join(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        far_reader, far_writer = await asyncio.open_connection(HOST, self._port)
+        self._writers += [writer, far_writer]
+        for source, sink in ((reader, far_writer), (far_reader, writer)):
+            self._tasks.append(asyncio.create_task(self._carry(source, sink)))
+
+    async def _carry(self, source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
+        while (data := await source.read(65_536)) and not self._cut.is_set():
+            sink.write(data)
+        if self._cut.is_set():
+            await asyncio.Event().wait()
+        sink.close()
+
+
+def test_a_client_whose_cable_is_cut_enables_nothing_after_its_session_and_may_come_back(
+    config: VisionServerConfig, loop: EventLoop
+) -> None:
+    near = replace(config, url=f"opc.tcp://{HOST}:{free_port()}", session_s=3.0)
+    with closing(open_plc("vision", near)) as plc:
+        cable = Cable(int(near.url.rsplit(":", 1)[1]))
+        far = replace(near, url=loop.run(cable.plug_in(), WAIT_S))
+        client = loop.run(connected(far), WAIT_S)
+        loop.run(select_automatic(client), WAIT_S)
+        enabled_s = time.monotonic()
+        while time.monotonic() - enabled_s < 2 * near.session_s:
+            assert plc.read().enabled, "its keep-alive holds the session"
+            time.sleep(0.1)
+        loop.run(cable.cut(), WAIT_S)
+        cut_s = time.monotonic()
+        wait_for(lambda: not plc.read().enabled, "the session to end")
+        assert time.monotonic() - cut_s < 2 * near.session_s
+        beat = plc.read().heartbeat
+        assert plc.read().heartbeat == beat, "to the station the PLC is lost"
+        again = loop.run(connected(near), WAIT_S)
+        loop.run(select_automatic(again), WAIT_S)
+        wait_for(lambda: plc.read().heartbeat != beat, "the client is back")
+        loop.run(again.disconnect(), WAIT_S)
+        loop.run(cable.remove(), WAIT_S)
+        with suppress(ua.UaError, ConnectionError, asyncio.TimeoutError, DeviceError):
+            loop.run(client.disconnect(), WAIT_S)
+
+
+def test_a_connection_without_a_session_is_no_client(plc: Plc, config: VisionServerConfig) -> None:
+    beat = plc.read().heartbeat
+    port = int(config.url.rsplit(":", 1)[1])
+    with socket.create_connection((HOST, port)):
+        for _ in range(20):
+            time.sleep(0.01)
+            assert plc.read().heartbeat == beat
+
+
+async def select_automatic(client: Client) -> None:
+    machine = await client.nodes.objects.get_child(["2:VisionSystem", "2:VisionStateMachine"])
+    await machine.call_method("2:SelectModeAutomatic")
 
 
 @pytest.mark.parametrize(("name", "password"), [("client", "wrong"), ("stranger", PASSWORD)])
