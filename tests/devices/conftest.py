@@ -204,6 +204,7 @@ def fake_process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FakeCamer
     stored[str(0x01080009)] = greys()  # BayerRG8
     stored[str(0x010C0047)] = stored[str(0x010C0006)] = np.resize(greys(), (1, WIDTH * HEIGHT * 3 // 2))  # 12 p, Packed
     stored[str(0x010A0046)] = np.resize(greys(), (1, WIDTH * HEIGHT * 5 // 4))  # Mono10p
+    stored[str(0x01100011)] = bayer12().view(np.uint8).reshape(1, -1)  # BayerRG12
     path = tmp_path_factory.mktemp("fake") / "pictures.npz"
     np.savez(path, **stored)
     camera = FakeCamera(path)
@@ -221,6 +222,15 @@ def fake_camera(fake_process: FakeCamera) -> FakeCamera:
 def greys() -> NDArray[np.uint8]:
     """(3, HEIGHT * WIDTH): what the fake camera shows in turn."""
     return np.stack([picture(number)[..., 0].reshape(-1) for number in range(3)])
+
+
+COLOUR12 = (3000, 2000, 1000)
+
+
+def bayer12() -> NDArray[np.uint16]:
+    """(HEIGHT, WIDTH), little endian: what a sensor with red first sees of a plain surface in COLOUR12."""
+    red, green, blue = COLOUR12
+    return np.tile(np.array([[red, green], [green, blue]], "<u2"), (HEIGHT // 2, WIDTH // 2))
 
 
 @pytest.fixture(params=["sim", "sim, free", "sim, hardware", "reconnecting", "folder", "http", "video", "aravis"])

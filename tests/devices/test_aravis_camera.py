@@ -4,13 +4,26 @@ import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import numpy as np
 import pytest
-from tests.devices.conftest import HEIGHT, LOOPBACK, PATIENCE_S, WIDTH, FakeCamera, grab_on, greys, picture, wait_until
+from tests.devices.conftest import (
+    COLOUR12,
+    HEIGHT,
+    LOOPBACK,
+    PATIENCE_S,
+    WIDTH,
+    FakeCamera,
+    grab_on,
+    greys,
+    picture,
+    wait_until,
+)
 
 from sightline.devices.aravis_camera import AravisCamera, Edge, GenicamConfig
 from sightline.devices.aravis_camera import _Arrivals as Arrivals
+from sightline.devices.aravis_library import Aravis
 from sightline.devices.camera import Trigger
 from sightline.devices.reconnecting_camera import ReconnectingCamera
 from sightline.errors import DeviceError, DeviceLost, FrameError, OptionError
@@ -58,6 +71,69 @@ def test_pixel_formats_come_out_as_frames(
     assert (frame.pixels.shape, frame.bit_depth) == ((HEIGHT, WIDTH, channels), bit_depth)
     if pixel_format is PixelFormat.RGB8:
         assert np.array_equal(frame.pixels, picture(0))
+
+
+def test_twelve_bits_in_colour_keep_their_depth_and_their_colours(fake_camera: FakeCamera) -> None:
+    with opened(GenicamConfig(device=LOOPBACK, pixel_format=PixelFormat.BAYER_RG12)) as camera:
+        camera.trigger()
+        frame = camera.grab(PATIENCE_S).frame
+    assert (frame.pixels.shape, frame.bit_depth) == ((HEIGHT, WIDTH, 3), 12)
+    assert frame.pixels.dtype == np.uint16
+    assert np.array_equal(frame.pixels[2:-2, 2:-2], np.broadcast_to(COLOUR12, (HEIGHT - 4, WIDTH - 4, 3)))
+
+
+class ChunkyAravis(Aravis):
+    """The library as it is with a camera that sends chunk data, which Aravis' fake camera cannot; the rest is real."""
+
+    PARSER = 0xC0FFEE
+    offered: tuple[str, ...] = ("ExposureTime", "EncoderValue")
+    values: dict[str, float] = {"ChunkExposureTime": 4321.5, "ChunkEncoderValue": -77}
+
+    def call(self, name: str, *arguments: object) -> Any:
+        match name, *arguments:
+            case "arv_camera_are_chunks_available", _:
+                return 1
+            case "arv_device_is_enumeration_entry_available", _, "ChunkSelector", chunk:
+                return chunk in self.offered
+            case "arv_camera_set_chunks", _, chosen:
+                assert chosen == ",".join(self.offered), "what the camera does not offer is not asked for"
+                return None
+            case "arv_camera_create_chunk_parser", _:
+                assert self.offered
+                return self.PARSER
+            case "arv_buffer_has_chunks", _:
+                return bool(self.values)
+            case (("arv_chunk_parser_get_float_value" | "arv_chunk_parser_get_integer_value"), self.PARSER, _, chunk):
+                if chunk not in self.values:
+                    raise DeviceError(self.camera, f"no {chunk}.")
+                return self.values[str(chunk)]
+            case "g_object_unref", self.PARSER:
+                return None
+        return super().call(name, *arguments)
+
+
+@pytest.mark.parametrize(
+    ("offered", "values", "expected"),
+    [
+        pytest.param(("ExposureTime", "EncoderValue"), ChunkyAravis.values, (4321.5, 2.0, -77), id="with each picture"),
+        pytest.param(("ExposureTime", "EncoderValue"), {}, (5000.0, 2.0, None), id="this picture has none"),
+        pytest.param((), {}, (5000.0, 2.0, None), id="none that are of use"),
+    ],
+)
+def test_what_comes_with_a_picture_goes_before_what_was_set(
+    fake_camera: FakeCamera,
+    monkeypatch: pytest.MonkeyPatch,
+    offered: tuple[str, ...],
+    values: dict[str, float],
+    expected: tuple[float, float, int | None],
+) -> None:
+    monkeypatch.setattr(ChunkyAravis, "offered", offered)
+    monkeypatch.setattr(ChunkyAravis, "values", values)
+    monkeypatch.setattr("sightline.devices.aravis_camera.Aravis", ChunkyAravis)
+    with opened(GenicamConfig(device=LOOPBACK, exposure_us=5000, gain_db=2)) as camera:
+        camera.trigger()
+        shot = camera.grab(PATIENCE_S)
+    assert (shot.exposure_us, shot.gain_db, shot.encoder) == expected
 
 
 def test_running_freely_it_keeps_the_newest_and_counts_the_rest(fake_camera: FakeCamera) -> None:
