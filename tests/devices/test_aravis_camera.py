@@ -2,8 +2,9 @@
 
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -87,29 +88,31 @@ class ChunkyAravis(Aravis):
 
     PARSER = 0xC0FFEE
     offered: tuple[str, ...] = ("ExposureTime", "EncoderValue")
-    values: dict[str, float] = {"ChunkExposureTime": 4321.5, "ChunkEncoderValue": -77}
+    values: Mapping[str, float] = MappingProxyType({"ChunkExposureTime": 4321.5, "ChunkEncoderValue": -77})
 
     def call(self, name: str, *arguments: object) -> Any:
+        result: object = None
         match name, *arguments:
             case "arv_camera_are_chunks_available", _:
-                return 1
+                result = 1
             case "arv_device_is_enumeration_entry_available", _, "ChunkSelector", chunk:
-                return chunk in self.offered
+                result = chunk in self.offered
             case "arv_camera_set_chunks", _, chosen:
                 assert chosen == ",".join(self.offered), "what the camera does not offer is not asked for"
-                return None
             case "arv_camera_create_chunk_parser", _:
                 assert self.offered
-                return self.PARSER
+                result = self.PARSER
             case "arv_buffer_has_chunks", _:
-                return bool(self.values)
+                result = bool(self.values)
             case (("arv_chunk_parser_get_float_value" | "arv_chunk_parser_get_integer_value"), self.PARSER, _, chunk):
                 if chunk not in self.values:
                     raise DeviceError(self.camera, f"no {chunk}.")
-                return self.values[str(chunk)]
+                result = self.values[str(chunk)]
             case "g_object_unref", self.PARSER:
-                return None
-        return super().call(name, *arguments)
+                pass  # nothing of it is real
+            case _:
+                result = super().call(name, *arguments)
+        return result
 
 
 @pytest.mark.parametrize(

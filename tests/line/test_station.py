@@ -1,10 +1,12 @@
 """The whole station beside a simulated conveyor, in real time: every part falls where it should, whatever happens."""
 
+import json
 import os
 import signal
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +21,7 @@ from sightline.line.faults import Fault
 from sightline.line.fitness import FitnessCheck, FitnessLimits, reference_of
 from sightline.line.fusion import Fused, fuse
 from sightline.line.handshake import HandshakeConfig
-from sightline.line.history import History
+from sightline.line.history import History, Recorded
 from sightline.line.images import ImagePolicy, ImageWriter
 from sightline.line.judge import Patience as Judging
 from sightline.line.metrics import Metrics
@@ -83,6 +85,7 @@ class Plant:
         self.view: View | None = None
         self.fitness: FitnessCheck | None = None
         self.model = model
+        self.audit_share, self.known_bad = 0.0, frozenset[str]()  # of the recipe
         images = ImageWriter(PictureFolder(folder / "pictures"), ImagePolicy())
         config = StationConfig(name="test", handshake=HandshakeConfig(window_s=0.8, capacity=4, plc_timeout_s=1.0))
         spool = Spool(self.records, station="test")
@@ -103,7 +106,15 @@ class Plant:
         )
         self.view = View(plan, self.photographer, self.fitness, tell)
         until(lambda: self.view is not None and self.view.judge.pid is not None)
-        return Setup(product="part", recipe=recipe, views=(self.view,), fuse=worst, window_s=0.8)
+        return Setup(
+            product="part",
+            recipe=recipe,
+            views=(self.view,),
+            fuse=worst,
+            window_s=0.8,
+            audit_share=self.audit_share,
+            challenge_serials=self.known_bad,
+        )
 
     def _judged(self) -> int:
         return sum(self.station.board.counted(verdict) for verdict in ("PASS", "REJECT"))
@@ -124,11 +135,16 @@ class Plant:
         until(self.plc.is_empty)
 
     def records_by_part(self) -> dict[int, str]:
-        history = History(self.records)
-        found = history.newest(10_000)
-        history.close()
+        return {record.part_id: record.verdict for record in self.history()}
+
+    def kinds(self) -> dict[int, str]:
+        return {record.part_id: json.loads(record.document)["kind"] for record in self.history()}
+
+    def history(self) -> list[Recorded]:
+        with closing(History(self.records)) as history:
+            found = history.newest(10_000)
         assert len({record.part_id for record in found}) == len(found), "one record for each part"
-        return {record.part_id: record.verdict for record in found}
+        return found
 
 
 def until(holds: Callable[[], bool]) -> None:
@@ -233,6 +249,41 @@ def test_pictures_that_are_not_as_at_the_set_up_hold_the_station_until_a_reset(
         until(lambda: plant.station.board.status()["error"] == 0)
         until(lambda: plant.station.board.status()["error"] == Fault.REFERENCE_OFF)
         assert plant.plc.tally[Truth.GOOD, Bin.GOOD] == 0
+
+
+def test_a_challenge_known_by_its_serial_that_is_missed_stops_the_line_until_a_reset(
+    open_plant: Callable[..., Plant],
+) -> None:
+    plant = open_plant(BeltConfig(parts=14, speed_mm_s=400.0, gate_mm=600.0, bad_share=0.0))
+    plant.known_bad = frozenset({"S0000004"})  # it looks good to the model
+    with plant:
+        plant.plc.start()
+        status = plant.station.board.status
+        until(lambda: status()["error"] == Fault.CHALLENGE_MISSED)
+        assert any("S0000004" in alarm for alarm in status()["alarms"])
+        assert not status()["ready"]
+        plant.plc.reset()
+        until(lambda: status()["error"] == 0)
+        until(plant.plc.is_empty)
+        until(lambda: len(plant.records_by_part()) == 14)
+        kinds, verdicts = plant.kinds(), plant.records_by_part()
+    assert [number for number, kind in kinds.items() if kind == "challenge"] == [4]
+    assert verdicts[4] == "FAULT"
+    fallen = {fallen.part.number: fallen.bin for fallen in plant.plc.fallen}
+    assert fallen[4] is Bin.REJECT
+    assert "PASS" in {verdict for number, verdict in verdicts.items() if number > 4}, "it goes on after the reset"
+
+
+def test_a_share_of_the_parts_that_passed_is_drawn_for_people_to_look_at(open_plant: Callable[..., Plant]) -> None:
+    plant = open_plant(belt(24))
+    plant.audit_share = 0.5
+    with plant:
+        plant.run_dry()
+        until(lambda: len(plant.records_by_part()) == 24)
+        kinds, verdicts = plant.kinds(), plant.records_by_part()
+    passed = {kinds[number] for number, verdict in verdicts.items() if verdict == "PASS"}
+    assert passed == {"audit", "production"}, "some, and not all"
+    assert {kinds[number] for number, verdict in verdicts.items() if verdict != "PASS"} == {"production"}
 
 
 def test_the_station_drives_the_gate_by_the_encoder(open_plant: Callable[..., Plant], tmp_path: Path) -> None:
