@@ -20,9 +20,9 @@ from tests.line.deadline import until
 from tests.line.parts import outcome
 
 from sightline.devices.plc import Request
-from sightline.line.board import Board
 from sightline.imaging.decode import read_frame
 from sightline.imaging.writing import write_png
+from sightline.line.board import Board
 from sightline.line.history import History
 from sightline.line.origin import Origin, Origins
 from sightline.line.spool import Spool
