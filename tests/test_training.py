@@ -22,7 +22,7 @@ from sightline.datasets.opening import open_dataset
 from sightline.errors import DatasetError, FrameError, InspectionError, OptionError, StoreError
 from sightline.imaging.writing import write_png
 from sightline.records import Verdict
-from sightline.training import BY_GRADIENT, TrainConfig, Trained, train, working_size
+from sightline.training import BY_GRADIENT, TrainConfig, Trained, train
 
 Pixels = NDArray[np.uint8]
 Told = list[tuple[str, int, int]]
@@ -506,62 +506,3 @@ def test_progress_goes_through_the_stages_in_order_and_completes_each(
     assert stages == ["reading", "projection", "features", *(f"calibration bank {n}/5" for n in range(1, 6)), "bank"]
     last = {stage: (done, total) for stage, done, total in told}
     assert all(done == total for done, total in last.values())
-
-
-# --- the working size
-
-
-@pytest.mark.parametrize(
-    ("shapes", "multiple", "expected"),
-    [
-        pytest.param([(480, 480)], 16, (256, 256), id="square"),
-        pytest.param([(300, 400)] * 3, 16, (256, 336), id="4:3 is 341.3, on a multiple of 16 it is 336"),
-        pytest.param([(300, 400)] * 3, 8, (256, 344), id="on 8 it is 344"),
-        pytest.param([(400, 300)], 16, (336, 256), id="upright"),
-        pytest.param([(500, 1260)], 16, (256, 640), id="long"),
-        pytest.param([(90, 120)], 16, (256, 336), id="small ones are enlarged"),
-        pytest.param([(7, 8)], 16, (256, 288), id="tiny"),
-        pytest.param([(1000, 4000)], 16, (256, 1024), id="longer"),
-        pytest.param([(500, 5000)], 16, (208, 2048), id="2048 on the long side are the most, and shrink both"),
-        pytest.param([(5000, 500)], 16, (2048, 208), id="upright and long"),
-        pytest.param([(480, 640)] * 4 + [(480, 700)], 16, (256, 336), id="9 % wider is the same shape"),
-        pytest.param([(480, 640)] * 4 + [(480, 710)], 16, (256, 256), id="11 % wider is another"),
-        pytest.param([(480, 640), (640, 480)], 16, (256, 256), id="lying and upright"),
-        pytest.param([(480, 640), (960, 1280), (300, 400)], 16, (256, 336), id="one shape, several sizes"),
-    ],
-)
-def test_the_working_size_has_256_px_on_the_short_side_in_the_pictures_own_shape(
-    shapes: list[tuple[int, int]], multiple: int, expected: tuple[int, int]
-) -> None:
-    assert working_size(shapes, multiple) == expected
-
-
-@pytest.mark.parametrize(
-    ("shape", "smallest", "expected"),
-    [
-        pytest.param((320, 320), 8, (320, 320), id="8 px are seen as they are"),
-        pytest.param((320, 320), 4, (640, 640), id="4 px are enlarged to 8"),
-        pytest.param((320, 320), 1, (640, 640), id="nothing is enlarged more than twice"),
-        pytest.param((1024, 1024), 16, (512, 512), id="16 px are reduced to 8"),
-        pytest.param((1024, 1024), 100, (256, 256), id="not below 256"),
-        pytest.param((1024, 1024), 8, (1024, 1024), id="as large as they are"),
-        pytest.param((1000, 1000), 4, (1024, 1024), id="2^20 px are the most"),
-        pytest.param((500, 5000), 4, (208, 2048), id="and 2048 on the long side"),
-    ],
-)
-def test_the_smallest_defect_sets_the_working_size(
-    shape: tuple[int, int], smallest: int, expected: tuple[int, int]
-) -> None:
-    assert working_size([shape], 16, smallest_defect=smallest) == expected
-
-
-@pytest.mark.parametrize("shape", [(1, 1), (1, 10_000), (10_000, 1), (3, 7), (10_000, 10_000)], ids=str)
-@pytest.mark.parametrize("smallest", [None, 1, 10**9])
-@pytest.mark.parametrize("multiple", [16, 128])
-def test_whatever_the_pictures_the_working_size_is_bounded(
-    shape: tuple[int, int], smallest: int | None, multiple: int
-) -> None:
-    size = working_size([shape], multiple, smallest_defect=smallest)
-    assert not any(side % multiple for side in size)
-    assert all(2 * multiple <= side <= 2048 for side in size)
-    assert size[0] * size[1] <= 1.3 * 2**20  # rounding to the multiple included

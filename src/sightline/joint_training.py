@@ -40,7 +40,7 @@ from sightline.training import (
     look_at,
     most_unusual,
     not_extendable,
-    working_size,
+    resolution,
     written,
 )
 
@@ -74,15 +74,17 @@ def train_products(
     if banks == "unified":
         return written(_unified(datasets, everything, config, progress), output)
     look = look_at(everything, config, progress)
+    seen = resolution(look, load_backbone(config.backbone), config)
     shared = replace(
         config,
         smallest_defect=None,
-        size=config.size
-        or working_size(look.shapes, load_backbone(config.backbone).multiple, smallest_defect=config.smallest_defect),
+        size=(seen.height, seen.width),
+        tile=seen.tile,
         bit_depth=look.bit_depth if look.bit_depth > 8 else None,
     )
     learned = {name: _learned(name, dataset, shared, progress) for name, dataset in datasets.items()}
-    return written(_separate(learned, everything.name, look), output)
+    joint = _separate(learned, everything.name, look)
+    return written(replace(joint, warnings=(*seen.warnings, *joint.warnings)), output)
 
 
 def _check(datasets: Mapping[str, Dataset], banks: Banks, config: TrainConfig) -> None:

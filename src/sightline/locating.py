@@ -239,7 +239,7 @@ def _learned(
         paths=tuple(sample.path for sample in truths.parts.learn),
         good_scores=good,
         unusual=(),
-        warnings=(*truths.parts.warnings, *limits.warnings),
+        warnings=(*truths.parts.warnings, *truths.views.warnings, *limits.warnings),
     )
 
 

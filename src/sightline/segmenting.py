@@ -32,9 +32,10 @@ from sightline.models.detector import GraphDetector
 from sightline.models.features import FeatureConfig, Progress
 from sightline.models.segment_config import SegmentConfig
 from sightline.records import FloatArray
+from sightline.resolution import of_one_shape
 from sightline.segment_rule import SegmentRule, Zone
 from sightline.supervised import ClassifierConfig, Parts, Views, even_odds, parts_of, views_of
-from sightline.training import Learned, Trained, limits_of, of_one_shape, require_torch, written
+from sightline.training import Learned, Trained, limits_of, require_torch, written
 
 if TYPE_CHECKING:
     from sightline.models.excerpts import Scenes
@@ -226,7 +227,7 @@ def _learned(
         paths=tuple(sample.path for sample in parts.learn),
         good_scores=good,
         unusual=(),
-        warnings=(*_about_undrawn(truths.found), *parts.warnings, *warnings),
+        warnings=(*_about_undrawn(truths.found), *parts.warnings, *truths.views.warnings, *warnings),
     )
 
 

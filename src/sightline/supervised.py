@@ -30,7 +30,8 @@ from sightline.name_rules import ClassRule, Naming
 from sightline.naming import with_recall
 from sightline.precision import MOST_CALIBRATING, choose
 from sightline.records import FloatArray, Frame
-from sightline.training import BIT_DEPTHS, Learned, Trained, limits_of, require_torch, working_size, written
+from sightline.resolution import Resolution, at_once
+from sightline.training import BIT_DEPTHS, Learned, Trained, limits_of, require_torch, written
 
 if TYPE_CHECKING:
     from sightline.models.album import Album
@@ -97,6 +98,7 @@ class Views:
     weights: FrameFiles | None  # how much each pixel of each counts; None: all alike
     marked: bool  # whether masks say where defects lie, in pictures to learn from
     sha256: str  # of the pictures' pixels and labels, and of the weights
+    warnings: tuple[str, ...]  # where the smallest defect is seen too small
 
     def weights_of(self, index: int) -> NDArray[np.uint8] | None:
         """(H, W) of one picture."""
@@ -240,21 +242,33 @@ def views_of(dataset: Dataset, parts: Parts, config: ClassifierConfig, multiple:
     depth = 8 if 8 in depths else config.bit_depth or next(bits for bits in BIT_DEPTHS if highest < 1 << bits)
     if highest >= 1 << depth:
         raise OptionError(f"{dataset.root}: has values up to {highest}, which {depth} bits cannot hold.")
-    height, width = config.size or working_size(
-        shapes, multiple, smallest_defect=config.smallest_defect, short_side=config.short_side
-    )
-    if any(side % multiple or side < 2 * multiple for side in (height, width)):
-        raise OptionError(f"size {width} x {height} px does not suit this network; use multiples of {multiple}.")
+    seen = _resolution(shapes, config, multiple)
     labels = {sample.label for sample in samples}
     return Views(
         samples=samples,
         frames=frames,
-        features=FeatureConfig(height=height, width=width, bit_depth=depth, seed=config.learning.seed),
+        features=FeatureConfig(height=seen.height, width=seen.width, bit_depth=depth, seed=config.learning.seed),
         names=tuple(label for label in dataset.labels if label in labels),
         weights=weights,
         marked=marked,
         sha256=content.hexdigest(),
+        warnings=seen.warnings,
     )
+
+
+def _resolution(shapes: Sequence[tuple[int, int]], config: ClassifierConfig, multiple: int) -> Resolution:
+    if config.size is None:
+        return at_once(
+            shapes,
+            multiple,
+            smallest_defect=config.smallest_defect,
+            short_side=config.short_side,
+            cure="Methods that learn names see pictures at once: cut the parts out first, or use patchcore",
+        )
+    height, width = config.size
+    if any(side % multiple or side < 2 * multiple for side in (height, width)):
+        raise OptionError(f"size {width} x {height} px does not suit this network; use multiples of {multiple}.")
+    return Resolution(height=height, width=width)
 
 
 def _room(config: ClassifierConfig) -> int:
@@ -331,7 +345,7 @@ def _learned(
         paths=tuple(sample.path for sample in parts.learn),
         good_scores=good,
         unusual=(),
-        warnings=(*parts.warnings, *_erased(learnt.off), *kept.warnings, *limits.warnings),
+        warnings=(*parts.warnings, *views.warnings, *_erased(learnt.off), *kept.warnings, *limits.warnings),
     )
 
 

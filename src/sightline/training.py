@@ -1,7 +1,6 @@
 """From a data set to a `.sight` file: look at the pictures, fit, set the threshold, write."""
 
 import hashlib
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from importlib.metadata import version
@@ -24,12 +23,13 @@ from sightline.models import exemplars
 from sightline.models.backbone import Backbone, load_backbone
 from sightline.models.depth import fit as fit_with_depth
 from sightline.models.detector import FittedDetector, Method
-from sightline.models.features import MOST_SIDE_PX, FeatureConfig, Progress
+from sightline.models.features import FeatureConfig, Progress
 from sightline.models.padim import fit as fit_padim
 from sightline.models.patchcore import PatchCoreConfig
 from sightline.models.patchcore import fit as fit_patchcore
 from sightline.models.window import Window
 from sightline.records import FloatArray
+from sightline.resolution import Resolution, at_once, of_one_shape, tiled
 
 HYBRID: Final = "hybrid"  # an anomaly model and a classifier of what it finds: sightline.hybrid
 SUPERVISED: tuple[Method, ...] = ("classifier", "segmenter", "detector")  # sightline.supervised, .segmenting, .locating
@@ -40,11 +40,6 @@ LEAST_MEMORY_MIB = 768  # the projection alone takes some 680 at its peak, befor
 _RUNTIME_MIB = 512  # of the process: interpreter, runtime, one picture and its feature maps, the model being written
 _DIMENSIONS = 64  # a graph then takes 0.36 of resnet18 (benchmarks/latency.py)
 BIT_DEPTHS = (10, 12, 14, 16)  # of cameras; a dark scene uses fewer values than its camera has
-CELL_PX = 8  # side of what one feature vector stands for; a defect as large is well seen
-_SHORT_PX = 256  # short side of the automatic working size, unless the smallest defect asks for another
-_MOST_PIXELS = 2**20  # of the automatic working size
-_MOST_ENLARGED = 2.0  # times; beyond that nothing is gained
-_SAME_SHAPE = 0.10  # pictures whose aspect ratios differ by less are the same view; others are squared
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,7 +50,7 @@ class TrainConfig:
     size: tuple[int, int] | None = None  # height, width of the working resolution, px; None: from the pictures
     smallest_defect: int | None = None  # px across in the pictures, that must be found; None: not known
     short_side: int | None = None  # px of the automatic working size; None: 256, or by the smallest defect
-    tile: int | None = None  # px; None: the backbone sees the working resolution at once
+    tile: int | None = None  # px; None: at once, but where the smallest defect needs more than can be seen at once
     dimensions: int | None = None  # of a patch feature; None: 64, or as many as the backbone has
     bank: int | None = None  # patches that PatchCore keeps; None: 1 % of all, 1,000 to 1,500
     position_prior: bool = True  # PatchCore also learns what belongs where
@@ -176,16 +171,14 @@ def learn(dataset: Dataset, config: TrainConfig, progress: Progress | None = Non
         require_torch(config.method)
     backbone = load_backbone(config.backbone)
     look = look_at(dataset, config, progress)
-    height, width = config.size or working_size(
-        look.shapes, backbone.multiple, smallest_defect=config.smallest_defect, short_side=config.short_side
-    )
-    alike = config.size or config.tile or config.depth or config.method in BY_GRADIENT or of_one_shape(look.shapes)
+    seen = resolution(look, backbone, config)
+    alike = config.size or seen.tile or config.depth or config.method in BY_GRADIENT or of_one_shape(look.shapes)
     usual = min(_DIMENSIONS, sum(backbone.channels))
     features = FeatureConfig(
-        height=height,
-        width=width,
-        scale=None if alike else height / float(np.median([min(shape) for shape in look.shapes])),
-        tile=config.tile,
+        height=seen.height,
+        width=seen.width,
+        scale=None if alike else seen.height / float(np.median([min(shape) for shape in look.shapes])),
+        tile=seen.tile,
         dimensions=usual if config.dimensions is None else config.dimensions,
         bit_depth=look.bit_depth,
         seed=config.seed,
@@ -208,7 +201,7 @@ def learn(dataset: Dataset, config: TrainConfig, progress: Progress | None = Non
         paths=tuple(look.paths),
         good_scores=fitted.good_scores,
         unusual=most_unusual(_scored(look.paths, fitted), fitted.good_scores),
-        warnings=(*look.warnings, *few(len(look.paths)), *threshold.warnings),
+        warnings=(*look.warnings, *seen.warnings, *few(len(look.paths)), *threshold.warnings),
         highest=highest(_scored(look.paths, fitted), fitted.good_scores),
     )
 
@@ -224,36 +217,26 @@ def limits_of(threshold: Threshold) -> Thresholds:
     )
 
 
-def working_size(
-    shapes: Sequence[tuple[int, int]],
-    multiple: int,
-    *,
-    smallest_defect: int | None = None,
-    short_side: int | None = None,
-) -> tuple[int, int]:
-    """Height and width, px, at which pictures of these heights and widths are looked at.
-
-    256 on the short side, or `short_side`; or what makes the smallest defect CELL_PX wide if that is known, from 256 px
-    up. No more than 2**20 px in all. In the pictures' own shape if they share one, else square.
-    """
-    short = float(np.median([min(shape) for shape in shapes]))
-    wanted = 0.0 if smallest_defect is None else short * min(_MOST_ENLARGED, CELL_PX / smallest_defect)
-    side = max(wanted, float(short_side or _SHORT_PX))
-    ratio = float(np.median(_ratios(shapes))) if of_one_shape(shapes) else 1.0
-    long = side * max(ratio, 1 / ratio)
-    shrink = min(1.0, MOST_SIDE_PX / long, math.sqrt(_MOST_PIXELS / (side * long)))
-    low, high = (max(2, round(length * shrink / multiple)) * multiple for length in (side, long))
-    return (low, high) if ratio >= 1 else (high, low)
-
-
-def of_one_shape(shapes: Sequence[tuple[int, int]]) -> bool:
-    """Whether pictures of these heights and widths show one view, differing by no more than how they were cut."""
-    ratios = _ratios(shapes)
-    return bool(np.abs(np.log(ratios / np.median(ratios))).max() <= math.log1p(_SAME_SHAPE))
-
-
-def _ratios(shapes: Sequence[tuple[int, int]]) -> np.ndarray:
-    return np.array([width / height for height, width in shapes])
+def resolution(look: Look, backbone: Backbone, config: TrainConfig) -> Resolution:
+    """How the pictures are looked at: as is asked for, or as their shapes and the smallest defect ask for."""
+    if config.size is not None:
+        return Resolution(height=config.size[0], width=config.size[1], tile=config.tile)
+    if config.smallest_defect is None or config.method != "patchcore" or config.depth:
+        found = at_once(
+            look.shapes,
+            backbone.multiple,
+            smallest_defect=config.smallest_defect,
+            short_side=config.short_side,
+            cure="patchcore on pictures alone takes tiles and sees more: leave --method and --depth out",
+        )
+        return replace(found, tile=config.tile)
+    return tiled(
+        look.shapes,
+        backbone.multiple,
+        smallest_defect=config.smallest_defect,
+        tile=config.tile,
+        room_bytes=patch_bytes(config.memory_mib),
+    )
 
 
 def few(images: int) -> list[str]:

@@ -76,7 +76,8 @@ from sightline.training import HYBRID, LEAST_MEMORY_MIB, METHODS, SUPERVISED, Tr
     "smallest_defect",
     type=click.IntRange(min=1),
     metavar="PX",
-    help="Width in your pictures of the smallest defect to be found; sets the working resolution.",
+    help="Width in your pictures of the smallest defect to be found; sets the working resolution, and for patchcore "
+    "takes tiles where that is more than can be seen at once.",
 )
 @click.option(
     "--tile", type=click.IntRange(min=1), metavar="PX", help="Look at squares of this side one after another."

@@ -8,8 +8,8 @@ are resized by one factor, so that a scratch is as wide in every one, and only t
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
-from itertools import pairwise
+from dataclasses import dataclass, replace
+from itertools import pairwise, product
 from typing import Any, Protocol
 
 import numpy as np
@@ -196,14 +196,18 @@ def fit_features(
     check_sizes(config, backbone)
     rng = np.random.default_rng(config.seed)
     chosen = np.sort(rng.permutation(len(frames))[:_FIT_FRAMES])
-    session = open_session(_raw_model(backbone, config))
+    tiles = _tiles_of(config, backbone.multiple)
+    height, width = (span.stop - span.start for span in tiles[0])  # of every tile, as all are of one size
+    session = open_session(_raw_model(backbone, replace(config, height=height, width=width, tile=None)))
     samples: list[list[FloatArray]] = [[] for _ in backbone.strides]
-    rows, columns = config.height // backbone.stride, config.width // backbone.stride
-    per_frame = min(rows * columns, max(1, _FIT_PATCHES // len(chosen)))
+    total = (height // backbone.stride) * (width // backbone.stride)
+    per_tile = min(total, max(1, _FIT_PATCHES // (len(chosen) * len(tiles))))
     for done, index in enumerate(chosen):
-        cells = np.sort(rng.permutation(rows * columns)[:per_frame])
-        for kept, full in zip(samples, run_image(session, frames[int(index)], config), strict=True):
-            kept.append(full[cells])
+        frame = frames[int(index)]
+        for tile in tiles:
+            cells = np.sort(rng.permutation(total)[:per_tile])
+            for kept, full in zip(samples, run_image(session, _seen_by(tile, frame, config), config), strict=True):
+                kept.append(full[cells])
         if progress:
             progress("projection", done + 1, len(chosen))
     return Features(
@@ -211,6 +215,23 @@ def fit_features(
         backbone=backbone,
         projection=_principal_components([np.concatenate(s) for s in samples], config.dimensions),
     )
+
+
+def _tiles_of(config: FeatureConfig, multiple: int) -> list[tuple["Span", "Span"]]:
+    """Down and across, all tiles of the working size; one where there are none."""
+    down, across = (tile_spans(length, config.tile or length, multiple) for length in (config.height, config.width))
+    return list(product(down, across))
+
+
+def _seen_by(tile: tuple["Span", "Span"], frame: Frame, config: FeatureConfig) -> Frame:
+    """The part of the frame that a tile sees: what the projection is fitted on must not need the memory of it all."""
+    if config.tile is None:
+        return frame
+    (top, bottom), (left, right) = (
+        (span.start * side // length, -(-span.stop * side // length))
+        for span, side, length in zip(tile, frame.pixels.shape, (config.height, config.width), strict=False)
+    )
+    return replace(frame, pixels=frame.pixels[top:bottom, left:right].copy(), depth=None)
 
 
 def check_sizes(config: FeatureConfig, backbone: Backbone) -> None:

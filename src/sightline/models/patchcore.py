@@ -31,6 +31,7 @@ from sightline.records import FloatArray
 BANK = "bank"  # constant of the graph: (D, M), -2 times each of the bank's patches, in the order picked
 _ROWS_PER_PRODUCT = 256  # a block of distances to a bank of 4,000 takes 4 MB and stays in the cache
 _FRAMES_AT_ONCE = 8
+_CELLS_AT_ONCE = 2**17  # fewer frames where they are large, as each fold has some waiting
 _DISTANCES = ("nearest", "place")
 _REMEMBERED_BANKS = 2  # times the bank's patches are remembered, to fill the holes of forgetting: docs/extending.md
 
@@ -165,13 +166,14 @@ class _Tally:
         self._moments = [Moments.none(*size) for _ in folds] if config.position_prior else []
         self._fold_of = {member: fold for fold, members in enumerate(folds) for member in members}
         self._before = window.memory.prior if window else None
+        self._at_once = max(1, min(_FRAMES_AT_ONCE, _CELLS_AT_ONCE // (features.grid[0] * features.grid[1])))
         self._waiting: dict[int, list[FloatArray]] = {fold: [] for fold in range(len(folds))}
 
     def add(self, frame: int, patches: FloatArray) -> None:
         """Take in a frame; several together cost a fraction of what they cost one by one."""
         fold = self._fold_of[frame]
         self._waiting[fold].append(patches)
-        if len(self._waiting[fold]) == _FRAMES_AT_ONCE:
+        if len(self._waiting[fold]) == self._at_once:
             self._flush(fold)
 
     def without(self, fold: int | None) -> Moments:
@@ -185,8 +187,10 @@ class _Tally:
         """The prior from all frames; a model that is extended keeps its weights, so that old scores compare."""
         if self._before:
             return Prior(moments=self.without(None), weights=self._before.weights)
-        spread = np.maximum(distances.std(axis=(0, 2), dtype=np.float64), 1e-12)
-        usual = (distances.mean(axis=(0, 2), dtype=np.float64) / spread).sum()
+        mean = distances.mean(axis=(0, 2), dtype=np.float64)
+        variance = sum(np.square(one - mean[:, None]).mean(axis=1) for one in distances) / len(distances)
+        spread = np.maximum(np.sqrt(variance), 1e-12)
+        usual = (mean / spread).sum()
         nearest, place = (float(weight) for weight in 1 / (spread * max(usual, 1e-12)))
         return Prior(moments=self.without(None), weights=(nearest, place))
 
