@@ -31,6 +31,7 @@ bench: ## speed, coreset and backbone tables into benchmarks/results, plots into
 	$(PYTHON) benchmarks/latency.py --out $(RESULTS)
 	$(PYTHON) benchmarks/scaling.py --out $(RESULTS)
 	$(PYTHON) benchmarks/streams.py --out $(RESULTS)
+	$(PYTHON) benchmarks/batches.py --out $(RESULTS)
 	$(PYTHON) benchmarks/coreset.py --out $(RESULTS)
 	$(PYTHON) benchmarks/backbones.py --out $(RESULTS)
 
