@@ -25,7 +25,7 @@ ORDER = [  # a module imports from earlier entries, or from its own folder
         "segments",
         "explaining",
     ),
-    *("resolution", "inspector", "training", "supervised", "segmenting", "locating", "hybrid"),
+    *("resolution", "inspector", "training", "supervised", "synthetic_judging", "segmenting", "locating", "hybrid"),
     *("joint_training", "extending", "teaching"),
     *("export", "search", "devices", "line", "store", "feedback", "service", "console", "cli"),
 ]

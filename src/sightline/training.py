@@ -14,6 +14,7 @@ from sightline.bundle import EXEMPLARS_HASH, WINDOW_HASH, Bundle, hashes_of, loa
 from sightline.datasets.dataset import GOOD, Dataset, Sample
 from sightline.datasets.frames import FrameFiles
 from sightline.errors import DatasetError, FrameError, OptionError
+from sightline.evaluation.comparison import Comparison
 from sightline.evaluation.intervals import between_0_and_1
 from sightline.evaluation.thresholds import Threshold, for_overkill
 from sightline.files import refuse_unwritable
@@ -104,6 +105,7 @@ class Trained:
     unusual: tuple[Unusual, ...]  # look at these: a defect among the good pictures shows here
     warnings: tuple[str, ...]
     highest: tuple[Unusual, ...] = ()  # the most anomalous of the good ones, whether or not they stand out
+    synthetic: Comparison | None = None  # with synthetic pictures and without; None: not asked for
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -11,6 +11,7 @@ from click.core import ParameterSource
 from sightline.cli.options import PLACE, Number, Recall, Rectangle, by_type
 from sightline.datasets.dataset import GOOD, Sample
 from sightline.errors import FrameError, OptionError
+from sightline.evaluation.comparison import Comparison
 from sightline.evaluation.intervals import rate
 from sightline.inspector import Inspector
 from sightline.locating import METHOD as BOXES
@@ -35,8 +36,8 @@ _EPOCHS = {
     BOXES: BoxLearningConfig().epochs,
 }
 _OF_SEGMENTERS = {"mm_per_px", "zones"}
-_NOT_FOR_SEGMENTERS = {"imbalance", "unfreeze", "weights", "download", "review_confidence"}
-_NOT_FOR_BOXES = {"imbalance", "unfreeze", "network", "weights", "download", "review_confidence"}
+_NOT_FOR_SEGMENTERS = {"imbalance", "unfreeze", "weights", "download", "review_confidence", "judge_synthetic"}
+_NOT_FOR_BOXES = {*_NOT_FOR_SEGMENTERS, "network"}
 _NOT_FOR_NAMES = ("max_overkill", "tile", "dimensions", "bank", "position_prior", "steps", "depth", "banks", "extend")
 
 
@@ -72,6 +73,8 @@ _OPTIONS = (
             help="Share of a class, or of all defects, that a classifier must not pass; may be repeated."),
     _option("--review-confidence", type=Number(min=0, max=1, max_open=True), metavar="SHARE", default=0.5,
             show_default=True, help="A name that is less probable is a REVIEW; 0: no such rule."),
+    _option("--judge-synthetic", is_flag=True, help="Of a classifier that learns from synthetic pictures too: learn "
+            "once more without them, and tell on the real test pictures whether they helped."),
     _option("--mm-per-px", type=Number(min=0, min_open=True), metavar="MM",
             help="Scale of the pictures, for the areas that a segmenter finds."),
     _option("--critical-zone", "zones", type=Rectangle(), multiple=True, metavar="X,Y,W,H[=WEIGHT]",
@@ -95,7 +98,7 @@ def check_method(method: str) -> None:
     }  # fmt: skip
     hopeless = {*_NOT_FOR_NAMES, *_OF_SEGMENTERS} if method in SUPERVISED else set(context.meta[_GIVEN])
     if method == HYBRID:
-        hopeless = {"min_recall", "steps", "depth", "banks", "extend", *_OF_SEGMENTERS}
+        hopeless = {"min_recall", "steps", "depth", "banks", "extend", "judge_synthetic", *_OF_SEGMENTERS}
     if method == SEGMENTER:
         hopeless = {*_NOT_FOR_NAMES, *_NOT_FOR_SEGMENTERS} - {"max_overkill"}
     if method == BOXES:
@@ -135,6 +138,25 @@ def classifier_config(config: TrainConfig) -> ClassifierConfig:
 
 def _epochs(method: str, asked: int | None) -> int:
     return _EPOCHS[method] if asked is None else asked
+
+
+def judges_synthetic() -> bool:
+    """Whether a report on synthetic pictures is asked for."""
+    return bool(click.get_current_context().meta[_GIVEN]["judge_synthetic"])
+
+
+def synthetic_lines(found: Comparison) -> list[str]:
+    """Whether they helped: one line in words, and one per class."""
+    gap, width = found.difference, max(map(len, found.labels))
+    return [
+        f"synthetic pictures: {gap.verdict}; macro F1 {found.without_f1:.3f} without, {found.with_f1:.3f} with: "
+        f"{gap.value:+.3f} (95 % interval {gap.low:+.3f} to {gap.high:+.3f}) on {found.judged} real test pictures; "
+        "the luck of one training is not in it",
+        *(
+            f"  recall     {name:{width}}  {without:.3f} without, {with_:.3f} with"
+            for name, without, with_ in zip(found.labels, found.without_recall, found.with_recall, strict=True)
+        ),
+    ]
 
 
 def segmenter_config(config: TrainConfig) -> SegmenterConfig:

@@ -14,9 +14,11 @@ from sightline.cli.naming import (
     class_documents,
     class_lines,
     classifier_config,
+    judges_synthetic,
     locating_config,
     naming_options,
     segmenter_config,
+    synthetic_lines,
 )
 from sightline.cli.options import (
     PLACE,
@@ -34,6 +36,7 @@ from sightline.datasets.labelled import open_classes
 from sightline.datasets.opening import open_dataset
 from sightline.datasets.products import open_products
 from sightline.datasets.segmented import open_segmented
+from sightline.evaluation.comparison import Comparison
 from sightline.extending import ExtendConfig
 from sightline.extending import extend as extend_model
 from sightline.hybrid import train_hybrid
@@ -46,6 +49,7 @@ from sightline.models.folds import FEWEST_FRAMES
 from sightline.segmenting import METHOD as SEGMENTER
 from sightline.segmenting import train_segmenter
 from sightline.supervised import train_classifier
+from sightline.synthetic_judging import train_and_judge
 from sightline.training import HYBRID, LEAST_MEMORY_MIB, METHODS, SUPERVISED, TrainConfig, Trained, train
 
 
@@ -181,7 +185,9 @@ def train_command(
     of good parts are rejected. The same pictures, options and seed give the same file.
 
     With --method classifier DATA has one folder per class, or labels, and --max-overkill is not used: calibrated
-    probabilities decide, and --min-recall crack=0.99 sets a class's own threshold.
+    probabilities decide, and --min-recall crack=0.99 sets a class's own threshold. With --judge-synthetic the
+    mixed.csv of `sightline data synth` is learnt with its synthetic pictures and without, and real test pictures tell
+    whether they helped.
 
     With --method segmenter the defects' pictures have masks or outlines, and it learns to draw them: per class, with
     area and severity. --max-overkill or --min-recall sets the threshold; where no good picture is held out, a picture
@@ -254,7 +260,8 @@ def _learn_names(data: Path, output: Path, method: str, config: TrainConfig, pro
         return train_boxes(open_boxed(data), output, locating_config(config), progress)
     if method == HYBRID:
         return train_hybrid(open_classes(data), output, config, classifier_config(config), progress)
-    return train_classifier(open_classes(data), output, classifier_config(config), progress)
+    learn = train_and_judge if judges_synthetic() else train_classifier
+    return learn(open_classes(data), output, classifier_config(config), progress)
 
 
 def _check_together(
@@ -320,9 +327,14 @@ def _document(trained: Trained, seconds: float) -> dict[str, object]:
         "warnings": list(trained.warnings),
         **({"classes": class_documents(names)} if names.naming or names.locating else {}),
         **({"segments": asdict(manifest.segments), "pooled_iou": made["pooled_iou"]} if manifest.segments else {}),
+        **({"synthetic": _judged(trained.synthetic)} if trained.synthetic else {}),
         **{key: made[key] for key in ("extended_from", "added", "forgotten") if key in made},
     }
     return document | ({"products": product_documents(manifest)} if manifest.products else {})
+
+
+def _judged(found: Comparison) -> dict[str, object]:
+    return {**asdict(found), "verdict": found.difference.verdict}
 
 
 def _lines(trained: Trained, seconds: float) -> list[str]:
@@ -355,4 +367,6 @@ def _lines(trained: Trained, seconds: float) -> list[str]:
             else "look at these training pictures, which are unlike the others; a defect among the good shows here:"
         )
         lines += [f"  {item.score:10.4g}  {item.path}" for item in trained.unusual]
+    if trained.synthetic is not None:
+        lines += synthetic_lines(trained.synthetic)
     return [*lines, *(f"warning: {warning}" for warning in trained.warnings)]

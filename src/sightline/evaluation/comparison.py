@@ -80,8 +80,29 @@ def judge(
         groups: a number for each held-out picture, the same for pictures of one part; None: each by itself.
 
     Raises:
-        DatasetError: a held-out picture is synthetic, is learnt from too, or has a label that is not among `labels`;
-            or one of `real` is synthetic.
+        DatasetError: as `refuse_unfair`.
+    """
+    refuse_unfair(real, synthetic, held_out, labels)
+    said = [
+        np.asarray(learner.probabilities(train, held_out, labels)).argmax(axis=1)
+        for train in (real, [*real, *synthetic])
+    ]
+    return Judged(
+        truth=np.array([list(labels).index(sample.label) for sample in held_out], np.int64),
+        without=said[0],
+        with_=said[1],
+        groups=np.asarray(groups if groups is not None else np.arange(len(held_out)), np.int64),
+    )
+
+
+def refuse_unfair(
+    real: Sequence[Sample], synthetic: Sequence[Sample], held_out: Sequence[Sample], labels: Sequence[str]
+) -> None:
+    """Refuse held-out pictures that would prove nothing.
+
+    Raises:
+        DatasetError: one of them is synthetic, is learnt from too, or has a label that is not among `labels`; or one
+            of `real` is synthetic.
     """
     refuse_synthetic(held_out)
     learnt = {sample.path.resolve() for sample in (*real, *synthetic)}
@@ -93,16 +114,6 @@ def judge(
     for sample in real:
         if is_synthetic(sample.path):
             raise DatasetError(f"{sample.path}: is synthetic, but is counted as real; give it with the synthetic ones.")
-    said = [
-        np.asarray(learner.probabilities(train, held_out, labels)).argmax(axis=1)
-        for train in (real, [*real, *synthetic])
-    ]
-    return Judged(
-        truth=np.array([list(labels).index(sample.label) for sample in held_out], np.int64),
-        without=said[0],
-        with_=said[1],
-        groups=np.asarray(groups if groups is not None else np.arange(len(held_out)), np.int64),
-    )
 
 
 def compare(
