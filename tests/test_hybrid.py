@@ -11,7 +11,7 @@ import pytest
 
 from sightline import hybrid
 from sightline.bundle import load as load_bundle
-from sightline.bundle import packed, save
+from sightline.bundle import packed, save, save_changed
 from sightline.cli.evaluate import evaluate_model
 from sightline.datasets.dataset import Dataset
 from sightline.datasets.labelled import open_classes
@@ -136,21 +136,22 @@ def test_names_that_are_not_those_of_the_manifest_are_refused(trained: Trained, 
     assert bundle.names is not None
     assert bundle.manifest.regions is not None
     path = tmp_path / "m.sight"
+    other = packed(bundle.graph, replace(bundle.manifest, regions=None), None, None, bundle.exemplars)
     with pytest.raises(BundleError, match=r"names\.sight is not the model the manifest names"):
-        save(path, bundle.graph, bundle.manifest, None, packed(bundle.graph, replace(bundle.manifest, regions=None)))
+        save(path, bundle.graph, bundle.manifest, None, other, bundle.exemplars)
     with pytest.raises(BundleError, match="differ about names"):
-        save(path, bundle.graph, bundle.manifest)
-    nested = packed(bundle.graph, bundle.manifest, None, bundle.names_file)
+        save(path, bundle.graph, bundle.manifest, None, None, bundle.exemplars)
+    nested = packed(bundle.graph, bundle.manifest, None, bundle.names_file, bundle.exemplars)
     rule = replace(bundle.manifest.regions, names_sha256=hashlib.sha256(nested).hexdigest())
     with pytest.raises(BundleError, match=r"names\.sight: gives no names"):
-        save(path, bundle.graph, replace(bundle.manifest, regions=rule), None, nested)
+        save(path, bundle.graph, replace(bundle.manifest, regions=rule), None, nested, bundle.exemplars)
     assert not path.exists()
 
 
 def test_a_changed_threshold_keeps_the_names(trained: Trained, tmp_path: Path) -> None:
     bundle = trained.bundle
     limits = replace(bundle.manifest.thresholds, reject=bundle.manifest.thresholds.reject + 1)
-    save(tmp_path / "m.sight", bundle.graph, replace(bundle.manifest, thresholds=limits), None, bundle.names_file)
+    save_changed(tmp_path / "m.sight", bundle, replace(bundle.manifest, thresholds=limits))
     again = load_bundle(tmp_path / "m.sight")
     assert again.names is not None
     assert bundle.names is not None

@@ -105,7 +105,8 @@ def test_a_product_is_judged_as_by_a_model_of_its_own(models: dict[str, Path], j
     product = together.manifest.products[1]
     assert product.thresholds == single.manifest.thresholds
     assert product.calibration == single.manifest.calibration
-    chosen = {key: value for key, value in single.manifest.provenance.config.items() if key != bundle.WINDOW_HASH}
+    alone_only = (bundle.WINDOW_HASH, bundle.EXEMPLARS_HASH)
+    chosen = {key: value for key, value in single.manifest.provenance.config.items() if key not in alone_only}
     assert {**together.manifest.provenance.config, **product.config} == chosen
 
 
@@ -211,7 +212,7 @@ def test_a_graph_without_the_input_that_its_manifest_promises_is_refused(
         bundle.save(tmp_path / "wrong.sight", alone.graph, wrong)
     wrong = replace(alone.manifest, graph_sha256=joint.manifest.graph_sha256)
     with pytest.raises(InspectionError, match=r"Sightline needs exactly image \(uint8, 3 axes\);"):
-        bundle.save(tmp_path / "wrong.sight", joint.graph, wrong, alone.window)
+        bundle.save(tmp_path / "wrong.sight", joint.graph, wrong, alone.window, exemplars=alone.exemplars)
 
 
 # --- one bank

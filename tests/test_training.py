@@ -503,6 +503,13 @@ def test_progress_goes_through_the_stages_in_order_and_completes_each(
     told: Told = []
     train(open_dataset(folder), output, config, lambda *state: told.append(state))
     stages = list(dict.fromkeys(stage for stage, _, _ in told))
-    assert stages == ["reading", "projection", "features", *(f"calibration bank {n}/5" for n in range(1, 6)), "bank"]
+    assert stages == [
+        "reading",
+        "projection",
+        "features",
+        *(f"calibration bank {n}/5" for n in range(1, 6)),
+        "bank",
+        "excerpts",
+    ]
     last = {stage: (done, total) for stage, done, total in told}
     assert all(done == total for done, total in last.values())

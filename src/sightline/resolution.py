@@ -7,13 +7,12 @@ from typing import Final
 
 import numpy as np
 
-from sightline.models.features import MOST_SIDE_PX
+from sightline.models.features import MOST_PIXELS, MOST_SIDE_PX
 
 CELL_PX: Final = 8  # side of what one feature vector stands for; a defect as large is well seen
 TILE_PX: Final = 1024  # side of automatic tiles: what the memory set aside for one view is meant for
 MOST_TILES: Final = 16  # a picture then takes some three seconds on two cores
 _SHORT_PX = 256  # short side of the automatic working size, unless the smallest defect asks for another
-_MOST_PIXELS = 2**20  # of what is seen at once
 _MOST_ENLARGED = 2.0  # times; beyond that nothing is gained
 _SAME_SHAPE = 0.10  # pictures whose aspect ratios differ by less are the same view; others are squared
 _ENOUGH = 0.95  # of CELL_PX: what rounding to whole cells takes off is not worth a warning
@@ -38,7 +37,7 @@ def working_size(
     *,
     smallest_defect: int | None = None,
     short_side: int | None = None,
-    most_pixels: float = _MOST_PIXELS,
+    most_pixels: float = MOST_PIXELS,
     most_side: float = MOST_SIDE_PX,
 ) -> tuple[int, int]:
     """Height and width, px, at which pictures of these heights and widths are looked at.
@@ -95,11 +94,11 @@ def tiled(
         return at_once(shapes, multiple, smallest_defect=smallest_defect, cure=cure)
     by_time = MOST_TILES * float(tile or TILE_PX) ** 2
     by_memory = room_bytes / (_PIXEL_BYTES + _PICTURE_PIXEL_BYTES * len(shapes))
-    most = max(float(_MOST_PIXELS), min(by_time, by_memory, float(MOST_TILES * TILE_PX**2)))
+    most = max(float(MOST_PIXELS), min(by_time, by_memory, float(MOST_TILES * TILE_PX**2)))
     size = working_size(
         shapes, multiple, smallest_defect=smallest_defect, most_pixels=most, most_side=TILE_PX * MOST_TILES
     )
-    seen_at_once = max(size) <= MOST_SIDE_PX and size[0] * size[1] <= 1.1 * _MOST_PIXELS  # rounding included
+    seen_at_once = max(size) <= MOST_SIDE_PX and size[0] * size[1] <= 1.1 * MOST_PIXELS  # rounding included
     cure = (
         f"{len(shapes)} pictures in this memory allow no more; give more --memory-mib, or fewer pictures"
         if by_memory < by_time

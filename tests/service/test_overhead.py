@@ -42,9 +42,11 @@ def test_the_server_adds_a_few_milliseconds_to_a_picture_of_500_kb(plant: Plant)
 
 
 def spent_ms(work: Callable[[], object]) -> float:
-    """Of the processor by this process, each time."""
+    """Of the processor by this process, the least of all times: what else runs on the machine only adds to it."""
     work()
-    begun = time.process_time()
+    found = []
     for _ in range(ROUNDS):
+        begun = time.process_time()
         work()
-    return (time.process_time() - begun) * 1e3 / ROUNDS
+        found.append(time.process_time() - begun)
+    return min(found) * 1e3

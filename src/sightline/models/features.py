@@ -44,6 +44,7 @@ BOXES = "boxes"  # output of a graph that finds defects as boxes, with `confiden
 _FIT_PATCHES = 40_000
 _FIT_FRAMES = 200
 _LEAST_SPREAD = 0.01  # of the median channel's
+MOST_PIXELS = 2**20  # of what is seen at once
 _LEAST_SIDE_PX, MOST_SIDE_PX = 64, 2048  # of what the backbone sees where frames keep their shape
 _WHITENING = 0.5  # 0: components keep their variance; 1: all have the same; chosen on parts rendered or spoilt by us
 
@@ -218,14 +219,15 @@ def fit_features(
 
 
 def _tiles_of(config: FeatureConfig, multiple: int) -> list[tuple["Span", "Span"]]:
-    """Down and across, all tiles of the working size; one where there are none."""
-    down, across = (tile_spans(length, config.tile or length, multiple) for length in (config.height, config.width))
+    """Down and across, what is looked at in turn to fit the projection: the whole, unless it takes too much memory."""
+    tile = config.tile if config.height * config.width > MOST_PIXELS else None
+    down, across = (tile_spans(length, tile or length, multiple) for length in (config.height, config.width))
     return list(product(down, across))
 
 
 def _seen_by(tile: tuple["Span", "Span"], frame: Frame, config: FeatureConfig) -> Frame:
-    """The part of the frame that a tile sees: what the projection is fitted on must not need the memory of it all."""
-    if config.tile is None:
+    """The part of the frame that a tile sees."""
+    if tuple(span.stop - span.start for span in tile) == (config.height, config.width):
         return frame
     (top, bottom), (left, right) = (
         (span.start * side // length, -(-span.stop * side // length))

@@ -150,8 +150,8 @@ class Tally(Base):
     verdict: Mapped[str] = mapped_column(String(8), primary_key=True)
     cause: Mapped[str] = mapped_column(String(64), primary_key=True)
     label: Mapped[str] = mapped_column(primary_key=True)  # as of the inspection
-    lot: Mapped[str] = mapped_column(String(64), primary_key=True)
-    tool: Mapped[str] = mapped_column(String(64), primary_key=True)
+    lot: Mapped[str] = mapped_column(String(64), primary_key=True, default="")
+    tool: Mapped[str] = mapped_column(String(64), primary_key=True, default="")
     parts: Mapped[int] = mapped_column(BIG)
     defects: Mapped[int] = mapped_column(BIG)  # all findings of these parts
     late: Mapped[int] = mapped_column(BIG)

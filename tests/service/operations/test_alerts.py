@@ -75,7 +75,7 @@ class Line:
         session.add(Defect(inspection_id=row.id, frame_id=frame.id, label="dent", confidence=sure, **place))
 
     def _tally(self, session, hour: int, verdict: str) -> None:  # type: ignore[no-untyped-def]
-        key = (hour, 1, "cap", "production", verdict, "", "")
+        key = (hour, 1, "cap", "production", verdict, "", "", "", "")
         row = session.get(Tally, key)
         if row is None:
             row = Tally(hour=hour, station_id=1, product="cap", kind="production", verdict=verdict, cause="", label="")
