@@ -330,7 +330,7 @@ class MqttServer:
         return MqttConfig(broker=self._broker.config(port), prefix="test/json")
 
     def heard(self) -> Answer:
-        return signals.answer_from(json.loads(self._heard or b"{}"), "mqtt")
+        return signals.answer_from(json.loads(self._heard), "mqtt") if self._heard else Answer()
 
     def close(self) -> None:
         self._publisher.close()
