@@ -72,26 +72,17 @@ def slow(what: str, recoveries_s: list[float], limit_s: float) -> list[str]:
 
 def worker_kills(folder: Path, times: int, *, seed: int = 0, limits: Limits = PROMISED) -> Trial:
     """Promise 2: kill -9 of a worker at random moments; nothing bad passes, and another one works soon."""
-    rng = random.Random(seed)
-    recoveries_s = []
-    with _line(folder, LineConfig(parts=None, rate_hz=RATE_HZ, bad_share=0.3, restarts=10 * times)) as line:
-        line.plc.start()
-        for _ in range(times):
-            _pause(line, rng.uniform(0.2, 1.5))
-            view = rng.randrange(2)
-            pid = line.kill_worker(view)
-            assert pid is not None, "it was there, as all recovered before"
-            killed_s = time.monotonic()
-            line.until(lambda view=view, pid=pid: line.views[view].judge.pid not in (None, pid), PATIENCE_S)  # type: ignore[misc]
-            recoveries_s.append(time.monotonic() - killed_s)
-        _wind_down(line)
-    figures = {"longest recovery s": max(recoveries_s)}
-    broken = slow("another worker", recoveries_s, limits.worker_s)
-    return _told("2", "worker killed", f"{times} kills", line, figures, broken)
+    return _workers_lost(folder, times, signal.SIGKILL, "worker killed", f"{times} kills", seed, limits)
 
 
 def worker_hangs(folder: Path, times: int, *, seed: int = 0, limits: Limits = PROMISED) -> Trial:
     """Promise 2, of a worker that is stopped at random moments: it is there, and does not answer."""
+    return _workers_lost(folder, times, signal.SIGSTOP, "worker stopped", f"{times} times", seed, limits)
+
+
+def _workers_lost(
+    folder: Path, times: int, blow: signal.Signals, what: str, size: str, seed: int, limits: Limits
+) -> Trial:
     rng = random.Random(seed)
     recoveries_s = []
     with _line(folder, LineConfig(parts=None, rate_hz=RATE_HZ, bad_share=0.3, restarts=10 * times)) as line:
@@ -101,13 +92,13 @@ def worker_hangs(folder: Path, times: int, *, seed: int = 0, limits: Limits = PR
             judge = line.views[rng.randrange(2)].judge
             pid = judge.pid
             assert pid is not None, "it was there, as all recovered before"
-            os.kill(pid, signal.SIGSTOP)
-            stopped_s = time.monotonic()
+            os.kill(pid, blow)
+            lost_s = time.monotonic()
             line.until(lambda judge=judge, pid=pid: judge.pid not in (None, pid), PATIENCE_S)  # type: ignore[misc]
-            recoveries_s.append(time.monotonic() - stopped_s)
+            recoveries_s.append(time.monotonic() - lost_s)
         _wind_down(line)
     broken = slow("another worker", recoveries_s, limits.worker_s)
-    return _told("2", "worker stopped", f"{times} times", line, {"longest recovery s": max(recoveries_s)}, broken)
+    return _told("2", what, size, line, {"longest recovery s": max(recoveries_s)}, broken)
 
 
 def camera_unplugs(folder: Path, times: int, *, seed: int = 0, limits: Limits = PROMISED) -> Trial:

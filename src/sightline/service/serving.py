@@ -51,19 +51,18 @@ class Served:
     since_s: float  # when it came into this state, seconds since 1970
 
 
+# by itself, and so with all cores, or not: two with one core each do more than one with two
+_Judge = Callable[[bool, bytes | Frame, Wish], Answer]
+
+
 @dataclass(slots=True, kw_only=True, eq=False)
 class _Loaded:
     name: str
     version: int
     manifest: Manifest
     model_id: str
-    judge: "_Judge"
+    judge: _Judge
     stuck: int = 0
-
-
-_Judge = Callable[
-    [bool, bytes | Frame, Wish], Answer
-]  # alone: with all cores; two with one core each do more than that
 
 
 class Serving:
