@@ -1,6 +1,7 @@
 """The line's promises at full size, or at another: prints what came of each, and writes a table of all that ran.
 
-    python benchmarks/soak.py [--only TRIAL ...] [--share 1.0] [--model MODEL] [--rate HZ] [--output FOLDER]
+    python benchmarks/soak.py [--only TRIAL ...] [--share 1.0] [--model MODEL] [--rate HZ] [--realtime]
+                              [--output FOLDER]
 
 TRIAL is one of the names of `--list`; the table keeps what it has of the others. Everything at full size takes six
 hours, of which each latency and the endurance take one. Ends with status 1 where a promise did not hold. Linux; what
@@ -33,6 +34,7 @@ from tables import RESULTS, Cell, stem, write_table
 ROOT = Path(__file__).resolve().parent.parent
 FAULTS = ROOT / "tests" / "faults"
 HOUR_S = 3600
+REALTIME = 10  # CPUSchedulingPriority of deploy/sightline-line.service
 OUTAGE_PARTS = 288_000  # 8 hours at 10 parts a second
 Run = Callable[[Path, float], Trial]  # in this folder, at this share of the full size
 
@@ -211,6 +213,7 @@ def row(name: str, share: float, load: float, trial: Trial) -> dict[str, Cell]:
         "held": "; ".join(trial.broken) or "yes",
         "share": share,
         "load before": load,
+        "real-time": "yes" if os.sched_getscheduler(0) == os.SCHED_RR else "no",
         "day": datetime.now(UTC).strftime("%Y-%m-%d"),
     }
 
@@ -232,6 +235,7 @@ def main() -> int:
     parser.add_argument("--share", type=float, default=1.0, help="of the full size, above 0")
     parser.add_argument("--model", type=Path, help="for latencies and endurance; else the demo's is trained")
     parser.add_argument("--rate", type=float, default=10.0, help="of the endurance, parts per second")
+    parser.add_argument("--realtime", action="store_true", help="at the real-time priority of deploy/sightline-line.service")
     parser.add_argument("--list", action="store_true", help="print the names of the trials")
     parser.add_argument("--output", type=Path, default=RESULTS)
     options = parser.parse_args()
@@ -239,6 +243,8 @@ def main() -> int:
     if options.list:
         print("\n".join(every))
         return 0
+    if options.realtime:
+        os.sched_setscheduler(0, os.SCHED_RR, os.sched_param(REALTIME))  # all that it starts has it too
     broken = False
     for name in options.only or every:
         load = round(os.getloadavg()[0], 1)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from itertools import islice
 
 from sightline.errors import StoreError
+from sightline.line.checkpoints import Checkpoints
 from sightline.line.outcome import Outcome
 from sightline.line.spool import Spool
 
@@ -44,6 +45,7 @@ class Recorder:
         self._changed = threading.Condition()  # guards all below and the two above
         self._hurry = self._closing = False
         self._error = ""
+        self._checkpoints = Checkpoints(spool.path)
         self._thread = threading.Thread(target=self._run, name="recorder", daemon=True)
         self._thread.start()
 
@@ -84,6 +86,7 @@ class Recorder:
             self._closing = True
             self._changed.notify_all()
         self._thread.join()
+        self._checkpoints.close()
         return len(self._entries)
 
     def _take(self, entry: _Entry) -> None:

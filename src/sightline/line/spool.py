@@ -19,6 +19,7 @@ from sightline.errors import StoreError
 from sightline.line.outcome import FIRST, Ids, Outcome, canonical, content, digest, document
 
 BUSY_S = 5.0  # how long a commit waits for another process that has the file
+LOG_MOST_PAGES = 8000  # of the write-ahead log, after which a commit empties it where nobody else does (checkpoints.py)
 PRUNED_AT_ONCE = 500  # rows; a commit never waits longer than for their removal
 _MIGRATIONS = (  # from schema n to n + 1; each may run again after it was interrupted
     """
@@ -218,6 +219,7 @@ def _opened(path: Path) -> sqlite3.Connection:
     try:
         _migrate(path, connection)
         connection.execute("PRAGMA synchronous = FULL")
+        connection.execute(f"PRAGMA wal_autocheckpoint = {LOG_MOST_PAGES}")
     except BaseException:
         connection.close()
         raise

@@ -52,8 +52,8 @@ def work(connection: Connection, task: Work) -> None:
     """
     for name in (signal.SIGINT, signal.SIGTERM):  # the station drains first, then closes the connection
         signal.signal(name, signal.SIG_IGN)
-    if task.modest and hasattr(os, "nice"):
-        os.nice(_MODEST)
+    if task.modest:
+        _give_way()
     try:
         model = load_model(task)
         model.limits(task.product)
@@ -69,6 +69,14 @@ def work(connection: Connection, task: Work) -> None:
             send_judged(connection, _judged(job, model, task))
     except (EOFError, ConnectionError):
         return
+
+
+def _give_way() -> None:
+    """To the station, also where that has a real-time priority, which knows no niceness and is inherited."""
+    if hasattr(os, "sched_setscheduler"):
+        os.sched_setscheduler(0, os.SCHED_OTHER, os.sched_param(0))
+    if hasattr(os, "nice"):
+        os.nice(_MODEST)
 
 
 def load_model(task: Work) -> Inspector:
