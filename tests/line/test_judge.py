@@ -14,6 +14,7 @@ import cv2
 import numpy as np
 import pytest
 
+from sightline.line import worker
 from sightline.line.judge import Judge, JudgeState, Patience
 from sightline.line.messages import Judged
 from sightline.line.worker import Motion, Work
@@ -230,6 +231,7 @@ def test_closing_judges_what_waits_and_leaves_neither_threads_nor_processes(brig
 STATION_THAT_DIES = """
 import sys, time
 from pathlib import Path
+from sightline.line import worker
 from sightline.line.judge import Judge, JudgeState, Patience
 from sightline.line.worker import Work
 
@@ -251,3 +253,27 @@ def test_a_station_that_dies_of_a_bug_ends_and_takes_its_worker_along(brightness
     assert "nobody closes the judge" in ended.stderr
     with pytest.raises(ProcessLookupError):
         os.kill(int(ended.stdout), 0)
+
+
+PROGRAM = """
+import os
+from sightline.line import worker
+os.sched_setscheduler(0, os.SCHED_RR, os.sched_param(1))
+worker._give_way()
+print(os.sched_getscheduler(0) == os.SCHED_OTHER, os.nice(0))
+"""
+
+
+def _may_be_real_time() -> bool:
+    try:
+        os.sched_setscheduler(0, os.SCHED_RR, os.sched_param(1))
+    except (AttributeError, PermissionError):
+        return False
+    os.sched_setscheduler(0, os.SCHED_OTHER, os.sched_param(0))
+    return True
+
+
+@pytest.mark.skipif(not _may_be_real_time(), reason="no right to a real-time priority here")
+def test_a_shadow_gives_way_to_a_station_at_real_time_priority() -> None:
+    done = subprocess.run([sys.executable, "-c", PROGRAM], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["True", str(min(19, os.nice(0) + worker._MODEST))]
