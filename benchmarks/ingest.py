@@ -2,8 +2,8 @@
 
     PYTHONPATH=. python benchmarks/ingest.py [--stations 4] [--seconds 30] [--picture-kb 200]
 
-Each station is a process that sends records in batches of 20 and then their pictures, one after the other, as fast as
-the server confirms them; the server is another process. Target: 200 parts a second. What was confirmed is then counted
+Each station is a process that sends records in batches of 32 and then their pictures, together, as fast as the server
+confirms them; the server is another process. Target: 200 parts a second. What was confirmed is then counted
 in the server's list. Processor time a part is told as well, as other work on the machine changes it less than the rate.
 """
 
@@ -22,8 +22,9 @@ import cv2
 import numpy as np
 from tests.service.test_serve import running
 
-from sightline.line.http_sink import HttpPictures, HttpSink, PlantClient
+from sightline.line.http_sink import MOST_PICTURES, HttpPictures, HttpSink, PlantClient
 from sightline.line.outcome import FIRST, Ids, Outcome, ViewOutcome, content, digest, document
+from sightline.line.picture_outbox import Picture
 from sightline.records import Verdict
 from sightline.service.opening import open_database
 from sightline.service.settings import Settings, StoreSettings
@@ -31,7 +32,6 @@ from sightline.store.inspections import newest
 from tables import RESULTS, Cell, write_table
 
 TARGET = 200.0
-BATCH = 20
 _TIMEOUT_S = 60.0
 _END_BYTES = 12  # of a PNG's last chunk
 
@@ -57,15 +57,15 @@ def station(number: int, url: str, picture: bytes, until_s: float) -> tuple[int,
     records, pictures, ids = HttpSink(client), HttpPictures(client), Ids()
     previous, sequence = FIRST, 0
     while time.time() < until_s:
-        names, lines = [ids.new() for _ in range(BATCH)], []
+        names, lines = [ids.new() for _ in range(MOST_PICTURES)], []
         for name in names:
             sequence += 1
             line = document(content(_part(name, sequence)), sequence, previous, f"press-{number}")
             previous = digest(line)
             lines.append(line)
         records.send(lines)
-        for name in names:
-            pictures.put(name, "top", marked(picture, name))
+        said = pictures.send([Picture(outcome=name, view="top", content=marked(picture, name)) for name in names])
+        assert said == [""] * len(names), said
     return sequence, time.process_time() - begun_s
 
 

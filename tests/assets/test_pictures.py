@@ -16,7 +16,7 @@ from sightline.store import holds, tiering
 from sightline.store.database import Database
 from sightline.store.datasets import Item, Making, add_version
 from sightline.store.lifecycle import gcs_lifecycle, s3_lifecycle
-from sightline.store.pictures import Pictures, ViewOf
+from sightline.store.pictures import Pictures, Sent, ViewOf
 from sightline.store.retention import Kept, Retention, Rule, Tier, read_retention
 from sightline.store.schema import Base, Frame, Picture
 from sightline.store.shelf import SHARDS, Shelf, digest_of
@@ -97,6 +97,44 @@ def test_a_view_gets_its_picture_once(pictures: Pictures, database: Database) ->
         pictures.link(ONE, foreign, digest=NAME, media_type="", now_s=NOW_S)
     with pytest.raises(NotFoundError, match="send its record first"):
         pictures.link(ONE, ViewOf(inspection_id="none", view="top"), digest=NAME, media_type="", now_s=NOW_S)
+
+
+def test_of_several_pictures_one_that_is_wrong_stops_no_other(pictures: Pictures, database: Database) -> None:
+    views = [ViewOf(inspection_id=inspected(database, number), view="top", station="line-1") for number in (1, 2, 3)]
+    two, three = png(2), png(3)
+
+    def sent(content: bytes, view: ViewOf, digest: str = "") -> Sent:
+        return Sent(content=content, view=view, digest=digest, media_type="image/png")
+
+    several = [
+        sent(ONE, views[0]),
+        sent(two, views[1], "0" * 64),
+        sent(two, ViewOf(inspection_id="none", view="top")),
+        sent(three, views[2]),
+        sent(two, views[2]),  # the view has one by now
+    ]
+    for _ in range(2):
+        kept = pictures.link_all(several, now_s=NOW_S)
+        became = [one if isinstance(one, str) else type(one) for one in kept]
+        assert became == [NAME, FrameError, NotFoundError, digest_of(three), ConflictError]
+    assert (pictures.read(NAME), pictures.read(digest_of(three))) == (ONE, three)
+    with database.reading() as session:
+        assert {row.picture for row in session.query(Frame)} == {NAME, None, digest_of(three)}
+
+
+def test_pictures_are_not_confirmed_where_the_disk_refuses_one(
+    pictures: Pictures, database: Database, tmp_path: Path
+) -> None:
+    views = [ViewOf(inspection_id=inspected(database, number), view="top") for number in (1, 2)]
+    several = [Sent(content=png(n), view=view, digest="", media_type="") for n, view in enumerate(views, 1)]
+    shard = tmp_path / "hot" / digest_of(png(2))[:2]
+    shard.rmdir()
+    with pytest.raises(StoreError):
+        pictures.link_all(several, now_s=NOW_S)
+    with database.reading() as session:
+        assert [row.picture for row in session.query(Frame)] == [None, None]
+    shard.mkdir()
+    assert pictures.link_all(several, now_s=NOW_S) == [digest_of(png(1)), digest_of(png(2))]
 
 
 def test_pictures_move_with_their_age_and_go_at_its_end(pictures: Pictures) -> None:

@@ -28,6 +28,10 @@ class Plant:
     pictures: dict[tuple[str, str], bytes] = field(default_factory=dict)  # by record and view
     puts: int = 0
     picture_status: int = 200  # of all answers to pictures
+    bad_views: set[str] = field(default_factory=set)  # pictures of these are refused
+    batches: list[int] = field(default_factory=list)  # pictures in each request with several
+    batch_status: int = 200  # of all answers to those
+    unheard: int = 0  # how many answers to those are lost from now on, after the pictures were taken
 
     def take(self, body: str) -> tuple[int, bytes]:
         lines = body.splitlines()
@@ -52,18 +56,54 @@ class Plant:
             return 405
         if headers["X-Sightline-Digest"] != hashlib.sha256(body).hexdigest() or headers["Content-Type"] != "image/png":
             return 422
-        if words[4] not in self.ids:
+        return self._keep(words[4], words[6], body)
+
+    def put_all(self, body: bytes) -> bytes:
+        line, _, files = body.partition(b"\n")
+        told = []
+        for one in json.loads(line)["pictures"]:
+            content, files = files[: one["size_bytes"]], files[one["size_bytes"] :]
+            assert hashlib.sha256(content).hexdigest() == one["digest"]
+            status = self._keep(one["inspection"], one["view"], content)
+            status = self.picture_status if self.picture_status != 200 else 200 if status == 204 else status
+            told.append({"digest": one["digest"], "status": status, "detail": "" if status == 200 else "bad"})
+        self.batches.append(len(told))
+        return json.dumps({"pictures": told}).encode()
+
+    def _keep(self, record: str, view: str, body: bytes) -> int:
+        if view in self.bad_views:
+            return 422
+        if record not in self.ids:
             return 404
-        self.pictures[words[4], words[6]] = body
+        if self.picture_status == 200:
+            self.pictures[record, view] = body
         return 204
+
+
+class PictureHandler(BaseHTTPRequestHandler):
+    """Takes several pictures in one request."""
+
+    def take_several(self, plant: Plant) -> None:
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        content = plant.put_all(body) if plant.batch_status == 200 else b"not found"
+        if plant.unheard:
+            plant.unheard -= 1
+            self.close_connection = True
+            return
+        self.send_response(plant.batch_status)
+        self.end_headers()
+        self.wfile.write(content)
 
 
 class PlantServer:
     """Serves a `Plant` on a port of its own until it is closed."""
 
     def __init__(self, plant: Plant, port: int = 0) -> None:
-        class Handler(BaseHTTPRequestHandler):
+        class Handler(PictureHandler):
             def do_POST(self) -> None:
+                if self.path == "/api/v1/ingest/pictures":
+                    self.take_several(plant)
+                    return
                 plant.requests += 1
                 plant.tokens.add(self.headers["Authorization"])
                 plant.clocks.append(float(self.headers["X-Sightline-Clock"]))

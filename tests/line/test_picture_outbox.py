@@ -79,7 +79,7 @@ def test_a_picture_follows_its_record_whole_and_once(
         until(lambda: pictures.status.waiting == 0)
         assert (pictures.status.sent, pictures.status.error) == (2, "")
     assert plant.pictures == {(known, "top"): b"one", (known, "side"): b"two"}
-    assert plant.puts == 2
+    assert (plant.puts, plant.batches) == (0, [2])
     assert abs(plant.clocks[-1] - time.time()) < 3600
 
 
@@ -125,6 +125,83 @@ def test_a_server_that_refuses_everything_is_waited_for(
         plant.picture_status = 200
         until(lambda: pictures.status.waiting == 0)
     assert len(plant.pictures) == 4
+
+
+def test_what_waits_goes_together_within_bounds(plant: Plant, server: PlantServer, folder: PictureFolder) -> None:
+    plant.ids = [str(number) for number in range(70)]
+    for id_ in plant.ids:
+        stored(folder, id_, id_.encode())
+    with closing(picture_outbox(folder, server.url)) as pictures:
+        until(lambda: pictures.status.waiting == 0)
+        assert pictures.status.sent == 70
+    assert plant.batches == [32, 32, 6]
+    assert plant.pictures == {(id_, "top"): id_.encode() for id_ in plant.ids}
+
+
+def test_pictures_that_are_large_together_go_apart(plant: Plant, server: PlantServer, folder: PictureFolder) -> None:
+    plant.ids = ["a", "b", "c", "d"]
+    for id_, size in zip(plant.ids, (6, 4, 5, 20), strict=True):
+        stored(folder, id_, bytes(size) + id_.encode())
+    pace = PicturePace(poll_s=0.01, most_bytes=12)
+    with closing(picture_outbox(folder, server.url, pace=pace)) as pictures:
+        until(lambda: pictures.status.waiting == 0)
+    assert (plant.batches, plant.puts, len(plant.pictures)) == ([2], 2, 4)
+
+
+def test_only_what_is_confirmed_leaves_and_what_is_refused_holds_up_nobody(
+    plant: Plant, server: PlantServer, folder: PictureFolder
+) -> None:
+    plant.ids, plant.bad_views = ["a", "b", "c"], {"bad"}
+    for id_, view in (("a", "top"), ("b", "bad"), ("c", "top")):
+        stored(folder, id_, id_.encode(), view)
+    pace = PicturePace(poll_s=0.01, try_again_s=3600.0)
+    with closing(picture_outbox(folder, server.url, pace=pace)) as pictures:
+        until(lambda: "422 bad" in pictures.status.error)
+        assert (pictures.status.sent, pictures.status.waiting) == (2, 1)
+        plant.ids.append("d")
+        stored(folder, "d", b"d")
+        until(lambda: pictures.status.sent == 3)
+        assert [row.view for row in folder.outgoing(0, 9)] == ["bad"]
+    plant.bad_views.clear()
+    with closing(picture_outbox(folder, server.url)) as pictures:  # a restart
+        until(lambda: pictures.status.waiting == 0)
+    assert len(plant.pictures) == 4
+
+
+def test_a_server_that_takes_one_picture_in_a_request_gets_them_so(
+    plant: Plant, server: PlantServer, folder: PictureFolder
+) -> None:
+    plant.ids, plant.batch_status = [str(number) for number in range(5)], 404
+    for id_ in plant.ids:
+        stored(folder, id_, id_.encode())
+    with closing(picture_outbox(folder, server.url)) as pictures:
+        until(lambda: pictures.status.waiting == 0)
+        assert (pictures.status.sent, pictures.status.error) == (5, "")
+    assert (plant.puts, plant.batches, len(plant.pictures)) == (5, [], 5)
+
+
+def test_after_a_lost_answer_fewer_are_sent_again(plant: Plant, server: PlantServer, folder: PictureFolder) -> None:
+    plant.ids, plant.unheard = [str(number) for number in range(8)], 1
+    for id_ in plant.ids:
+        stored(folder, id_, id_.encode())
+    with closing(picture_outbox(folder, server.url)) as pictures:
+        until(lambda: pictures.status.waiting == 0)
+        assert pictures.status.sent == 8
+    assert (plant.batches, len(plant.pictures)) == ([8, 4, 4], 8)
+
+
+@pytest.mark.parametrize("status", [403, 503])
+def test_what_may_be_otherwise_another_time_is_waited_for(
+    plant: Plant, server: PlantServer, folder: PictureFolder, status: int
+) -> None:
+    plant.ids, plant.picture_status = ["a", "b"], status
+    for id_ in plant.ids:
+        stored(folder, id_, id_.encode())
+    with closing(picture_outbox(folder, server.url)) as pictures:
+        until(lambda: len(plant.batches) + plant.puts > 3)
+        assert (pictures.status.waiting, pictures.status.skipped[Skipped.REFUSED]) == (2, 0)
+        plant.picture_status = 200
+        until(lambda: pictures.status.waiting == 0)
 
 
 def test_a_picture_that_gave_way_is_counted_and_does_not_hold_up_others(

@@ -14,9 +14,9 @@ from tests.line.deadline import until
 from tests.line.parts import outcome
 from tests.service.test_serve import DEADLINE_S, Running, running
 
-from sightline.errors import DeliveryRefused
 from sightline.line.http_sink import HttpPictures, HttpSink, PlantClient
 from sightline.line.outbox import Outbox, Pace
+from sightline.line.picture_outbox import Picture
 from sightline.line.spool import Spool
 from sightline.records import Verdict
 from sightline.service.opening import open_database
@@ -72,10 +72,13 @@ def test_a_station_and_the_server_understand_each_other(site: Site, tmp_path: Pa
             found = site.seen(server, "/api/v1/inspections?limit=100")["items"]
             rejected = next(one for one in outcomes if one.verdict is Verdict.REJECT)
             content = cv2.imencode(".png", np.full((24, 32), 90, np.uint8))[1].tobytes()
-            HttpPictures(site.client(server)).put(rejected.id, "top", content)
+            sink = HttpPictures(site.client(server))
+            known = Picture(outcome=rejected.id, view="top", content=content)
+            unknown = Picture(outcome="01987a6e-5b1f-7c3a-9d58-3f2a1c0b9e77", view="top", content=content)
+            assert sink.send([known]) == [""]
+            taken, *refused = sink.send([known, unknown]) + sink.send([unknown])
+            assert (taken, ["404" in why for why in refused]) == ("", [True, True])
             one = site.seen(server, f"/api/v1/inspections/{rejected.id}")
-            with pytest.raises(DeliveryRefused):
-                HttpPictures(site.client(server)).put("01987a6e-5b1f-7c3a-9d58-3f2a1c0b9e77", "top", content)
         spool.record(outcomes[30:])
     spool.close()
     assert [row["id"] for row in reversed(found)] == [part.id for part in outcomes]

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import math
 import ssl
 import time
 from collections.abc import Mapping, Sequence
@@ -11,11 +12,17 @@ from urllib.parse import quote, urlsplit
 import urllib3
 
 from sightline.errors import DeliveryError, DeliveryRefused, OptionError
+from sightline.line.picture_outbox import Picture
 
 REFUSALS = frozenset({400, 409, 413, 415, 422})  # the content is wrong; all others may be otherwise another time
 PICTURE_REFUSALS = REFUSALS | {404}  # the record was refused, or is no longer there
+NOT_TOGETHER = REFUSALS | {404, 405}  # and then each alone
+MOST_PICTURES = 32  # in one request
+PICTURES_TYPE = "application/vnd.sightline.pictures"
 CLOCK, DIGEST = "X-Sightline-Clock", "X-Sightline-Digest"  # unix seconds at the station; SHA-256 of the body, hex
 _LONGEST_ANSWER, _LONGEST_REFUSAL = 65_536, 200  # bytes
+_ALONE_S = 600.0  # pictures are sent one in each request, after several were refused as a whole
+_PNG = "image/png"
 _CONNECTIONS = 4  # kept open: those of records, pictures and the station's own state
 
 
@@ -103,16 +110,74 @@ class HttpSink:
 
 
 class HttpPictures:
-    """Puts pictures to the records that the server has."""
+    """Delivers pictures to the records that the server has: several in a request; to an older server, one.
+
+    One thread uses it.
+    """
 
     def __init__(self, client: PlantClient) -> None:
         self._client = client
+        self._alone_until_s = -math.inf  # of time.monotonic()
 
-    def put(self, outcome: str, view: str, content: bytes) -> None:
-        """As `PictureSink.put`."""
-        url = f"{self._client.base}/api/v1/inspections/{quote(outcome, '')}/views/{quote(view, '')}/picture"
-        headers = {"Content-Type": "image/png", DIGEST: hashlib.sha256(content).hexdigest()}
-        self._client.ask("PUT", url, content, headers, PICTURE_REFUSALS)
+    @property
+    def at_once(self) -> int:
+        """As `PictureSink.at_once`."""
+        return MOST_PICTURES if time.monotonic() >= self._alone_until_s else 1
+
+    def send(self, pictures: Sequence[Picture]) -> list[str]:
+        """As `PictureSink.send`; confirmed is what the server answers with its digest."""
+        digests = [hashlib.sha256(picture.content).hexdigest() for picture in pictures]
+        if len(pictures) > 1:
+            try:
+                return self._send_together(pictures, digests)
+            except DeliveryRefused:  # as a whole: an older server, or something on the way that lets less through
+                self._alone_until_s = time.monotonic() + _ALONE_S
+        try:
+            self._send_alone(pictures[0], digests[0])
+        except DeliveryRefused as error:
+            return [str(error)]
+        return [""]
+
+    def _send_together(self, pictures: Sequence[Picture], digests: Sequence[str]) -> list[str]:
+        listed = [
+            {
+                "inspection": picture.outcome,
+                "view": picture.view,
+                "size_bytes": len(picture.content),
+                "digest": digest,
+                "media_type": _PNG,
+            }
+            for picture, digest in zip(pictures, digests, strict=True)
+        ]
+        lines = [json.dumps({"pictures": listed}).encode("ascii"), b"\n", *(picture.content for picture in pictures)]
+        url = f"{self._client.base}/api/v1/ingest/pictures"
+        content = self._client.ask("POST", url, b"".join(lines), {"Content-Type": PICTURES_TYPE}, NOT_TOGETHER)
+        try:
+            became = [
+                (str(one["digest"]), int(one["status"]), str(one["detail"])) for one in json.loads(content)["pictures"]
+            ]
+        except (ValueError, KeyError, TypeError) as error:
+            raise DeliveryError(f"{url}: did not confirm; is this the plant server's address?") from error
+        if [digest for digest, _, _ in became] != digests:
+            raise DeliveryError(f"{url}: confirmed other pictures than were sent.")
+        return _until_later(url, became)
+
+    def _send_alone(self, picture: Picture, digest: str) -> None:
+        path = f"/api/v1/inspections/{quote(picture.outcome, '')}/views/{quote(picture.view, '')}/picture"
+        headers = {"Content-Type": _PNG, DIGEST: digest}
+        self._client.ask("PUT", f"{self._client.base}{path}", picture.content, headers, PICTURE_REFUSALS)
+
+
+def _until_later(url: str, became: Sequence[tuple[str, int, str]]) -> list[str]:
+    """What is said of the pictures before the first that has to wait; raises DeliveryError where that is the first."""
+    said: list[str] = []
+    for _, status, detail in became:
+        if status != 200 and status not in PICTURE_REFUSALS:
+            if not said:
+                raise DeliveryError(f"{url}: answered {status} {detail:.{_LONGEST_REFUSAL}}".rstrip())
+            break
+        said.append("" if status == 200 else f"{url}: answered {status} {detail:.{_LONGEST_REFUSAL}}".rstrip())
+    return said
 
 
 def _token(path: Path) -> str:

@@ -27,6 +27,7 @@ from sightline.service.routes import (
     escapes,
     health,
     ingest,
+    ingest_pictures,
     inspect,
     inspections,
     jobs,
@@ -53,7 +54,8 @@ from sightline.service.tries import Tries
 
 ROUTERS: tuple[APIRouter, ...] = (
     *(accounts.router, keys.router, audit.router, settings.router, health.router, state.router),
-    *(inspect.router, ingest.router, inspections.router, stations.router, pictures.router, maps.router, nearest.router),
+    *(inspect.router, ingest.router, ingest_pictures.router, inspections.router, stations.router),
+    *(pictures.router, maps.router, nearest.router),
     *(models.router, thresholds.router, datasets.router, dataset_work.router, recipes.router),
     *(reviews.router, labels.router, escapes.router),
     *(quality.router, studies.router, reports.router),

@@ -110,12 +110,19 @@ def refusal(status: int, detail: str) -> ASGIApp:
     return answer
 
 
+def status_of(error: InspectionError) -> int:
+    """By what the caller may do about it."""
+    if isinstance(error, AccessError):
+        return 403 if error.known else 401
+    return next((status for kind, status in _STATUS.items() if isinstance(error, kind)), 500)
+
+
 def answer_to(error: InspectionError) -> Response:
     """Our own errors: what the caller may do about it decides the status."""
     text = " ".join(str(error).split())
-    if isinstance(error, AccessError):
-        return problem(403, text) if error.known else problem(401, text, headers={"WWW-Authenticate": "Bearer"})
-    status = next((status for kind, status in _STATUS.items() if isinstance(error, kind)), 500)
+    status = status_of(error)
+    if status == 401:
+        return problem(401, text, headers={"WWW-Authenticate": "Bearer"})
     if status == 500:
         return _fault(text, error)
     again_s = error.retry_s if isinstance(error, BusyError) else _AWAY_S

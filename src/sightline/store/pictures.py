@@ -5,14 +5,15 @@ taken away, so whatever is killed in between leaves bytes too many, never a row 
 those away. Bytes are only put back under, or removed from under, a row while the row is locked.
 """
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TypeVar
 
 from sqlalchemy import Row, bindparam, case, exists, select, update
 from sqlalchemy.orm import Session
 
-from sightline.errors import AccessError, ConflictError, FrameError, NotFoundError, OptionError
+from sightline.errors import AccessError, ConflictError, FrameError, InspectionError, NotFoundError, OptionError
 from sightline.imaging.decode import read_header
 from sightline.store.database import Database, upsert
 from sightline.store.retention import Kept, Retention, Tier
@@ -23,6 +24,15 @@ from sightline.store.together import Together
 MOST_BYTES = 64 << 20  # of one file
 _AT_ONCE = 500  # rows changed by one statement
 _READS = 3  # a picture may be moved while it is read
+_OF_ONE = (
+    FrameError,
+    OptionError,
+    NotFoundError,
+    ConflictError,
+    AccessError,
+)  # what is wrong with one, and not with us
+T = TypeVar("T")
+S = TypeVar("S")
 
 
 # Statements of what stations do hundreds of times a second are built once.
@@ -85,7 +95,7 @@ class Pictures:
         self.most_bytes = most_bytes
         self.max_megapixels = max_megapixels
         self._shelves = dict(shelves)
-        self._links: Together[None] = Together(database)
+        self._links: Together[list[str | InspectionError]] = Together(database)
 
     def shelf(self, tier: Tier) -> Shelf:
         return self._shelves.get(tier) or self.shelf(list(Tier)[list(Tier).index(tier) - 1])
@@ -170,22 +180,46 @@ class Pictures:
             NotFoundError: there is no such inspection or view. ConflictError: the view has another picture.
             AccessError: the inspection is another station's. Others as `keep`.
         """
-        found = self.examined(content, digest=digest, media_type=media_type)
+        (kept,) = self.link_all([Sent(content=content, view=view, digest=digest, media_type=media_type)], now_s=now_s)
+        if isinstance(kept, InspectionError):
+            raise kept
+        return kept
+
+    def link_all(self, several: "Sequence[Sent]", *, now_s: float) -> list[str | InspectionError]:
+        """As `link`, of several pictures, for which the disk is waited for once; one that is wrong stops no other.
+
+        Returns:
+            For each its digest, when it is durable, or what `link` would raise.
+
+        Raises:
+            StoreError, StoreAway: some are not stored; all may be sent again.
+        """
+        examined = _of_each(several, several, self._examined)
         with self.database.reading() as session:
-            tier = _shown(session, view, found.digest).tier
-        if tier is None or tier == Tier.GONE:  # bytes first; not where a row says that they are there
-            self.shelf(Tier.HOT).put(found.digest, content)
+            found = _of_each(several, examined, lambda sent, seen: (seen, _shown(session, sent.view, seen.digest).tier))
+        new = {  # bytes first; not where a row says that they are there
+            seen[0].digest: sent.content
+            for sent, seen in zip(several, found, strict=True)
+            if not isinstance(seen, InspectionError) and seen[1] in (None, Tier.GONE)
+        }
+        self.shelf(Tier.HOT).put_all(new)
 
-        def change(session: Session) -> None:
-            shown = _shown(session, view, found.digest)
-            kept = self.retention.class_of(
-                product=shown.product, verdict=shown.verdict, kind=shown.kind, reviewed=shown.reviewed
-            )
-            self.enter(session, found, content, kept=kept, now_s=now_s)
-            changed = _OVERLAY if view.overlay else _PICTURE
-            session.connection().execute(changed, {"of": shown.id, "to": found.digest})
+        def change(session: Session) -> list[str | InspectionError]:
+            return _of_each(several, found, lambda sent, seen: self._link(session, sent, seen[0], now_s))
 
-        self._links.make(change)
+        return self._links.make(change)
+
+    def _examined(self, sent: "Sent", _: "Sent") -> "Examined":
+        return self.examined(sent.content, digest=sent.digest, media_type=sent.media_type)
+
+    def _link(self, session: Session, sent: "Sent", found: "Examined", now_s: float) -> str:
+        shown = _shown(session, sent.view, found.digest)  # raises before anything is changed
+        kept = self.retention.class_of(
+            product=shown.product, verdict=shown.verdict, kind=shown.kind, reviewed=shown.reviewed
+        )
+        self.enter(session, found, sent.content, kept=kept, now_s=now_s)
+        changed = _OVERLAY if sent.view.overlay else _PICTURE
+        session.connection().execute(changed, {"of": shown.id, "to": found.digest})
         return found.digest
 
     def known(self, digest: str) -> Stored:
@@ -238,6 +272,16 @@ class ViewOf:
     station: str = ""  # the only one whose inspection it may be; empty: any
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sent:
+    """What somebody sent as the picture of a view."""
+
+    content: bytes = field(repr=False)
+    view: ViewOf
+    digest: str  # SHA-256 that it must have; empty: not told
+    media_type: str  # that it must be of; empty: not told
+
+
 def stored(row: Picture) -> Stored:
     return Stored(
         digest=row.digest,
@@ -277,6 +321,19 @@ def pictures_of(session: Session, inspection_id: str) -> list[str]:
     """Digests of the pictures and overlays of all views of an inspection."""
     rows = session.execute(select(Frame.picture, Frame.overlay).where(Frame.inspection_id == inspection_id))
     return [digest for row in rows for digest in row if digest]
+
+
+def _of_each(
+    several: Sequence[Sent], before: Sequence[T | InspectionError], do: Callable[[Sent, T], S]
+) -> list[S | InspectionError]:
+    """What comes of each that nothing was wrong with before; of the others, what was."""
+    results: list[S | InspectionError] = []
+    for sent, seen in zip(several, before, strict=True):
+        try:
+            results.append(seen if isinstance(seen, InspectionError) else do(sent, seen))
+        except _OF_ONE as error:
+            results.append(error)
+    return results
 
 
 def _shown(

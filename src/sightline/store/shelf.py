@@ -11,7 +11,8 @@ import re
 import secrets
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -25,6 +26,7 @@ from sightline.files import write_bytes
 SHARDS = tuple(f"{number:02x}" for number in range(256))  # folders by the first two digits of the name
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 _CHUNK_BYTES = 1 << 20
+_AT_ONCE = 16  # files on their way to the disk, whose journal then waits for them together
 _DRIVERS = {"s3": "s3fs", "gs": "gcsfs", "gcs": "gcsfs"}
 
 
@@ -76,6 +78,16 @@ class Shelf:
             return
         with self._told(digest):
             self._files.pipe_file(self._place(digest), content)
+
+    def put_all(self, contents: Mapping[str, bytes]) -> None:
+        """As `put`, of several by their digests, in about the time of one; after an error some of them are kept."""
+        if len(contents) < 2:
+            for digest, content in contents.items():
+                self.put(digest, content)
+            return
+        with ThreadPoolExecutor(min(len(contents), _AT_ONCE)) as writers:
+            for _ in writers.map(self.put, contents.keys(), contents.values()):
+                pass  # raises what one of them raised
 
     def put_file(self, digest: str, path: Path) -> None:
         """As `put`, of a file that may be large and has this digest."""
