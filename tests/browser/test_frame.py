@@ -25,3 +25,11 @@ def test_the_menu_has_what_a_role_may_see(visit: Visit) -> None:
 
 def test_it_speaks_the_browsers_language(visit: Visit) -> None:
     expect(visit("/", language="de-AT").get_by_role("link", name="Prüfungen")).to_be_visible()
+
+
+def test_a_phone_shows_all_columns_of_a_table(visit: Visit) -> None:
+    page = visit("/health/storage", size={"width": 390, "height": 844})
+    tables = page.locator(".scroll:has(.stacked)")
+    expect(tables.first).to_be_visible()
+    assert all(table.evaluate("table => table.scrollWidth <= table.clientWidth") for table in tables.all())
+    expect(page.locator("td[data-name='Kept as']").first).to_be_visible()

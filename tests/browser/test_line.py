@@ -24,6 +24,7 @@ from sightline.line.events import Part as StationPart
 from sightline.line.faults import Fault
 from sightline.line.german import TEXTS as GERMAN
 from sightline.line.metrics import Metrics
+from sightline.line.origin import Origin, Origins
 from sightline.line.outcome import Kind, Outcome
 from sightline.line.status import StatusServer
 from sightline.records import Frame, Verdict
@@ -217,3 +218,27 @@ def test_the_stations_own_page_tells_its_state_parts_and_faults(browser: Browser
         expect(page.get_by_role("status")).to_have_text("KEINE VERBINDUNG", timeout=5_000)
         with closing(StatusServer(shown, port=port)):
             expect(page.get_by_role("status")).to_have_text("NICHT BEREIT")
+
+
+def test_lot_and_tool_are_said_at_the_station(browser: Browser, tmp_path: Path) -> None:
+    shown, origins = Shown(), Origins(tmp_path / "origin.json")
+    origins.change(lot="L-1", tool="cavity 1")
+    shown.board.origins = origins
+    shown.board.now(Answer(ready=True), Fault.NONE, "cap", 3)
+    with closing(StatusServer(shown, origins=origins)) as server, page_of(browser) as page:
+        page.goto(server.url)
+        lot = page.get_by_label("Lot", exact=True)
+        expect(lot).to_have_value("L-1")
+        lot.fill("L-4711")
+        page.wait_for_event("response")
+        page.wait_for_event("response")
+        expect(lot).to_have_value("L-4711")  # what one types stays, whatever the station says meanwhile
+        page.get_by_role("button", name="From the next part on").click()
+        expect(page.get_by_text("Parts are of these from now on.")).to_be_visible()
+        expect(page.get_by_text("Lot L-4711 · Tool cavity 1")).to_be_visible()
+        assert origins.now == Origin(lot="L-4711", tool="cavity 1")
+        page.context.set_offline(True)
+        lot.fill("L-4712")
+        page.get_by_role("button", name="From the next part on").click()
+        expect(page.get_by_text("Nothing was changed.")).to_be_visible()
+        expect(lot).to_have_value("L-4712")

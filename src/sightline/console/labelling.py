@@ -94,7 +94,7 @@ class Labelling:
     def _chooser(self) -> None:
         text = self._session.text
         ui.html(f"<h2>{text('Class')}</h2>", sanitize=False)
-        self._choices = ui.element("div").classes("choices").props(f'role=radiogroup aria-label="{text("Class")}"')
+        self._choices = ui.element("div").classes("radios").props(f'role=radiogroup aria-label="{text("Class")}"')
         self._build_choices()
         new = ui.input(text("New class")).props("outlined dense maxlength=120")
 

@@ -3,9 +3,11 @@
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import zip_longest
 
 from fastapi import Request
 from nicegui import ui
+from nicegui.element import Element
 
 from sightline.console.frame import framed
 from sightline.console.session import Session
@@ -49,21 +51,35 @@ def tabbed(request: Request, home: str, english: str, items: Sequence[Tab], here
 
 @contextmanager
 def table(session: Session, *english: str) -> Iterator[ui.element]:
-    """A table with these columns, whose rows are made within; an empty name is a column of buttons."""
-    with ui.element("div").classes("scroll").props("tabindex=0"), ui.element("table").classes("table"):
+    """A table with these columns, whose rows are made within; an empty name is a column of buttons.
+
+    On a phone each row stands as a list of its own, with the columns' names beside the values.
+    """
+    with ui.element("div").classes("scroll").props("tabindex=0"), ui.element("table").classes("table stacked"):
         with ui.element("thead"), ui.element("tr"):
             for name in english:
                 with ui.element("th").props("scope=col"):
                     ui.label(session.text(name) if name else session.text("Actions")).classes("" if name else "unseen")
-        with ui.element("tbody") as body:
+        with _Rows([session.text(name) if name else "" for name in english]) as body:
             yield body
+
+
+class _Rows(Element):
+    """A table's body, which knows the names of its columns."""
+
+    def __init__(self, names: Sequence[str]) -> None:
+        super().__init__("tbody")
+        self.names = names
 
 
 def row(*cells: Cell) -> ui.element:
     """One row of a table; a function makes what stands in its cell."""
+    rows = ui.context.slot.parent
+    names = rows.names if isinstance(rows, _Rows) else ()
     with ui.element("tr") as made:
-        for cell in cells:
-            with ui.element("td"):
+        for cell, name in zip_longest(cells, names[: len(cells)], fillvalue=""):
+            with ui.element("td") as shown:
+                shown.props["data-name"] = name
                 if callable(cell):
                     cell()
                 elif cell:

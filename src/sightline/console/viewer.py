@@ -3,8 +3,9 @@
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
+from inspect import isawaitable
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Literal, Self
 
 from nicegui import ui
 from nicegui.element import Element
@@ -83,7 +84,11 @@ class Viewer(
         self._on_change = on_change
         self._turn = 0
         self._props["editable"], self._props["tools"], self._props["labels"] = editable, [*tools], [*labels]
-        self._props["wanted"] = {"turn": 0} | ({"label": labels[0]} if labels else {})
+        self._props["patient"] = on_change is not None  # it may answer by showing the picture's shapes anew
+        self._wishes = 0
+        self._props["wanted"] = {}
+        if labels:
+            self._want("label", labels[0])
         self._props["model"], self._props["product"] = model, product
         self._props["name"], self._props["second"] = name, None
         self._props["texts"] = {english: in_language(english, language) for english in TEXTS}
@@ -112,11 +117,11 @@ class Viewer(
 
     def set_tool(self, name: str) -> None:
         """One of the tools, or `move`."""
-        self._want(tool=name)
+        self._want("tool", name)
 
     def set_label(self, name: str) -> None:
         """For what is drawn from now on, and for the shape that is selected."""
-        self._want(label=name)
+        self._want("label", name)
 
     def offer(self, labels: Sequence[str]) -> None:
         """The labels that a shape may have from now on."""
@@ -132,18 +137,27 @@ class Viewer(
         self.run_method("clear")
         return self
 
-    def _want(self, *, tool: str = "", label: str | None = None) -> None:
-        wanted: dict[str, Any] = {"turn": self._props["wanted"]["turn"] + 1}
-        wanted |= {"tool": tool} if tool else {}
-        wanted |= {"label": label} if label is not None else {}
-        self._props["wanted"] = wanted
+    def _want(self, what: Literal["tool", "label"], name: str) -> None:
+        """What was wanted of the other stays: both may reach the browser at once."""
+        self._wishes += 1
+        self._props["wanted"] = self._props["wanted"] | {what: {"turn": self._wishes, "name": name}}
         self.update()
 
     def _changed(self, event: GenericEventArguments) -> object:
-        if event.args["turn"] != self._turn:
-            return None  # of a picture that was shown before
-        self._shapes = [*checked(event.args["shapes"])]
-        return self._on_change(self.shapes) if self._on_change else None
+        told: object = None
+        if event.args["turn"] == self._turn:  # else it is of a picture that was shown before
+            self._shapes = [*checked(event.args["shapes"])]
+            told = self._on_change(self.shapes) if self._on_change else None
+        return self._heard(told) if self._on_change else None
+
+    async def _heard(self, told: object) -> None:
+        """Let the browser tell the next change when this one is done."""
+        try:
+            if isawaitable(told):
+                await told
+        finally:
+            if not self.is_deleted:
+                self.run_method("heard")
 
 
 def checked(found: object) -> tuple[Shape, ...]:

@@ -7,7 +7,7 @@ It is served by the station itself, to this machine only unless told otherwise, 
     PUT /origin   {"lot": L, "tool": T}, either may be left out: what parts are of from now on; line/origin.py
 
 It is only looked at, but for that one change, which this machine alone may make, and no page of another site through a
-browser on it.
+browser on it; the page has a form for it where it is opened on this machine.
 """
 
 import ipaddress

@@ -16,9 +16,9 @@ export default {
         <label class="file"><input type="file" multiple accept="image/*,.tif,.tiff,.bmp" @change="picked">{{ say("Choose pictures") }}</label>
         <label class="file"><input type="file" accept="image/*" capture="environment" @change="picked">{{ say("Take a picture") }}</label>
         <span class="grow"></span>
-        <label class="pick">{{ say("Model") }} <select v-model="model" @change="product = products[0] ?? ''">
+        <label>{{ say("Model") }} <select v-model="model" @change="product = products[0] ?? ''">
           <option v-for="one in models" :value="one.name">{{ one.name || say("The server's model") }}</option></select></label>
-        <label v-if="products.length" class="pick">{{ say("Product") }} <select v-model="product">
+        <label v-if="products.length">{{ say("Product") }} <select v-model="product">
           <option v-for="one in products">{{ one }}</option></select></label>
       </div>
       <div role="status" class="muted">{{ told }}</div>
@@ -41,10 +41,10 @@ export default {
         </div>
         <div v-if="shown.reply?.map && !shown.drawn" class="actions">
           <label class="slide">{{ say("Heat map") }} <input type="range" min="0" max="1" step="0.05" v-model.number="strength"></label>
-          <label class="pick">{{ say("Colours") }} <select v-model="colours"><option v-for="one in names" :value="one">{{ say(one) }}</option></select></label>
+          <label>{{ say("Colours") }} <select v-model="colours"><option v-for="one in names" :value="one">{{ say(one) }}</option></select></label>
           <label class="slide"><input type="checkbox" v-model="regions"> {{ say("Regions") }}</label>
         </div>
-        <div v-if="shown.reply?.map && !shown.drawn" class="ramp"><div :style="{ background: ramp }"><i></i></div>
+        <div v-if="shown.reply?.map && !shown.drawn" class="scale"><div :style="{ background: ramp }"><i></i></div>
           <div class="gauged muted"><span>{{ figure(shown.reply.map.start) }}</span><span>{{ say("Threshold") }} {{ figure(shown.reply.threshold) }}</span>
           <span>{{ figure(shown.reply.map.full) }}</span></div></div>
       </section>

@@ -76,6 +76,7 @@ export default {
     name: String,
     second: { type: Object, default: null },
     wanted: { type: Object, default: () => ({}) },
+    patient: Boolean,
     turn: Number,
     texts: { type: Object, default: () => ({}) },
   },
@@ -111,7 +112,7 @@ export default {
   },
   created() {
     Object.assign(this, { view: new View(), drawing: new Drawing(), pointers: new Map(), panes: [], layer: null, second_: null, hover: null, cross: null });
-    this.scratch = document.createElement("canvas");
+    Object.assign(this, { scratch: document.createElement("canvas"), obeyed: {}, sent: new Set(), late: false, waiting: false });
     this.obey();
   },
   mounted() {
@@ -145,6 +146,9 @@ export default {
       Object.assign(this, { first: null, layer: null, map: null, tint: null });
     },
     open() {
+      if (this.known && this.opened === this.layers()) return this.refill();
+      this.opened = this.layers();
+      this.late = this.waiting = false;
       this.close();
       this.told = "";
       const failed = (reason) => (this.told = reason);
@@ -152,11 +156,26 @@ export default {
       this.layer = this.overlay ? new Pyramid(this.overlay, () => this.arrived(), failed) : null;
       this.fits = false;
       this.known = false;
-      this.drawing.start(this.stored.map((shape) => ({ ...shape })));
-      this.count = this.drawing.shapes.length;
-      this.undoable = this.chosen = false;
+      this.start(this.stored);
       this.cross = this.hover = null;
       if (this.mapped) this.slideMap();
+      this.redraw();
+    },
+    layers() {
+      return `${this.picture} ${this.overlay ?? ""}`;
+    },
+    start(shapes) {
+      this.drawing.start(shapes.map((shape) => ({ ...shape })));
+      this.count = this.drawing.shapes.length;
+      this.undoable = this.chosen = false;
+    },
+    /** The same picture with what the server made of the shapes: what was drawn since it was told stays. */
+    refill() {
+      const { shapes, draft } = this.drawing;
+      const late = this.late ? shapes.filter((shape) => !shape.id && !this.sent.has(shape)) : [];
+      this.start([...this.stored, ...late]);
+      if (this.patient) this.drawing.draft = draft;
+      this.late = late.length > 0;
       this.redraw();
     },
     openSecond(now, before) {
@@ -483,15 +502,28 @@ export default {
       this.undoable = this.drawing.undoable;
       this.count = this.drawing.shapes.length;
       this.chosen = this.drawing.selected >= 0;
-      this.$emit("shapes", { turn: this.turn, shapes: this.drawing.shapes });
+      if (this.waiting) this.late = true;
+      else this.send();
       this.redraw();
     },
-    /** What the server wants chosen, once. */
+    /** One change after the other: of findings the server makes labels first, and shows the picture's shapes anew. */
+    send() {
+      this.late = false;
+      this.waiting = this.patient && this.boxes.length > 0;
+      this.sent = new Set(this.drawing.shapes);
+      this.$emit("shapes", { turn: this.turn, shapes: this.drawing.shapes });
+    },
+    /** The server has done what it was told last. */
+    heard() {
+      this.waiting = false;
+      if (this.late) this.send();
+    },
+    /** What the server wants chosen, once; several wishes may come together. */
     obey() {
-      if (this.wanted.turn === this.obeyed) return;
-      this.obeyed = this.wanted.turn;
-      if (this.wanted.tool) this.setTool(this.wanted.tool);
-      if (this.wanted.label !== undefined) this.setLabel(this.wanted.label);
+      const { tool, label } = this.wanted;
+      if (tool && tool.turn !== this.obeyed.tool) this.setTool(tool.name);
+      if (label && label.turn !== this.obeyed.label) this.setLabel(label.name);
+      this.obeyed = { tool: tool?.turn, label: label?.turn };
     },
   },
 };

@@ -65,13 +65,13 @@ def _filters(session: Session, products: list[str], product: str, days: str) -> 
         label=text("Product"),
         value=product,
         on_change=lambda event: go("product", event),
-    ).props("outlined dense stack-label options-dense").classes("choice")
+    ).props("outlined dense stack-label options-dense").classes("chooser")
     ui.select(
         {key: text(words) for key, words in _DAYS.items()},
         label=text("Time"),
         value=days,
         on_change=lambda event: go("days", event),
-    ).props("outlined dense stack-label options-dense").classes("choice")
+    ).props("outlined dense stack-label options-dense").classes("chooser")
 
 
 def _between(session: Session, found: AgreementRecord) -> None:

@@ -71,7 +71,7 @@ def _upload_dialog(session: Session) -> Callable[[], object]:
     with ui.dialog().props("persistent") as dialog, ui.card().classes("card ask"):
         ui.label(text("Upload a model")).classes("strong").props("role=heading aria-level=2")
         ui.html(
-            f'<label class="file">{text("File, .sight")}<input id="model-file" type="file" accept=".sight"></label>',
+            f'<label class="upload">{text("File, .sight")}<input id="model-file" type="file" accept=".sight"></label>',
             sanitize=False,
         )
         name = ui.input(text("Name of the model")).props("outlined maxlength=120").classes("full")

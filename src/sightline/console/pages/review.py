@@ -143,7 +143,7 @@ class _Review:
             on_change=lambda event: go(desk.product, event.value),
         )
         for chooser in (product, needed):
-            chooser.props("outlined dense stack-label options-dense").classes("choice")
+            chooser.props("outlined dense stack-label options-dense").classes("chooser")
 
     def _beside(self) -> None:
         """What there is to know and to do beside the picture."""

@@ -46,6 +46,7 @@ function show() {
   byId("product").textContent = status.product.replace(/\(recipe (\d+)\)|no recipe/, (whole, recipe) =>
     recipe ? `(${text(`recipe ${recipe}`)})` : text(whole));
   const origin = [["lot", "Lot"], ["tool", "Tool"]].filter(([key]) => status[key]);
+  showOrigin();
   byId("origin").textContent = origin.map(([key, name]) => `${text(name)} ${status[key]}`).join(" · ");
   document.title = `${text(status.word)} · ${status.station}`;
   byId("counts").replaceChildren(...COUNTS.map(([key, words, kind]) => tile(number(status.counts[key]), text(words), kind)), ...backlog());
@@ -106,6 +107,35 @@ function picture(shown) {
   image.src = `/parts/${shown.part.number}.jpg`;
 }
 
+/** Lot and tool as the station has them, in fields that nobody is about to change. */
+function showOrigin() {
+  for (const key of ["lot", "tool"]) {
+    const field = byId(key);
+    const said = status[key] ?? "";
+    if (field.value === field.dataset.said || field.dataset.said === undefined) field.value = said;
+    field.dataset.said = said;
+  }
+}
+
+async function sayOrigin(event) {
+  event.preventDefault();
+  const said = { lot: byId("lot").value.trim(), tool: byId("tool").value.trim() };
+  const told = byId("told");
+  told.textContent = "";
+  try {
+    const answer = await fetch("/origin", { method: "PUT", body: JSON.stringify(said), headers: { "Content-Type": "application/json" } });
+    if (!answer.ok) throw new Error(await answer.text());
+    Object.assign(status, await answer.json());
+    for (const key of ["lot", "tool"]) byId(key).value = byId(key).dataset.said = status[key];
+    told.className = "";
+    told.textContent = text("Parts are of these from now on.");
+    show();
+  } catch (error) {
+    told.className = "refused";
+    told.textContent = error instanceof TypeError ? text("The station does not answer. Nothing was changed.") : error.message;
+  }
+}
+
 function lost() {
   byId("state").className = "state lost";
   byId("word").textContent = text("NO CONNECTION");
@@ -144,4 +174,6 @@ for (const name of ["en", "de"]) {
     speak(name);
   };
 }
+byId("origin-form").onsubmit = sayOrigin;
+byId("origin-card").hidden = !/^(localhost|127(\.\d+){3}|\[::1\])$/.test(location.hostname); // others are refused
 speak(language).finally(refresh);
