@@ -16,7 +16,6 @@ from sightline.imaging.writing import png
 from sightline.line.stock import Stock
 
 HOST = "127.0.0.1"
-REACH_MM = 60.0  # to either side of the sensor that the cameras see: never two parts
 EXPOSURE_S = 0.01  # and transfer: a picture comes after the PLC's word of its part
 _TIMEOUT_S = 5.0
 _REMEMBERED = 2000  # records, of which one that comes again is known
@@ -24,7 +23,7 @@ _LONGEST = 100  # what went wrong and is told
 
 
 class PushedCameras:
-    """A PLC whose triggers fire the cameras as well; each pushes what it sees to a station by HTTP."""
+    """A PLC whose sensor fires the cameras as well; each pushes what it saw to a station by HTTP."""
 
     def __init__(self, plc: SimPlc, stock: Stock, ports: Mapping[str, int]) -> None:
         """`ports` of the station, by view."""
@@ -40,7 +39,7 @@ class PushedCameras:
         request = self._plc.read()
         if request.trigger and request.part_id != self._part_id:
             self._part_id = request.part_id
-            part = self._plc.in_view(0.0, REACH_MM)
+            part = self._plc.part_of(request.part_id)  # however late its trigger is read
             for view, due in self._due.items():
                 due.put(self._encoded[id(self._stock.picture(view, part))] if part is not None else None)
         return request
@@ -56,7 +55,7 @@ class PushedCameras:
 
     def _push(self, view: str, port: int) -> None:
         while (picture := self._due[view].get()) != b"":
-            if picture is None:  # nothing was in view: no picture comes, and the station has to notice
+            if picture is None:  # it has fallen: no picture comes, and the station has to notice
                 continue
             sleep(EXPOSURE_S)
             try:

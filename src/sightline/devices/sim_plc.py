@@ -216,6 +216,11 @@ class SimPlc:
             self._catch_up()
             return self.belt.in_view(camera_mm, reach_mm)
 
+    def part_of(self, part_id: int) -> BeltPart | None:
+        """The part of this number on its way to the gate: what a camera saw that the sensor itself fired."""
+        with self._lock:
+            return next((entry.part for entry in self._register if entry.part_id == part_id), None)
+
     def is_empty(self) -> bool:
         """Every part has fallen, and no more come."""
         with self._lock:
