@@ -235,7 +235,9 @@ def main() -> int:
     parser.add_argument("--share", type=float, default=1.0, help="of the full size, above 0")
     parser.add_argument("--model", type=Path, help="for latencies and endurance; else the demo's is trained")
     parser.add_argument("--rate", type=float, default=10.0, help="of the endurance, parts per second")
-    parser.add_argument("--realtime", action="store_true", help="at the real-time priority of deploy/sightline-line.service")
+    parser.add_argument(
+        "--realtime", action="store_true", help="at the real-time priority of deploy/sightline-line.service"
+    )
     parser.add_argument("--list", action="store_true", help="print the names of the trials")
     parser.add_argument("--output", type=Path, default=RESULTS)
     options = parser.parse_args()

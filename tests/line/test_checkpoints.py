@@ -1,6 +1,5 @@
 """The write-ahead log of the records: large from the start, and emptied beside the commits."""
 
-import os
 import shutil
 import sqlite3
 from collections.abc import Iterator
@@ -26,7 +25,7 @@ def spool(tmp_path: Path) -> Iterator[Spool]:
 
 
 def log_bytes(spool: Spool) -> int:
-    return os.path.getsize(f"{spool.path}-wal")
+    return spool.path.with_name(f"{spool.path.name}-wal").stat().st_size
 
 
 def test_the_log_is_grown_once_and_commits_write_over_it(spool: Spool) -> None:
@@ -37,7 +36,7 @@ def test_the_log_is_grown_once_and_commits_write_over_it(spool: Spool) -> None:
         spool.record([outcome(number)])
         grow_log(spool.path)
     assert log_bytes(spool) == grown
-    assert os.path.getsize(spool.path) < 100_000  # nothing of what filled the log is in the file
+    assert spool.path.stat().st_size < 100_000  # nothing of what filled the log is in the file
     assert integrity(spool.path) == "ok"
 
 
@@ -52,9 +51,9 @@ def test_a_checkpoint_carries_all_over_and_the_log_starts_anew(spool: Spool) -> 
     grow_log(spool.path)
     for number in range(200):
         spool.record([outcome(number)])
-    small = os.path.getsize(spool.path)
+    small = spool.path.stat().st_size
     assert checkpoint(spool.path)
-    assert os.path.getsize(spool.path) > small
+    assert spool.path.stat().st_size > small
     grown = log_bytes(spool)
     spool.record([outcome(200)])
     assert log_bytes(spool) == grown
@@ -75,7 +74,7 @@ def test_beside_a_station_it_grows_and_empties_the_log_by_itself(spool: Spool) -
         until(lambda: log_bytes(spool) >= WANTED_BYTES)
         for number in range(100):
             spool.record([outcome(number)])
-        until(lambda: os.path.getsize(spool.path) > 40_000)
+        until(lambda: spool.path.stat().st_size > 40_000)
     with closing(History(spool.path)) as history:
         assert len(history.after(0, 1000)) == 100
 

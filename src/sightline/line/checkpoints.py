@@ -1,8 +1,8 @@
 """What keeps commits of the records quick: their write-ahead log is large from the start, and is emptied beside them.
 
-A log that grows has its file system write down where it lies, and wait for all other files that are being written; on a
-busy disk that takes a tenth of a second. One that is written over takes a fraction of a millisecond. So the log is grown
-once, before there are parts, and a thread of its own carries it over into the file ("checkpoint"), for which a
+A log that grows has its file system write down where it lies, and wait for all other files that are being written; on
+a busy disk that takes a tenth of a second. One that is written over takes a fraction of a millisecond. So the log is
+grown once, before there are parts, and a thread of its own carries it over into the file ("checkpoint"), for which a
 commit would else have to wait. Nothing depends on it: where it fails, commits are as safe as ever, and slower.
 """
 
