@@ -96,16 +96,25 @@ class ConfirmingPlant:
         self._newest = [*self._newest, *new][-_REMEMBERED:]
         return json.dumps({"through": ids[-1]}).encode()
 
+    def keep(self, body: bytes) -> bytes:
+        """The confirmation of these pictures."""
+        listed = json.loads(body.partition(b"\n")[0])["pictures"]
+        self.pictures += len(listed)
+        return json.dumps(
+            {"pictures": [{"digest": one["digest"], "status": 200, "detail": ""} for one in listed]}
+        ).encode()
+
 
 def _handler(plant: ConfirmingPlant) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"  # the station keeps its connections open
 
         def do_POST(self) -> None:
-            self._answer(plant.take(self._body()))
+            body = self._body()
+            self._answer(plant.keep(body) if self.path.endswith("/pictures") else plant.take(body))
 
         def do_PUT(self) -> None:
-            """A picture, or how the station is."""
+            """How the station is, or a picture that is sent alone."""
             self._body()
             plant.pictures += self.path.endswith("/picture")
             self._answer(b"{}")

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import click
 
+from sightline.cli.heap import keep_together
 from sightline.cli.log_lines import log_to_stderr
 from sightline.cli.options import PLACE, json_option
 from sightline.devices.opening import CameraConfig, open_camera
@@ -82,6 +83,7 @@ def run_command(recipe: Path, records: Path | None, name: str | None, json_log: 
         from sightline.line.assembly import open_station
     except ModuleNotFoundError as error:
         raise OptionError(f"{error.name} is missing. Install it with: pip install 'sightline[station]'") from error
+    keep_together()
     handler = log_to_stderr(as_json=json_log)
     try:
         with (

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from sightline.cli.heap import keep_together
 from sightline.cli.log_lines import log_to_stderr
 from sightline.cli.options import PLACE
 from sightline.errors import OptionError, StoreError
@@ -109,6 +110,7 @@ def run_command(
         raise click.UsageError("--dev listens to this machine only, --container to all; give one of them.")
     if models and not (dev or container):
         raise click.UsageError("--model goes with --dev or --container; a plant's models are uploaded.")
+    keep_together()
     handler = log_to_stderr(as_json=json_log)
     try:
         if container:
