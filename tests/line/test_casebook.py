@@ -44,6 +44,10 @@ class BlindView:
     name: str = "top"
     shadow: object | None = None
     asked: list[int] = field(default_factory=list)
+    passed_over: int = 0
+
+    def pass_over(self) -> None:
+        self.passed_over += 1
 
     def look(self, number: int, since_s: float, counts_s: float | None = None) -> None:
         self.asked.append(number)

@@ -120,6 +120,20 @@ def test_a_picture_that_comes_after_its_part_gave_up_is_not_the_next_parts() -> 
     assert shot is None or (shot.number == 1 and photographer.counts.unclaimed == 1), "none where the machine is busy"
 
 
+def test_the_late_picture_of_a_part_that_was_passed_over_is_not_the_next_parts() -> None:
+    camera, reports = SlowCamera(), queue.SimpleQueue[Taken]()
+    photographer = Photographer("slow", camera)
+    photographer.pass_over()
+    photographer.take(2, time.monotonic(), Patience(late_s=GRACE_S, delay_s=None), reports.put)
+    camera.triggers.get(timeout=GRACE_S)
+    camera.pictures.put(0)  # of the part that was passed over, when the next one waits already
+    camera.pictures.put(1)
+    shot = reports.get(timeout=GRACE_S).shot
+    photographer.close()
+    assert shot is not None
+    assert (shot.number, photographer.counts.unclaimed) == (1, 1)
+
+
 def test_a_damaged_picture_after_a_stray_one_is_told_and_work_goes_on(desk: Callable[..., Desk]) -> None:
     one = desk(Trigger.HARDWARE, late_s=20.0)
     one.device.fire()

@@ -104,6 +104,8 @@ class Casebook:
         """A part that is rejected without being looked at."""
         case = self._opened(part, setup, now_s)
         case.pass_over(fault, now_s)
+        for view in () if setup is None else setup.views:
+            view.pass_over()
         if self._recorder.waiting < self._most_kept:
             self._recorder.hold(case.outcome())
             return

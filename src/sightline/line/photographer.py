@@ -53,6 +53,11 @@ class _Asked:
     report: Report
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _PassedOver:
+    """A part that was announced and is not looked at, whose picture comes all the same."""
+
+
 @dataclass(slots=True, kw_only=True)
 class Counts:
     """Since the station began."""
@@ -81,7 +86,7 @@ class Photographer:
         self._camera = camera
         self._owed: deque[float] = deque()  # when each picture was asked for that has not come
         self._last = _NONE  # number of the last shot of this connection
-        self._asked: queue.SimpleQueue[_Asked | None] = queue.SimpleQueue()
+        self._asked: queue.SimpleQueue[_Asked | _PassedOver | None] = queue.SimpleQueue()
         self._ending = threading.Event()
         self._thread = threading.Thread(target=self._run, name=f"photographer {name}", daemon=True)
         self._thread.start()
@@ -98,6 +103,13 @@ class Photographer:
             report: called once, from this photographer's thread; must not block.
         """
         self._asked.put(_Asked(number=number, since_s=since_s, patience=patience, report=report))
+
+    def pass_over(self) -> None:
+        """A part after all that were asked for has triggered the camera, and nobody wants its picture; never waits.
+
+        Where that comes after the next part was announced, it would else be taken for that part's.
+        """
+        self._asked.put(_PassedOver())
 
     def close(self) -> None:
         """Returns when the thread has ended and the camera is closed."""
@@ -116,7 +128,10 @@ class Photographer:
                 continue
             if asked is None:
                 return
-            asked.report(self._taken(asked))
+            if isinstance(asked, _PassedOver):
+                self._owe()
+            else:
+                asked.report(self._taken(asked))
 
     def _probe(self) -> None:
         """Look whether the camera is there: while it is not, no part comes that would tell."""
@@ -131,10 +146,8 @@ class Photographer:
         self.fault = None
 
     def _taken(self, asked: _Asked) -> Taken:
-        now_s, number = time.monotonic(), asked.number
-        while self._owed and now_s - self._owed[0] > _FORGOTTEN_S:
-            self._owed.popleft()
-        self._owed.append(now_s)
+        number = asked.number
+        self._owe()
         try:
             self._trigger(asked)
             shot = self._shot(asked)
@@ -151,6 +164,13 @@ class Photographer:
             return Taken(number=number, shot=None, fault=str(error), lost=True)
         self.fault = None
         return Taken(number=number, shot=shot)
+
+    def _owe(self) -> None:
+        """One more picture is to come."""
+        now_s = time.monotonic()
+        while self._owed and now_s - self._owed[0] > _FORGOTTEN_S:
+            self._owed.popleft()
+        self._owed.append(now_s)
 
     def _trigger(self, asked: _Asked) -> None:
         """Raises FrameError where it was done so late that another part may be in view; its picture is no part's."""
