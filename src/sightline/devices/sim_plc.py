@@ -297,7 +297,8 @@ class SimPlc:
             self._result_id, self._result_s = answer.result_id, self._now_s()
             self._acknowledged_before = self._acknowledged_id
             named = [entry for entry in self._register if entry.part_id == answer.result_id]
-            if len(named) == 1 and named[0].reason is Reason.NO_RESULT:
+            # one that is at the gate already is decided: what comes then has come too late
+            if len(named) == 1 and named[0].reason is Reason.NO_RESULT and named[0].passing is None:
                 named[0].reason = Reason.OK if answer.ok else Reason.NG if answer.ng else Reason.FAULT
         self._acknowledge(answer.result_id, self._now_s() - self._result_s)
 
