@@ -10,7 +10,7 @@ from typing import Any
 import httpx
 import numpy as np
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Page, Route, expect
 from tests.browser.conftest import PATIENCE_MS, Visit
 from tests.browser.plant import PASSWORD
 from tests.line.parts import outcome
@@ -89,6 +89,23 @@ def test_a_page_of_one_station_shows_its_parts_only(visit: Visit, report: Report
     expect(page.locator('[data-serial="M-3"]').first).to_be_attached()
     expect(page.locator('[data-serial="M-2"]')).to_have_count(0)
     expect(page.locator(".tile.reject .value").first).to_have_text("1")
+
+
+def test_pictures_that_a_busy_server_refused_are_asked_for_again(visit: Visit) -> None:
+    page, refused = visit("/"), set[str]()
+
+    def refuse_once(route: Route) -> None:
+        if (url := route.request.url) in refused:
+            route.continue_()
+            return
+        refused.add(url)
+        route.fulfill(status=429)
+
+    page.route("**/api/v1/pictures/*?size=thumb", refuse_once)
+    with page.expect_request("**/api/v1/pictures/*?size=thumb") as asked:
+        page.reload()
+    of_it = f"[...document.images].some((one) => one.src === {asked.value.url!r} && one.naturalWidth > 0)"
+    page.wait_for_function(of_it, timeout=PATIENCE_MS)
 
 
 def test_an_alarm_is_acknowledged(visit: Visit, report: Report) -> None:

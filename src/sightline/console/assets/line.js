@@ -7,6 +7,7 @@ const FAULTS = 4;
 const SYMBOLS = { PASS: "✓", REJECT: "✕", REVIEW: "?", FAULT: "!" };
 const HOLD_MS = { PASS: 400, REJECT: 2500, REVIEW: 2500, FAULT: 2500 }; // that a part stays the large one at least
 const PICTURES = { most: 16, perSecond: 3 }; // that a page loads, so that many pages do not hold up the server
+const TRIES = 3; // of a picture that does not come: the server may have much to do
 const QUIET_S = 60; // after which a station is said to be quiet
 const STALE_S = 6; // after which the database is said to be away, as nothing came
 
@@ -264,6 +265,11 @@ class Line {
       this.tokens -= 1;
       cell.picture = made("img");
       cell.picture.alt = "";
+      cell.picture.onerror = () => {
+        cell.picture.replaceWith(cell.symbol);
+        cell.tries = (cell.tries ?? 0) + 1;
+        if (cell.tries < TRIES) cell.picture = null;
+      };
       cell.picture.src = `/api/v1/pictures/${cell.part.picture}?size=thumb`;
       cell.symbol.replaceWith(cell.picture);
     }
