@@ -3,6 +3,7 @@
 import csv
 import os
 import platform
+import re
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -38,7 +39,8 @@ def processor() -> str:
 
 def stem(name: str) -> str:
     """What the files of a table are called, without suffix: NAME-hardware-versions."""
-    hardware = f"{processor()}-{os.cpu_count()}cores-onnxruntime{version('onnxruntime')}"
+    plain = re.sub(r"\((r|tm)\)| processor", "", processor().lower())
+    hardware = f"{plain}-{os.cpu_count()}cores-onnxruntime{version('onnxruntime')}"
     return f"{name}-{hardware}".lower().replace(" ", "-").replace("/", "-")
 
 
