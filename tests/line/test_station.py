@@ -85,6 +85,7 @@ class Plant:
         self.view: View | None = None
         self.fitness: FitnessCheck | None = None
         self.model = model
+        self.patience = Patience(late_s=0.6)
         self.audit_share, self.known_bad = 0.0, frozenset[str]()  # of the recipe
         images = ImageWriter(PictureFolder(folder / "pictures"), ImagePolicy())
         config = StationConfig(name="test", handshake=HandshakeConfig(window_s=0.8, capacity=4, plc_timeout_s=1.0))
@@ -101,7 +102,7 @@ class Plant:
         plan = ViewPlan(
             name="top",
             work=Work(model=self.model, shape=(24, 32, 1), reject_at=100.0 if recipe == 1 else 20.0),
-            patience=Patience(late_s=0.6),
+            patience=self.patience,
             judging=Judging(restarts=100, judge_s=10.0),
         )
         self.view = View(plan, self.photographer, self.fitness, tell)
@@ -165,6 +166,23 @@ def open_plant(tmp_path: Path, brightness: Path) -> Iterator[Callable[..., Plant
 
 def escapes(plant: Plant) -> list[int]:
     return [fallen.part.number for fallen in plant.plc.fallen if fallen.is_escape]
+
+
+@pytest.mark.parametrize(("triggers", "owed"), [("hardware", 3), ("software", 0)])
+def test_parts_whose_triggers_were_never_seen_are_counted_and_their_pictures_counted_off(
+    open_plant: Callable[..., Plant], triggers: str, owed: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plant, passed_over = open_plant(belt(4)), list[int]()
+    plant.patience = Patience(late_s=0.6, delay_s=None if triggers == "hardware" else 0.1)
+    monkeypatch.setattr(plant.photographer, "pass_over", lambda: passed_over.append(1))
+    with plant:
+        plant.plc.start()
+        until(lambda: len(plant.records_by_part()) >= 1)
+        plant.plc._next_id += 3
+        until(plant.plc.is_empty)
+        until(lambda: len(plant.records_by_part()) == 4)
+        assert b"sightline_line_unseen_triggers_total 3.0" in plant.metrics.page()
+    assert len(passed_over) == owed
 
 
 def test_every_part_falls_where_it_should_and_has_one_record(open_plant: Callable[..., Plant]) -> None:

@@ -17,6 +17,9 @@ class Metrics:
         self._registry = CollectorRegistry()
         self._triggers = self._counter("triggers", "Parts that the PLC announced")
         self._missed = self._counter("missed_triggers", "Parts announced while the station was not ready; rejected")
+        self._unseen = self._counter(
+            "unseen_triggers", "Parts that the PLC numbered, and gave up before they were seen"
+        )
         self._late = self._counter("missed_windows", "Parts whose verdict was not there at the deadline; rejected")
         self._verdicts = self._counter("verdicts", "Parts by verdict", "verdict")
         self._faults = self._counter("faults", "Parts that could not be judged, by cause", "cause")
@@ -48,6 +51,9 @@ class Metrics:
 
     def missed(self) -> None:
         self._missed.inc()
+
+    def unseen(self, parts: int) -> None:
+        self._unseen.inc(parts)
 
     def decided(self, outcome: Outcome, latency_s: float | None) -> None:
         """One part, when its end is known.

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from sightline.devices.clock import MonotonicClock
-from sightline.devices.plc import SAFE, Answer, Plc, Request
+from sightline.devices.plc import LARGEST_PART_ID, SAFE, Answer, Plc, Request
 from sightline.errors import DeviceError
 from sightline.line.board import Board
 from sightline.line.casebook import Casebook, Offer
@@ -29,6 +29,7 @@ from sightline.line.view import Seen, View
 
 LOG = logging.getLogger("sightline.line")
 _FAULTS = {int(fault): fault for fault in Fault}
+_MOST_UNSEEN = 100  # parts; after a larger step the PLC has begun its numbers anew
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,6 +77,7 @@ class Station:
         self._news: queue.SimpleQueue[Seen] = queue.SimpleQueue()
         self._woken, self._stopping, self._renewing = threading.Event(), threading.Event(), threading.Event()
         self._number = 0  # of the recipe at work, or that is to be
+        self._last_id = 0  # the PLC's, of the part announced last; 0: none was
         self._recipes = Changeover(load, self._hear_of, self._woken.set, beside=config.handshake.beside)
 
     def stop(self) -> None:
@@ -226,6 +228,7 @@ class Station:
         self.metrics.triggered()
         self.board.count("triggers")
         setup = self._recipes.setup
+        self._pass_over_unseen(part)
         if event.what is What.TAKEN:
             assert setup is not None, "a part is taken by a recipe that is loaded"
             self._cases.take(part, setup, now_s, self._speed.counts_s)
@@ -233,6 +236,18 @@ class Station:
         self.metrics.missed()
         self.board.count("missed")
         self._cases.pass_over(part, event.fault, setup, now_s)
+
+    def _pass_over_unseen(self, part: Part) -> None:
+        """What the PLC has numbered since the last trigger that was seen, and gave up: cameras have its pictures."""
+        last, self._last_id = self._last_id, part.part_id
+        unseen = (part.part_id - last) % LARGEST_PART_ID - 1
+        if not last or not 0 < unseen <= _MOST_UNSEEN:
+            return
+        self.metrics.unseen(unseen)
+        LOG.warning("%d triggers were not seen before part %d; the PLC has rejected those parts", unseen, part.part_id)
+        for view in self.views:
+            for _ in range(unseen):
+                view.pass_over()
 
     # --- recipes
 
