@@ -34,12 +34,12 @@ def test_a_picture_arrives_as_it_was_sent() -> None:
         assert (shot.number, shot.lost) == (0, 0)
 
 
-def test_where_too_many_wait_the_sender_is_told_and_none_is_dropped() -> None:
+def test_where_too_many_wait_the_oldest_gives_way_and_is_counted_as_lost() -> None:
     with listening(HttpConfig(port=0)) as camera:
-        statuses = [post(camera.port, png(number))[0] for number in range(CAPACITY + 1)]
-        assert statuses == [202] * CAPACITY + [429]
-        assert [camera.grab(PATIENCE_S).lost for _ in range(CAPACITY)] == [0] * CAPACITY
-        assert post(camera.port, png(9))[0] == 202
+        statuses = [post(camera.port, png(number))[0] for number in range(CAPACITY + 2)]
+        assert statuses == [202] * (CAPACITY + 2)
+        shots = [camera.grab(PATIENCE_S) for _ in range(CAPACITY)]
+        assert [(shot.number, shot.lost) for shot in shots] == [(2, 2), *((number, 0) for number in range(3, 6))]
 
 
 def test_a_picture_that_cannot_be_decoded_is_told_to_both_sides() -> None:

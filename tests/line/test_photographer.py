@@ -120,6 +120,22 @@ def test_a_picture_that_comes_after_its_part_gave_up_is_not_the_next_parts() -> 
     assert shot is None or (shot.number == 1 and photographer.counts.unclaimed == 1), "none where the machine is busy"
 
 
+def test_a_picture_that_comes_after_the_next_part_is_nobodys_where_the_station_does_not_trigger() -> None:
+    camera, reports = SlowCamera(), queue.SimpleQueue[Taken]()
+    photographer = Photographer("slow", camera)
+    for part in (1, 2):
+        photographer.take(part, time.monotonic(), Patience(late_s=GRACE_S, delay_s=None), reports.put)
+        time.sleep(0.001)
+    camera.pictures.put(0)  # of the first part, or of the second if a picture was lost unseen
+    camera.pictures.put(1)
+    first, second = reports.get(timeout=GRACE_S), reports.get(timeout=GRACE_S)
+    photographer.close()
+    assert first.shot is None
+    assert "1 more parts had come by then" in str(first.fault)
+    assert second.shot is not None
+    assert second.shot.number == 1
+
+
 def test_the_late_picture_of_a_part_that_was_passed_over_is_not_the_next_parts() -> None:
     camera, reports = SlowCamera(), queue.SimpleQueue[Taken]()
     photographer = Photographer("slow", camera)

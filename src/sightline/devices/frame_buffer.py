@@ -71,17 +71,6 @@ class FrameBuffer:
             self._changed.notify()
             return number
 
-    def offer(self, picture: Frame | FrameError) -> int | None:
-        """Like `put`, but where there is no room the new picture is turned away: None."""
-        with self._changed:
-            return None if self.full else self.put(picture)
-
-    @property
-    def full(self) -> bool:
-        """Whether the next picture would push one out."""
-        with self._changed:
-            return len(self._waiting) >= self._capacity
-
     def skip(self, count: int) -> None:
         """Frames that were taken and will not come."""
         with self._changed:

@@ -21,7 +21,6 @@ from sightline.imaging.decode import decode
 _CONNECTIONS = 8
 _LONGEST_S = 10.0  # that a connection may take from its first byte to our answer
 _LEAST_TOKEN = 16  # characters
-_BUSY = (HTTPStatus.TOO_MANY_REQUESTS, "the pictures before are still waiting; try again")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -153,8 +152,6 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_response(status)
         self.send_header("Content-Type", "application/json")
         self.send_header("Content-Length", str(len(body)))
-        if status is HTTPStatus.TOO_MANY_REQUESTS:
-            self.send_header("Retry-After", "1")
         self.end_headers()
         self.wfile.write(body)
 
@@ -173,7 +170,7 @@ class _Handler(BaseHTTPRequestHandler):
             return HTTPStatus.LENGTH_REQUIRED, "give Content-Length, the picture's size in bytes"
         if self._length > intake.config.max_megabytes * 1e6:
             return HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"at most {intake.config.max_megabytes:g} MB are taken"
-        return _BUSY if intake.buffer.full else None
+        return None
 
     @property
     def _length(self) -> int | None:
@@ -191,13 +188,13 @@ class _Handler(BaseHTTPRequestHandler):
         with intake.decoding:
             try:
                 name = intake.buffer.camera
-                number = intake.buffer.offer(decode(data, source=name, max_megapixels=intake.config.max_megapixels))
+                number = intake.buffer.put(decode(data, source=name, max_megapixels=intake.config.max_megapixels))
             except FrameError as error:
-                refused, number = error, intake.buffer.offer(error)  # the line must know: a part waits for this picture
+                refused, number = error, intake.buffer.put(error)  # the line must know: a part waits for this picture
         if refused is not None:
             return HTTPStatus.BAD_REQUEST, str(refused)
         if number is None:
-            return _BUSY
+            return HTTPStatus.SERVICE_UNAVAILABLE, "the station ends"
         return HTTPStatus.ACCEPTED, str(number)
 
 

@@ -14,6 +14,7 @@ _GRAB_S = 0.1  # between two looks at whether the station ends
 _FORGOTTEN_S = 5.0  # a picture that has not come by then never will
 _NONE = -1  # before the first shot of a connection, whose number is 0 unless that was lost
 _PROBE_S = 0.2  # between two looks at whether a camera is back
+_ANNOUNCED = 256  # parts whose times are remembered: more than can wait for a picture
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -76,6 +77,8 @@ class Photographer:
     A frame from before a part's time is not its picture: what an earlier, missed trigger left in the camera would be
     taken for the next part, and every part after it would be judged by the one before. Neither is one that an earlier
     part is still owed: what comes late is counted off against the triggers, and the part that waits gets its own.
+    Where the station does not trigger the camera, neither is one from after the next part was announced: a count that
+    is wrong once would have every part judged by a later one.
     """
 
     def __init__(self, name: str, camera: Camera) -> None:
@@ -84,6 +87,7 @@ class Photographer:
         self.temperature_c: float | None = None
         self.fault: str | None = f"{name}: the camera is not open yet."  # None: it was there when last looked at
         self._camera = camera
+        self._announced: deque[float] = deque(maxlen=_ANNOUNCED)  # when each part was, looked at or not
         self._owed: deque[float] = deque()  # when each picture was asked for that has not come
         self._last = _NONE  # number of the last shot of this connection
         self._asked: queue.SimpleQueue[_Asked | _PassedOver | None] = queue.SimpleQueue()
@@ -102,6 +106,7 @@ class Photographer:
             since_s: when the part was announced, by the monotonic clock.
             report: called once, from this photographer's thread; must not block.
         """
+        self._announced.append(since_s)
         self._asked.put(_Asked(number=number, since_s=since_s, patience=patience, report=report))
 
     def pass_over(self) -> None:
@@ -109,6 +114,7 @@ class Photographer:
 
         Where that comes after the next part was announced, it would else be taken for that part's.
         """
+        self._announced.append(time.monotonic())
         self._asked.put(_PassedOver())
 
     def close(self) -> None:
@@ -200,8 +206,21 @@ class Photographer:
             self.counts.lost += shot.lost
             self.temperature_c = shot.temperature_c if shot.temperature_c is not None else self.temperature_c
             if self._is_last(shot) and shot.monotonic_s >= asked.since_s - asked.patience.early_s:
+                self._refuse_doubtful(shot, asked)
                 return shot
             self.counts.unclaimed += 1
+
+    def _refuse_doubtful(self, shot: Shot, asked: _Asked) -> None:
+        """Raises FrameError where it may be of a later part, which had been announced when it came."""
+        if asked.patience.delay_s is not None:  # it is triggered for one part after the other
+            return
+        later = [since_s for since_s in tuple(self._announced) if asked.since_s < since_s < shot.monotonic_s]
+        if later:
+            raise FrameError(
+                f"{self.name}: the picture came {shot.monotonic_s - asked.since_s:.3f} s after its part, and "
+                f"{len(later)} more parts had come by then; it may be of one of them. Where this stays, a picture was lost: "
+                f"pause the line for {_FORGOTTEN_S:g} s."
+            )
 
     def _is_last(self, shot: Shot) -> bool:
         """Count it off; whether no picture is owed after it."""
