@@ -218,8 +218,8 @@ class Photographer:
         if later:
             raise FrameError(
                 f"{self.name}: the picture came {shot.monotonic_s - asked.since_s:.3f} s after its part, and "
-                f"{len(later)} more parts had come by then; it may be of one of them. Where this stays, a picture was lost: "
-                f"pause the line for {_FORGOTTEN_S:g} s."
+                f"{len(later)} more parts had come by then; it may be of one of them. Where this stays, a picture was "
+                f"lost: pause the line for {_FORGOTTEN_S:g} s."
             )
 
     def _is_last(self, shot: Shot) -> bool:
