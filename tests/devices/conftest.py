@@ -5,6 +5,7 @@ import http.client
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
+from filelock import FileLock
 from numpy.typing import NDArray
 
 from sightline.devices.aravis_camera import AravisCamera, GenicamConfig
@@ -29,6 +31,7 @@ WIDTH, HEIGHT = 64, 48
 MONO8 = 0x01080001
 PATIENCE_S = 20.0  # for what takes milliseconds on a machine that is not busy
 LOOPBACK = "127.0.0.1"
+PORT_S = 300.0  # that another process's tests may keep the port of GigE Vision
 
 
 def picture(number: int) -> NDArray[np.uint8]:
@@ -194,8 +197,15 @@ class FakeCamera:
             self._process = None
 
 
-@pytest.fixture(scope="session")
-def fake_process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FakeCamera]:
+@pytest.fixture(scope="module")
+def one_camera() -> Iterator[None]:
+    """Its port is given by the standard: tests in another process, of a run beside too, wait for it."""
+    with FileLock(Path(tempfile.gettempdir()) / "sightline-gige-camera.lock", timeout=PORT_S):
+        yield
+
+
+@pytest.fixture(scope="module")
+def fake_process(one_camera: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[FakeCamera]:
     reason = aravis_missing()
     if reason:
         pytest.skip(reason)
