@@ -34,7 +34,7 @@ class Checkpoints:
         self._thread.join()
 
     def _run(self) -> None:
-        with suppress(sqlite3.Error):  # a commit meets the same disk, and tells of it
+        with suppress(sqlite3.Error, OSError):  # a commit meets the same disk, and tells of it
             grow_log(self._path)
         while not self._ending.wait(self._every_s):
             with suppress(sqlite3.Error):

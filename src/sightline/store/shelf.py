@@ -81,13 +81,10 @@ class Shelf:
 
     def put_all(self, contents: Mapping[str, bytes]) -> None:
         """As `put`, of several by their digests, in about the time of one; after an error some of them are kept."""
-        if len(contents) < 2:
-            for digest, content in contents.items():
-                self.put(digest, content)
+        if not contents:
             return
         with ThreadPoolExecutor(min(len(contents), _AT_ONCE)) as writers:
-            for _ in writers.map(self.put, contents.keys(), contents.values()):
-                pass  # raises what one of them raised
+            list(writers.map(self.put, contents.keys(), contents.values()))  # raises what one of them raised
 
     def put_file(self, digest: str, path: Path) -> None:
         """As `put`, of a file that may be large and has this digest."""
