@@ -155,16 +155,7 @@ class OpcUaServer:
         self._server, self._nodes = self._loop.run(self._start(), STARTING_S)
 
     def config(self, port: int) -> PlcConfig:
-        url = f"opc.tcp://{HOST}:{port}"
-        if self._folder is None:
-            return OpcUaConfig(url=url, security=Security.NONE)
-        return OpcUaConfig(
-            url=url,
-            certificate=self._folder / "station.der",
-            key=self._folder / "station.pem",
-            server_certificate=self._folder / "plc.der",
-            login=Login(user=USER, password_env=PASSWORD_VARIABLE),
-        )
+        return opcua_config(port, self._folder)
 
     def say(self, request: Request) -> None:
         self._loop.run(self._say(signals.request_values(request)), STARTING_S)
@@ -219,6 +210,20 @@ TYPES: dict[signals.Kind, tuple[ua.VariantType, signals.Value]] = {
     signals.Kind.INT32: (ua.VariantType.Int32, 0),
     signals.Kind.TEXT: (ua.VariantType.String, ""),
 }
+
+
+def opcua_config(port: int, folder: Path | None) -> OpcUaConfig:
+    """How a station comes to an `OpcUaServer` with this folder."""
+    url = f"opc.tcp://{HOST}:{port}"
+    if folder is None:
+        return OpcUaConfig(url=url, security=Security.NONE)
+    return OpcUaConfig(
+        url=url,
+        certificate=folder / "station.der",
+        key=folder / "station.pem",
+        server_certificate=folder / "plc.der",
+        login=Login(user=USER, password_env=PASSWORD_VARIABLE),
+    )
 
 
 class _OneUser:
