@@ -141,7 +141,10 @@ def _told(
         **latencies,
         **more,
     }
-    courses = {"MB": [round(one, 1) for _, one, _ in points], "files": [one for _, _, one in points]}
+    courses: dict[str, Sequence[float]] = {
+        "MB": [round(one, 1) for _, one, _ in points],
+        "files": [one for _, _, one in points],
+    }
     broken += [*unsafe(found), *unrecorded(records)]
     return Trial(
         promise="13",

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from http.client import HTTPException
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from queue import SimpleQueue
-from threading import Thread
+from threading import Event, Thread
 from time import sleep
 from urllib.request import Request as Push
 from urllib.request import urlopen
@@ -16,6 +16,7 @@ from sightline.imaging.writing import png
 from sightline.line.stock import Stock
 
 HOST = "127.0.0.1"
+_SENSING_S = 0.002  # between two looks at the trigger, which stands for 40 ms at most
 EXPOSURE_S = 0.01  # and transfer: a picture comes after the PLC's word of its part
 _TIMEOUT_S = 5.0
 _REMEMBERED = 2000  # records, of which one that comes again is known
@@ -23,35 +24,44 @@ _LONGEST = 100  # what went wrong and is told
 
 
 class PushedCameras:
-    """A PLC whose sensor fires the cameras as well; each pushes what it saw to a station by HTTP."""
+    """A PLC whose sensor fires the cameras as well; each pushes what it saw to a station by HTTP.
+
+    The cameras fire whether the station reads the trigger or not.
+    """
 
     def __init__(self, plc: SimPlc, stock: Stock, ports: Mapping[str, int]) -> None:
         """`ports` of the station, by view."""
         self.failed: list[str] = []  # pictures that the station did not take
-        self._plc, self._part_id = plc, 0
+        self._plc, self._ending = plc, Event()
         self._stock, self._encoded = stock, _encoded(stock)
         self._due: dict[str, SimpleQueue[bytes | None]] = {view: SimpleQueue() for view in ports}
         self._threads = [Thread(target=self._push, args=item, name="pushing camera") for item in ports.items()]
+        self._threads.append(Thread(target=self._sense, name="sensor"))
         for thread in self._threads:
             thread.start()
 
     def read(self) -> Request:
-        request = self._plc.read()
-        if request.trigger and request.part_id != self._part_id:
-            self._part_id = request.part_id
-            part = self._plc.part_of(request.part_id)  # however late its trigger is read
-            for view, due in self._due.items():
-                due.put(self._encoded[id(self._stock.picture(view, part))] if part is not None else None)
-        return request
+        return self._plc.read()
 
     def write(self, answer: Answer) -> None:
         self._plc.write(answer)
 
     def close(self) -> None:
+        self._ending.set()
         for due in self._due.values():
             due.put(b"")
         for thread in self._threads:
             thread.join()
+
+    def _sense(self) -> None:
+        fired = 0
+        while not self._ending.wait(_SENSING_S):
+            request = self._plc.read()
+            if request.trigger and request.part_id != fired:
+                fired = request.part_id
+                part = self._plc.part_of(fired)  # however late this thread is
+                for view, due in self._due.items():
+                    due.put(self._encoded[id(self._stock.picture(view, part))] if part is not None else None)
 
     def _push(self, view: str, port: int) -> None:
         while (picture := self._due[view].get()) != b"":

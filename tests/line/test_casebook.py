@@ -46,7 +46,7 @@ class BlindView:
     asked: list[int] = field(default_factory=list)
     passed_over: int = 0
 
-    def pass_over(self) -> None:
+    def pass_over(self, since_s: float) -> None:
         self.passed_over += 1
 
     def look(self, number: int, since_s: float, counts_s: float | None = None) -> None:

@@ -172,9 +172,9 @@ def escapes(plant: Plant) -> list[int]:
 def test_parts_whose_triggers_were_never_seen_are_counted_and_their_pictures_counted_off(
     open_plant: Callable[..., Plant], triggers: str, owed: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    plant, passed_over = open_plant(belt(4)), list[int]()
+    plant, passed_over = open_plant(belt(4)), list[float]()
     plant.patience = Patience(late_s=0.6, delay_s=None if triggers == "hardware" else 0.1)
-    monkeypatch.setattr(plant.photographer, "pass_over", lambda: passed_over.append(1))
+    monkeypatch.setattr(plant.photographer, "pass_over", passed_over.append)
     with plant:
         plant.plc.start()
         until(lambda: len(plant.records_by_part()) >= 1)
@@ -183,6 +183,7 @@ def test_parts_whose_triggers_were_never_seen_are_counted_and_their_pictures_cou
         until(lambda: len(plant.records_by_part()) == 4)
         assert b"sightline_line_unseen_triggers_total 3.0" in plant.metrics.page()
     assert len(passed_over) == owed
+    assert passed_over == sorted(set(passed_over)), "one after the other"
 
 
 def test_every_part_falls_where_it_should_and_has_one_record(open_plant: Callable[..., Plant]) -> None:

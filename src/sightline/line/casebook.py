@@ -105,7 +105,7 @@ class Casebook:
         case = self._opened(part, setup, now_s)
         case.pass_over(fault, now_s)
         for view in () if setup is None else setup.views:
-            view.pass_over()
+            view.pass_over(part.since_s)
         if self._recorder.waiting < self._most_kept:
             self._recorder.hold(case.outcome())
             return

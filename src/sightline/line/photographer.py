@@ -3,18 +3,17 @@
 import queue
 import threading
 import time
-from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from sightline.devices.camera import Camera, Shot
 from sightline.errors import DeviceError, DeviceTimeout, FrameError
+from sightline.line.pairing import FORGOTTEN_S, Pairing
 
 _GRAB_S = 0.1  # between two looks at whether the station ends
-_FORGOTTEN_S = 5.0  # a picture that has not come by then never will
 _NONE = -1  # before the first shot of a connection, whose number is 0 unless that was lost
 _PROBE_S = 0.2  # between two looks at whether a camera is back
-_ANNOUNCED = 256  # parts whose times are remembered: more than can wait for a picture
+_WHOSE = f"it may be of another part. Where this stays, pause the line for {FORGOTTEN_S:g} s."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -58,6 +57,8 @@ class _Asked:
 class _PassedOver:
     """A part that was announced and is not looked at, whose picture comes all the same."""
 
+    since_s: float
+
 
 @dataclass(slots=True, kw_only=True)
 class Counts:
@@ -66,6 +67,7 @@ class Counts:
     frames: int = 0
     lost: int = 0  # by the camera or its driver
     unclaimed: int = 0  # frames of no part: a trigger that the PLC did not tell of
+    doubts: int = 0  # how often it was lost which picture is of which part
     disconnections: int = 0
 
 
@@ -77,8 +79,8 @@ class Photographer:
     A frame from before a part's time is not its picture: what an earlier, missed trigger left in the camera would be
     taken for the next part, and every part after it would be judged by the one before. Neither is one that an earlier
     part is still owed: what comes late is counted off against the triggers, and the part that waits gets its own.
-    Where the station does not trigger the camera, neither is one from after the next part was announced: a count that
-    is wrong once would have every part judged by a later one.
+    Where the station does not trigger the camera, neither is one that may be of a later part, nor any that follows
+    until it is known again which is whose (`Pairing`).
     """
 
     def __init__(self, name: str, camera: Camera) -> None:
@@ -87,8 +89,8 @@ class Photographer:
         self.temperature_c: float | None = None
         self.fault: str | None = f"{name}: the camera is not open yet."  # None: it was there when last looked at
         self._camera = camera
-        self._announced: deque[float] = deque(maxlen=_ANNOUNCED)  # when each part was, looked at or not
-        self._owed: deque[float] = deque()  # when each picture was asked for that has not come
+        self._pairing = Pairing()
+        self._held: Shot | None = None  # came after the part that was looked at, and may be the next one's
         self._last = _NONE  # number of the last shot of this connection
         self._asked: queue.SimpleQueue[_Asked | _PassedOver | None] = queue.SimpleQueue()
         self._ending = threading.Event()
@@ -106,16 +108,16 @@ class Photographer:
             since_s: when the part was announced, by the monotonic clock.
             report: called once, from this photographer's thread; must not block.
         """
-        self._announced.append(since_s)
+        self._pairing.announce(since_s)
         self._asked.put(_Asked(number=number, since_s=since_s, patience=patience, report=report))
 
-    def pass_over(self) -> None:
-        """A part after all that were asked for has triggered the camera, and nobody wants its picture; never waits.
+    def pass_over(self, since_s: float) -> None:
+        """A part announced then has triggered the camera, and nobody wants its picture; never waits.
 
         Where that comes after the next part was announced, it would else be taken for that part's.
         """
-        self._announced.append(time.monotonic())
-        self._asked.put(_PassedOver())
+        self._pairing.announce(since_s)
+        self._asked.put(_PassedOver(since_s=since_s))
 
     def close(self) -> None:
         """Returns when the thread has ended and the camera is closed."""
@@ -134,8 +136,9 @@ class Photographer:
                 continue
             if asked is None:
                 return
+            self._pairing.owe(asked.since_s)
             if isinstance(asked, _PassedOver):
-                self._owe()
+                self._pairing.came(as_usual=False)
             else:
                 asked.report(self._taken(asked))
 
@@ -153,9 +156,10 @@ class Photographer:
 
     def _taken(self, asked: _Asked) -> Taken:
         number = asked.number
-        self._owe()
         try:
             self._trigger(asked)
+            if self._pairing.lost:
+                self._watch(asked)
             shot = self._shot(asked)
         except FrameError as error:
             return Taken(number=number, shot=None, fault=str(error))
@@ -165,18 +169,11 @@ class Photographer:
         except DeviceError as error:
             self.counts.disconnections += self.connected
             self.fault = str(error)
-            self._owed.clear()  # a new connection begins with nothing
-            self._last = _NONE
+            self._pairing.begin()
+            self._last, self._held = _NONE, None
             return Taken(number=number, shot=None, fault=str(error), lost=True)
         self.fault = None
         return Taken(number=number, shot=shot)
-
-    def _owe(self) -> None:
-        """One more picture is to come."""
-        now_s = time.monotonic()
-        while self._owed and now_s - self._owed[0] > _FORGOTTEN_S:
-            self._owed.popleft()
-        self._owed.append(now_s)
 
     def _trigger(self, asked: _Asked) -> None:
         """Raises FrameError where it was done so late that another part may be in view; its picture is no part's."""
@@ -189,47 +186,87 @@ class Photographer:
 
     def _shot(self, asked: _Asked) -> Shot:
         """The frame that is not older than the part, and that no part before it is owed."""
-        until_s = asked.since_s + asked.patience.late_s
+        until_s, counted_off = asked.since_s + asked.patience.late_s, 0
         while True:
             left_s = until_s - time.monotonic()
             if left_s <= 0 or self._ending.is_set():
+                if counted_off:  # one of those may have been this part's
+                    self._lose()
                 raise DeviceTimeout(self.name, "no picture in time")
             try:
-                shot = self._camera.grab(min(left_s, _GRAB_S))
+                shot = self._next(min(left_s, _GRAB_S))
             except DeviceTimeout:
                 continue
             except FrameError:
-                if not self._settle(1):
+                if not self._pairing.settle(1):
                     raise
                 continue  # that was an earlier part's
-            self.counts.frames += 1
-            self.counts.lost += shot.lost
-            self.temperature_c = shot.temperature_c if shot.temperature_c is not None else self.temperature_c
-            if self._is_last(shot) and shot.monotonic_s >= asked.since_s - asked.patience.early_s:
+            in_turn = self._is_last(shot)
+            if in_turn and shot.monotonic_s >= asked.since_s - asked.patience.early_s:
                 self._refuse_doubtful(shot, asked)
                 return shot
+            counted_off += not in_turn
             self.counts.unclaimed += 1
 
+    def _next(self, timeout_s: float) -> Shot:
+        """The next picture, held back or new; raises as the camera's `grab` does."""
+        if self._held is not None:
+            shot, self._held = self._held, None
+            return shot
+        shot = self._camera.grab(timeout_s)
+        self.counts.frames += 1
+        self.counts.lost += shot.lost
+        self.temperature_c = shot.temperature_c if shot.temperature_c is not None else self.temperature_c
+        return shot
+
     def _refuse_doubtful(self, shot: Shot, asked: _Asked) -> None:
-        """Raises FrameError where it may be of a later part, which had been announced when it came."""
-        if asked.patience.delay_s is not None:  # it is triggered for one part after the other
-            return
-        later = [since_s for since_s in tuple(self._announced) if asked.since_s < since_s < shot.monotonic_s]
-        if later:
-            raise FrameError(
-                f"{self.name}: the picture came {shot.monotonic_s - asked.since_s:.3f} s after its part, and "
-                f"{len(later)} more parts had come by then; it may be of one of them. Where this stays, a picture was "
-                f"lost: pause the line for {_FORGOTTEN_S:g} s."
-            )
+        """Raises FrameError where it may be of a later part."""
+        hardware = asked.patience.delay_s is None  # else it is triggered for one part after the other
+        doubt = self._pairing.doubt(asked.since_s, shot.monotonic_s) if hardware else ""
+        late_s = shot.monotonic_s - asked.since_s
+        if doubt:
+            self._lose()
+            raise FrameError(f"{self.name}: the picture came {late_s:.3f} s after its part, {doubt}; {_WHOSE}")
+        self._pairing.learn(late_s)
+
+    def _lose(self) -> None:
+        self.counts.doubts += 1
+        self._pairing.lose()
+
+    def _watch(self, asked: _Asked) -> None:
+        """Look whether the part's picture comes when pictures usually do; raises FrameError: it is no part's as yet."""
+        expected, as_usual = self._pairing.expected(asked.since_s), False
+        try:
+            as_usual = expected is not None and self._came_within(*expected)
+        finally:
+            left = self._pairing.came(as_usual=as_usual)
+        raise FrameError(
+            f"{self.name}: which picture is of which part is known again when {left} more came on time; {_WHOSE}"
+            if expected is not None
+            else f"{self.name}: which picture is of which part is not known, and they come too irregularly; {_WHOSE}"
+        )
+
+    def _came_within(self, early_s: float, late_s: float) -> bool:
+        """Whether the next picture did, and none before it."""
+        alone = True
+        while True:
+            try:
+                shot = self._next(min(max(0.0, late_s - time.monotonic()), _GRAB_S))
+            except DeviceTimeout:
+                if time.monotonic() >= late_s or self._ending.is_set():
+                    return False
+                continue
+            if shot.monotonic_s > late_s:
+                self._held = shot
+                return False
+            self._last = shot.number
+            if shot.monotonic_s >= early_s:
+                return alone and not shot.lost
+            self.counts.unclaimed += 1
+            alone = False
 
     def _is_last(self, shot: Shot) -> bool:
         """Count it off; whether no picture is owed after it."""
         came = max(1, shot.number - self._last)  # the lost ones before it are settled too
         self._last = shot.number
-        return not self._settle(came)
-
-    def _settle(self, pictures: int) -> bool:
-        """Count off so many, of those that are owed; whether more are."""
-        for _ in range(min(pictures, len(self._owed))):  # a stray one may have taken the place of the last
-            self._owed.popleft()
-        return bool(self._owed)
+        return not self._pairing.settle(came)

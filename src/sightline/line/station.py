@@ -77,7 +77,7 @@ class Station:
         self._news: queue.SimpleQueue[Seen] = queue.SimpleQueue()
         self._woken, self._stopping, self._renewing = threading.Event(), threading.Event(), threading.Event()
         self._number = 0  # of the recipe at work, or that is to be
-        self._last_id = 0  # the PLC's, of the part announced last; 0: none was
+        self._last: Part | None = None  # announced
         self._recipes = Changeover(load, self._hear_of, self._woken.set, beside=config.handshake.beside)
 
     def stop(self) -> None:
@@ -239,15 +239,18 @@ class Station:
 
     def _pass_over_unseen(self, part: Part) -> None:
         """What the PLC has numbered since the last trigger that was seen, and gave up: cameras have its pictures."""
-        last, self._last_id = self._last_id, part.part_id
-        unseen = (part.part_id - last) % LARGEST_PART_ID - 1
-        if not last or not 0 < unseen <= _MOST_UNSEEN:
+        last, self._last = self._last, part
+        if last is None:
+            return
+        unseen = (part.part_id - last.part_id) % LARGEST_PART_ID - 1
+        if not 0 < unseen <= _MOST_UNSEEN:
             return
         self.metrics.unseen(unseen)
         LOG.warning("%d triggers were not seen before part %d; the PLC has rejected those parts", unseen, part.part_id)
-        for view in self.views:
-            for _ in range(unseen):
-                view.pass_over()
+        for number in range(1, unseen + 1):
+            since_s = last.since_s + (part.since_s - last.since_s) * number / (unseen + 1)  # as parts follow each other
+            for view in self.views:
+                view.pass_over(since_s)
 
     # --- recipes
 

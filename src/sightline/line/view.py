@@ -72,10 +72,10 @@ class View:
         motion_px = None if counts_s is None or scale is None else abs(counts_s) * scale
         self.photographer.take(number, since_s, self.plan.patience, partial(self._taken, motion_px))
 
-    def pass_over(self) -> None:
-        """A part was announced that is not looked at: a camera that the station does not trigger has its picture."""
+    def pass_over(self, since_s: float) -> None:
+        """A part announced then is not looked at: a camera that the station does not trigger has its picture."""
         if self.plan.patience.delay_s is None:
-            self.photographer.pass_over()
+            self.photographer.pass_over(since_s)
 
     @property
     def off(self) -> bool:

@@ -1,0 +1,108 @@
+"""Which picture is of which part: by order, and where the station does not trigger the camera, by when pictures come.
+
+Order alone fails for good once it is wrong: where one picture does not come and nobody counts it, every later part is
+judged by the picture of its neighbour. So a picture that comes when it may be of a later part puts the order in doubt,
+and from then on no part has a picture until enough parts in a row had theirs just when pictures usually come.
+"""
+
+from collections import deque
+
+FORGOTTEN_S = 5.0  # a picture that has not come by then never will; a pause so long settles every doubt
+SURE = 10  # parts in a row, each with one picture at its usual time, after which the order is known again
+_ANNOUNCED = 256  # parts whose times are remembered: more than can wait for a picture
+_USUAL = 100  # pictures by which it is known when they usually come ...
+_LEAST = 8  # ... and how many of them that takes
+_OUTLIERS = 0.05  # share of those, on either side, that is left out of the account
+_JITTER_S = 0.005  # at least, by which a picture may miss its usual time
+
+
+class Pairing:
+    """The order of a camera's pictures and parts. `announce` may come from any thread, the rest from one.
+
+    Times are of the monotonic clock, in seconds.
+    """
+
+    def __init__(self) -> None:
+        self.lost = False  # the order is in doubt
+        self._announced: deque[float] = deque(maxlen=_ANNOUNCED)  # when each part was, looked at or not
+        self._owed: deque[float] = deque()  # the same of each that a picture is still to come of
+        self._usual: deque[float] = deque(maxlen=_USUAL)  # how long after their parts pictures came
+        self._row = 0  # parts in a row whose picture came at its usual time, while the order is in doubt
+
+    def announce(self, since_s: float) -> None:
+        """A part has come, and has triggered the camera or will."""
+        self._announced.append(since_s)
+
+    def owe(self, since_s: float) -> None:
+        """One more picture is to come, of the part announced then."""
+        while self._owed and since_s - self._owed[0] > FORGOTTEN_S:
+            self._owed.popleft()
+        before_s = self._before(since_s)
+        if self.lost and (before_s is None or since_s - before_s > FORGOTTEN_S):
+            self.lost = False
+            self._usual.clear()  # the camera may have become slower, which was what the doubt was about
+        self._owed.append(since_s)
+
+    def settle(self, pictures: int) -> bool:
+        """Count off so many, of those that are owed; whether more are."""
+        for _ in range(min(pictures, len(self._owed))):  # a stray one may have taken the place of the last
+            self._owed.popleft()
+        return bool(self._owed)
+
+    def begin(self) -> None:
+        """A new connection, which begins with nothing."""
+        self._owed.clear()
+
+    def learn(self, delay_s: float) -> None:
+        """A picture came so long after its part."""
+        self._usual.append(delay_s)
+
+    def doubt(self, since_s: float, came_s: float) -> str:
+        """Why the next picture may not be of the part announced at `since_s`; empty where nothing says so."""
+        later = sum(since_s < other_s < came_s for other_s in tuple(self._announced))
+        if later:
+            return f"{later} more parts had come by then"
+        usual, before_s = self._usually(), self._before(since_s)
+        if usual is not None and before_s is not None and came_s - since_s > usual[1] + (since_s - before_s) / 2:
+            return f"they usually come within {usual[1]:.3f} s"
+        return ""
+
+    def lose(self) -> None:
+        """The order is in doubt from now on."""
+        self.lost, self._row = True, 0
+
+    def expected(self, since_s: float) -> tuple[float, float] | None:
+        """From when to when the picture of this part usually comes.
+
+        None: that is not known, or parts follow each other too closely to be told apart by it.
+        """
+        usual, before_s = self._usually(), self._before(since_s)
+        if usual is None or before_s is None or usual[1] - usual[0] > (since_s - before_s) / 2:
+            return None
+        return since_s + usual[0], since_s + usual[1]
+
+    def came(self, *, as_usual: bool) -> int:
+        """While the order is lost: a part had its picture when pictures usually come, or not.
+
+        Returns:
+            How many more parts with theirs it takes; with 0 the order is known again.
+        """
+        self._row = self._row + 1 if as_usual else 0
+        if self._row >= SURE:
+            self.lost = False
+            self._owed.clear()
+        return SURE - self._row
+
+    def _before(self, since_s: float) -> float | None:
+        """When the part before this one was announced."""
+        return max((other_s for other_s in tuple(self._announced) if other_s < since_s), default=None)
+
+    def _usually(self) -> tuple[float, float] | None:
+        """How long after their parts pictures come, from and to."""
+        if len(self._usual) < _LEAST:
+            return None
+        known = sorted(self._usual)
+        left_out = int(_OUTLIERS * len(known))
+        early_s, late_s = known[left_out], known[-1 - left_out]
+        jitter_s = max(_JITTER_S, (late_s - early_s) / 2)
+        return early_s - jitter_s, late_s + jitter_s
