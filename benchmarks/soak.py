@@ -22,10 +22,12 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
+from typing import Any
 
-import soak_endurance as watching
+import soak_line as line
 import soak_process as process
 import soak_trials as trials
+from sightline.devices.sim_modbus import SimModbus
 from sightline.line.stock import render_stock
 from soak_opcua import SimOpcUa
 from soak_trials import PROMISED, Trial
@@ -36,6 +38,7 @@ FAULTS = ROOT / "tests" / "faults"
 HOUR_S = 3600
 REALTIME = 10  # CPUSchedulingPriority of deploy/sightline-line.service
 OUTAGE_PARTS = 288_000  # 8 hours at 10 parts a second
+WIRES = {"modbus": (SimModbus, "Modbus TCP"), "opcua": (SimOpcUa, "OPC UA")}
 Run = Callable[[Path, float], Trial]  # in this folder, at this share of the full size
 
 
@@ -113,26 +116,28 @@ def on_small_disk(disk: Path, words: str, what: str, size: str, bad: tuple[str, 
     return from_report("18", what, f"{size[:-1]} MB", report, bad=bad)
 
 
-def modbus_latency(folder: Path, share: float, *, model: Path | None) -> Trial:
-    """Promise 11."""
-    parts = sized(10 * HOUR_S, share)
-    return trials.latency(folder, parts, model=model or trained(folder), stock=render_stock())
-
-
-def opcua_latency(folder: Path, share: float, *, model: Path | None) -> Trial:
-    """Promise 11."""
-    parts, stock = sized(10 * HOUR_S, share), render_stock()
-    used = model or trained(folder)
-    return trials.latency(folder, parts, model=used, stock=stock, wiring=SimOpcUa, protocol="OPC UA")
+def latency(folder: Path, share: float, *, model: Path | None, rate_hz: float, wire: str) -> Trial:
+    """Promise 11, every picture stored."""
+    wiring, protocol = WIRES[wire]
+    setting = watched(folder, model, rate_hz, wiring=wiring, policy="all")
+    return line.latency(folder / "line", max(10.0, HOUR_S * share), setting, protocol)
 
 
 def endurance(folder: Path, share: float, *, model: Path | None, rate_hz: float) -> Trial:
     """Promise 13."""
-    seconds, used = max(30.0, 2 * HOUR_S * share), model or trained(folder)
+    seconds = max(30.0, 2 * HOUR_S * share)
     limits = PROMISED if share >= 1 else replace(PROMISED, growth_per_hour=math.inf)  # a minute tells no hour's growth
-    return watching.endurance(
-        folder, seconds, rate_hz=rate_hz, model=used.absolute(), stock=render_stock(), limits=limits
-    )
+    return line.endurance(folder / "line", seconds, watched(folder, model, rate_hz), limits=limits)
+
+
+def overload(folder: Path, share: float) -> Trial:
+    """That no part is judged by another's picture."""
+    return line.overload(folder, max(20.0, HOUR_S * share / 6))
+
+
+def watched(folder: Path, model: Path | None, rate_hz: float, **more: Any) -> line.Setting:
+    """A station with a model of its own; without one, with the demo's."""
+    return line.Setting(rate_hz=rate_hz, model=model or trained(folder), stock=render_stock(), **more)
 
 
 def trained(folder: Path) -> Path:
@@ -195,8 +200,9 @@ def runs(model: Path | None = None, rate_hz: float = 10.0) -> dict[str, Run]:
         "outage": outage,
         "full-disk": full_disk,
         "station-full-disk": station_full_disk,
-        "modbus-latency": partial(modbus_latency, model=model),
-        "opcua-latency": partial(opcua_latency, model=model),
+        "overload": overload,
+        "modbus-latency": partial(latency, model=model, rate_hz=rate_hz, wire="modbus"),
+        "opcua-latency": partial(latency, model=model, rate_hz=rate_hz, wire="opcua"),
         "endurance": partial(endurance, model=model, rate_hz=rate_hz),
     }
 
@@ -224,7 +230,7 @@ def added(folder: Path, new: dict[str, Cell]) -> list[dict[str, Cell]]:
     found: dict[str, dict[str, Cell]] = {}
     if path.exists():
         with path.open(newline="", encoding="utf-8") as file:
-            found = {line["trial"]: dict(line) for line in csv.DictReader(file)}
+            found = {known["trial"]: dict(known) for known in csv.DictReader(file)}
     found[str(new["trial"])] = new
     return [found[name] for name in runs() if name in found]
 
@@ -234,7 +240,7 @@ def main() -> int:
     parser.add_argument("--only", nargs="+", choices=list(runs()), metavar="TRIAL")
     parser.add_argument("--share", type=float, default=1.0, help="of the full size, above 0")
     parser.add_argument("--model", type=Path, help="for latencies and endurance; else the demo's is trained")
-    parser.add_argument("--rate", type=float, default=10.0, help="of the endurance, parts per second")
+    parser.add_argument("--rate", type=float, default=10.0, help="of latencies and endurance, parts per second")
     parser.add_argument(
         "--realtime", action="store_true", help="at the real-time priority of deploy/sightline-line.service"
     )
@@ -252,11 +258,11 @@ def main() -> int:
         load = round(os.getloadavg()[0], 1)
         with tempfile.TemporaryDirectory(prefix="soak-") as folder:
             found = every[name](Path(folder), options.share)
-        line = row(name, options.share, load, found)
-        print(line, flush=True)
+        told = row(name, options.share, load, found)
+        print(told, flush=True)
         broken = broken or bool(found.broken)
         command = "python benchmarks/soak.py [--only TRIAL]"
-        write_table(options.output, "soak", added(options.output, line), title="The line's promises", command=command)
+        write_table(options.output, "soak", added(options.output, told), title="The line's promises", command=command)
     return int(broken)
 
 

@@ -13,11 +13,12 @@ from typing import Generic, Self, TypeVar
 
 from brightness import brightness_stock, write_brightness
 from sightline.devices.clock import MonotonicClock
+from sightline.devices.modbus_plc import ModbusConfig
 from sightline.devices.plc import Answer, Plc, Request
 from sightline.devices.sim_modbus import SimModbus
 from sightline.devices.sim_plc import SimPlc, SimPlcConfig
 from sightline.line.history import History, verify
-from sightline.line.simulation import LineConfig, Stopwatch
+from sightline.line.simulation import LineConfig, Stopwatch, Wire
 from sightline.records import Verdict
 from soak_station import Scene
 from soak_trials import PATIENCE_S, PROMISED, Limits, Trial, slow
@@ -61,16 +62,22 @@ Around = TypeVar("Around", bound=Plc)
 class Plant(Generic[Around]):
     """Conveyor and PLC in this process, a station in another; a context."""
 
-    def __init__(self, folder: Path, config: LineConfig, around: Callable[[SimPlc], Around]) -> None:
-        """`around` is what stands between the PLC and the station's link to it."""
+    def __init__(
+        self,
+        folder: Path,
+        config: LineConfig,
+        around: Callable[[SimPlc], Around],
+        wiring: Callable[[Plc], Wire] = SimModbus,
+    ) -> None:
+        """`around` is what stands between the PLC and the station's link to it, `wiring` that link."""
         folder.mkdir(parents=True, exist_ok=True)
         self.folder = folder
         self.plc = SimPlc(MonotonicClock(), SimPlcConfig(belt=config.belt, trigger_timeout_s=0.04))
         self.around = around(self.plc)
         self.witness = Witness(self.around)
         self.stopwatch = Stopwatch(self.witness)
-        self._wire = SimModbus(self.stopwatch)
-        self.port = self._wire.port
+        self._wire = wiring(self.stopwatch)
+        self.config = self._wire.config  # of the station's side
         self._log = (folder / "station.log").open("ab")
         self.station: subprocess.Popen[bytes] | None = None
 
@@ -126,7 +133,8 @@ def station_kills(folder: Path, times: int, *, seed: int = 0, limits: Limits = P
         Plant(folder, LineConfig(parts=None, rate_hz=5.0, bad_share=0.3), lambda plc: plc) as plant,
         closing(Scene(lambda: plant.plc.in_view(0.0, 60.0), brightness_stock())) as scene,
     ):
-        words = [sys.executable, "-c", PROGRAM, str(plant.port), str(scene.port), str(folder), str(model)]
+        assert isinstance(plant.config, ModbusConfig)
+        words = [sys.executable, "-c", PROGRAM, str(plant.config.port), str(scene.port), str(folder), str(model)]
         plant.start(words)
         plant.plc.start()
         recoveries_s = [_restarted_s(plant, words, rng.uniform(0.5, 3.0)) for _ in range(times)]

@@ -10,14 +10,19 @@ from time import sleep
 from urllib.request import Request as Push
 from urllib.request import urlopen
 
+import numpy as np
+
 from sightline.devices.plc import Answer, Request
+from sightline.devices.sim_belt import BeltPart
 from sightline.devices.sim_plc import SimPlc
 from sightline.imaging.writing import png
 from sightline.line.stock import Stock
+from sightline.records import Pixels
 
 HOST = "127.0.0.1"
 _SENSING_S = 0.002  # between two looks at the trigger, which stands for 40 ms at most
 EXPOSURE_S = 0.01  # and transfer: a picture comes after the PLC's word of its part
+_NUMBER_BITS = 32
 _TIMEOUT_S = 5.0
 _REMEMBERED = 2000  # records, of which one that comes again is known
 _LONGEST = 100  # what went wrong and is told
@@ -29,11 +34,15 @@ class PushedCameras:
     The cameras fire whether the station reads the trigger or not.
     """
 
-    def __init__(self, plc: SimPlc, stock: Stock, ports: Mapping[str, int]) -> None:
-        """`ports` of the station, by view."""
+    def __init__(self, plc: SimPlc, stock: Stock, ports: Mapping[str, int], *, numbered: bool = False) -> None:
+        """
+        Args:
+            ports: of the station, by view.
+            numbered: pictures carry the number of their part, for `number_in`.
+        """
         self.failed: list[str] = []  # pictures that the station did not take
         self._plc, self._ending = plc, Event()
-        self._stock, self._encoded = stock, _encoded(stock)
+        self._stock, self._encoded, self._numbered = stock, _encoded(stock), numbered
         self._due: dict[str, SimpleQueue[bytes | None]] = {view: SimpleQueue() for view in ports}
         self._threads = [Thread(target=self._push, args=item, name="pushing camera") for item in ports.items()]
         self._threads.append(Thread(target=self._sense, name="sensor"))
@@ -61,7 +70,11 @@ class PushedCameras:
                 fired = request.part_id
                 part = self._plc.part_of(fired)  # however late this thread is
                 for view, due in self._due.items():
-                    due.put(self._encoded[id(self._stock.picture(view, part))] if part is not None else None)
+                    due.put(self._seen(view, part) if part is not None else None)
+
+    def _seen(self, view: str, part: BeltPart) -> bytes:
+        frame = self._stock.picture(view, part)
+        return png(with_number(frame.pixels, part.number)) if self._numbered else self._encoded[id(frame)]
 
     def _push(self, view: str, port: int) -> None:
         while (picture := self._due[view].get()) != b"":
@@ -73,6 +86,18 @@ class PushedCameras:
                     pass
             except (OSError, HTTPException) as error:
                 self.failed = [*self.failed, f"{view}: a picture was not taken: {error}"][:_LONGEST]
+
+
+def number_in(pixels: Pixels) -> int:
+    """The number that a picture carries: the lowest bits of its first pixels."""
+    return int(np.packbits(pixels.reshape(-1)[:_NUMBER_BITS] & 1).view(">u4")[0])
+
+
+def with_number(pixels: Pixels, number: int) -> Pixels:
+    carrying = pixels.copy()
+    first = carrying.reshape(-1)[:_NUMBER_BITS]
+    first[:] = first & 0xFE | np.unpackbits(np.array([number], ">u4").view(np.uint8))
+    return carrying
 
 
 def _encoded(stock: Stock) -> dict[int, bytes]:

@@ -9,7 +9,6 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from unittest import mock
@@ -19,15 +18,11 @@ import numpy as np
 from brightness import brightness_stock, write_brightness
 from sightline.devices.plc import Plc
 from sightline.devices.sim_modbus import SimModbus
-from sightline.line.assembly import StationShown
 from sightline.line.faults import Fault
 from sightline.line.history import History, verify
-from sightline.line.images import ImagePolicy, Policy
 from sightline.line.judge import JudgeState
 from sightline.line.simulation import LineConfig, LineResult, SimulatedLine, Wire, run_line
-from sightline.line.status import StatusServer
 from sightline.line.stock import Stock
-from soak_scraper import Scraper
 
 PATIENCE_S = 120.0  # for what takes seconds on a machine that is not busy
 RATE_HZ = 5.0
@@ -208,35 +203,6 @@ def restart_budget(folder: Path) -> Trial:
         line.until(lambda: len(line.plc.fallen) > fallen + 3, PATIENCE_S)
         _wind_down(line)
     return _told("14", "restart budget spent", "3 kills, 2 restarts", line, {}, broken)
-
-
-def latency(
-    folder: Path,
-    parts: int,
-    *,
-    rate_hz: float = 10.0,
-    window_ms: float = 200.0,
-    limits: Limits = PROMISED,
-    model: Path | None = None,
-    stock: Stock | None = None,
-    wiring: Callable[[Plc], Wire] = SimModbus,
-    protocol: str = "Modbus TCP",
-) -> Trial:
-    """Promise 11: from the trigger to the result at the PLC, every picture stored, status and metrics asked for."""
-    config = LineConfig(parts=parts, rate_hz=rate_hz, gate_s=0.6, policy=ImagePolicy(policy=Policy.ALL))
-    with (
-        _line(folder, config, model=model, stock=stock, wiring=wiring) as line,
-        closing(StatusServer(StationShown(board=line.station.board, counted=line.metrics))) as pages,
-        closing(Scraper(pages.url)) as scraper,
-    ):
-        run_line(line, faults=False)
-    found_ms = [1e3 * latency_s for latency_s in line.stopwatch.latencies_s]
-    figures, broken = told_latencies(found_ms, parts, window_ms, limits)
-    broken += scraper.broken()
-    figures["scrapes"] = scraper.answered
-    return _told(
-        "11", f"latency over {protocol}, {rate_hz:g} parts per second", f"{parts} parts", line, figures, broken
-    )
 
 
 def told_latencies(

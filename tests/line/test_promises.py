@@ -4,6 +4,7 @@ import math
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 pytest.importorskip("pymodbus")
@@ -12,10 +13,11 @@ pytest.importorskip("asyncua")
 pytest.importorskip("snap7")
 pytest.importorskip("paho.mqtt")
 
-import soak_endurance as watching
+import soak_line as line
 import soak_process as process
 import soak_trials as trials
 from soak_opcua import SimOpcUa
+from soak_surroundings import number_in, with_number
 
 BUSY = trials.Limits(  # other tests run beside
     worker_s=60.0,
@@ -73,16 +75,6 @@ def test_the_wall_clock_may_be_set(tmp_path: Path) -> None:
     assert_held(trials.clock_steps(tmp_path, 12))
 
 
-def test_latency_holds_while_pages_are_asked_for_and_every_picture_is_stored(tmp_path: Path) -> None:
-    trial = trials.latency(tmp_path, 12, rate_hz=5.0, limits=BUSY)
-    assert_held(trial)
-    assert trial.figures["scrapes"] >= 1
-
-
-def test_latency_holds_by_opc_ua_with_security(tmp_path: Path) -> None:
-    assert_held(trials.latency(tmp_path, 12, rate_hz=5.0, limits=BUSY, wiring=SimOpcUa, protocol="OPC UA"))
-
-
 def test_a_long_tail_and_a_missed_window_break_the_promise_of_latency() -> None:
     even = [20.0] * 998
     held, broken = trials.told_latencies([*even, 59.0, 60.0], 1000, 200.0, trials.PROMISED)
@@ -101,15 +93,37 @@ def test_a_killed_station_loses_no_record_and_is_soon_ready_again(tmp_path: Path
 
 @pytest.mark.skipif(sys.platform != "linux", reason="finds the station's processes in /proc")
 def test_a_station_is_watched_as_users_start_it_with_all_that_stands_around_it(tmp_path: Path) -> None:
-    trial = watching.endurance(tmp_path, 3.0, rate_hz=5.0, limits=BUSY)
+    trial = line.endurance(tmp_path, 3.0, line.Setting(rate_hz=5.0), limits=BUSY)
     assert_held(trial)
     assert trial.figures["delivered"] > 0
     assert trial.figures["scrapes"] >= 1
-    assert len(trial.courses["MB"]) == len(trial.courses["files"]) == watching.POINTS
+    assert len(trial.courses["MB"]) == len(trial.courses["files"]) == line.POINTS
     assert min(trial.courses["MB"]) > 10, "a station and its workers"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="finds the station's processes in /proc")
+def test_latency_by_opc_ua_with_security_is_that_of_the_products_own_process(tmp_path: Path) -> None:
+    setting = line.Setting(rate_hz=5.0, wiring=SimOpcUa, policy="all")
+    trial = line.latency(tmp_path, 3.0, setting, "OPC UA", limits=BUSY)
+    assert_held(trial)
+    assert trial.figures["p50 ms"] > 0
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="finds the station's processes in /proc")
+def test_no_part_is_judged_by_anothers_picture_on_a_busy_machine(tmp_path: Path) -> None:
+    trial = line.overload(tmp_path, 6.0, rate_hz=8.0, busy=4)
+    assert_held(trial)
+    assert trial.figures["pictures looked at"] > 0
+
+
+def test_a_picture_carries_its_number_and_looks_as_before() -> None:
+    pixels = np.arange(7 * 9, dtype=np.uint8).reshape(7, 9, 1)
+    carrying = with_number(pixels, 123_456_789)
+    assert number_in(carrying) == 123_456_789
+    assert np.abs(carrying.astype(int) - pixels).max() == 1
 
 
 def test_growth_is_that_of_the_line_through_all_points() -> None:
     hours = [0.2, 0.4, 0.6, 0.8, 1.0]
-    assert watching.growth_per_hour(hours, [100.0] * 5) == pytest.approx(0.0)
-    assert watching.growth_per_hour(hours, [100.0, 100.4, 100.8, 101.2, 101.6]) == pytest.approx(2.0)
+    assert line.growth_per_hour(hours, [100.0] * 5) == pytest.approx(0.0)
+    assert line.growth_per_hour(hours, [100.0, 100.4, 100.8, 101.2, 101.6]) == pytest.approx(2.0)
