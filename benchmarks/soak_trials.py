@@ -212,7 +212,7 @@ def told_latencies(
     if not found_ms:
         return {}, ["no part had a result"]
     named = {f"p{share:g} ms": float(np.percentile(found_ms, share)) for share in (50, 95, 99, 99.9)}
-    missed = sum(not one <= window_ms for one in found_ms) + parts - len(found_ms)
+    missed = sum(not one <= window_ms for one in found_ms) + max(0, parts - len(found_ms))
     tail = named["p99.9 ms"] / named["p50 ms"]
     broken = [f"p99.9 is {tail:.2f} times p50, promised are {limits.tail:g}"] if not tail <= limits.tail else []
     if not missed <= limits.missed_share * parts:

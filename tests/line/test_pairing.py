@@ -192,6 +192,15 @@ def test_where_pictures_come_at_any_time_nothing_passes_until_the_line_pauses(mo
     assert [shown[number] for number in range(60, 80)] == list(range(60, 80))
 
 
+def test_after_a_busy_time_it_is_still_known_when_pictures_come_in_a_calm_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = random.Random(5)
+    line = line_of(180, rng, late={number: rng.uniform(0.0, 0.045) for number in range(60, 120)}, lost=[119])
+    shown, photographer = played(line, monkeypatch)
+    assert_no_neighbours(shown)
+    assert_answered(shown, after=121)
+    assert photographer.counts.doubts > 0
+
+
 def test_a_picture_much_later_than_usual_is_doubted_before_the_next_part_is_seen() -> None:
     pairing = Pairing()
     for number in range(20):

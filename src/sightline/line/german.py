@@ -161,6 +161,7 @@ PAGE = {  # what only the station's own page says
     "score": "Wert",
     "taking parts": "nimmt Teile an",
     "threshold": "Schwelle",
+    "unclear whose": "unklar von welchem Teil",
     "to review": "nachzusehen",
     "{} judged": "{} geprüft",
     "{} left out": "{} ausgelassen",

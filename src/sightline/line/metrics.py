@@ -33,6 +33,7 @@ class Metrics:
         self._undelivered = self._counter("images_undelivered", "Pictures that the plant server did not get", "why")
         self._plc_lost = self._counter("plc_lost", "Losses of the PLC")
         self._camera_lost = self._counter("camera_lost", "Losses of a camera", "view")
+        self._doubts = self._counter("picture_doubts", "Times it was in doubt which picture is of which part", "view")
         self._latency = Histogram(
             "sightline_line_latency_seconds",
             "From the trigger to the recorded verdict",
@@ -87,6 +88,10 @@ class Metrics:
 
     def lost_camera(self, view: str, times: int = 1) -> None:
         self._camera_lost.labels(view).inc(times)
+
+    def doubted(self, view: str, times: int) -> None:
+        """It was in doubt which picture is of which part."""
+        self._doubts.labels(view).inc(times)
 
     def lost_plc(self) -> None:
         self._plc_lost.inc()

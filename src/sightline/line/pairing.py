@@ -10,10 +10,11 @@ from collections import deque
 FORGOTTEN_S = 5.0  # a picture that has not come by then never will; a pause so long settles every doubt
 SURE = 10  # parts in a row, each with one picture at its usual time, after which the order is known again
 _ANNOUNCED = 256  # parts whose times are remembered: more than can wait for a picture
-_USUAL = 100  # pictures by which it is known when they usually come ...
-_LEAST = 8  # ... and how many of them that takes
-_OUTLIERS = 0.05  # share of those, on either side, that is left out of the account
-_JITTER_S = 0.005  # at least, by which a picture may miss its usual time
+_BLOCK = 50  # pictures by which it is known when they usually come; the first ones after a pause are fewer ...
+_LEAST = 8  # ... but so many at least
+_BLOCKS = 20  # of the last so many, the one of the calmest time: on a machine that is busy, nothing is usual
+_FENCE = 1.5
+_JITTER_S = 0.005  # at least, by which a picture may miss the quartiles
 
 
 class Pairing:
@@ -26,7 +27,8 @@ class Pairing:
         self.lost = False  # the order is in doubt
         self._announced: deque[float] = deque(maxlen=_ANNOUNCED)  # when each part was, looked at or not
         self._owed: deque[float] = deque()  # the same of each that a picture is still to come of
-        self._usual: deque[float] = deque(maxlen=_USUAL)  # how long after their parts pictures came
+        self._delays: list[float] = []  # how long after their parts pictures came, of the block that is not full
+        self._usual: deque[tuple[float, float]] = deque(maxlen=_BLOCKS)  # from when to when, of full ones
         self._row = 0  # parts in a row whose picture came at its usual time, while the order is in doubt
 
     def announce(self, since_s: float) -> None:
@@ -40,7 +42,8 @@ class Pairing:
         before_s = self._before(since_s)
         if self.lost and (before_s is None or since_s - before_s > FORGOTTEN_S):
             self.lost = False
-            self._usual.clear()  # the camera may have become slower, which was what the doubt was about
+            self._delays.clear()  # the camera may have become slower, which was what the doubt was about
+            self._usual.clear()
         self._owed.append(since_s)
 
     def settle(self, pictures: int) -> bool:
@@ -55,7 +58,10 @@ class Pairing:
 
     def learn(self, delay_s: float) -> None:
         """A picture came so long after its part."""
-        self._usual.append(delay_s)
+        self._delays.append(delay_s)
+        if len(self._delays) == _BLOCK:
+            self._usual.append(_fence(self._delays))
+            self._delays.clear()
 
     def doubt(self, since_s: float, came_s: float) -> str:
         """Why the next picture may not be of the part announced at `since_s`; empty where nothing says so."""
@@ -99,10 +105,14 @@ class Pairing:
 
     def _usually(self) -> tuple[float, float] | None:
         """How long after their parts pictures come, from and to."""
-        if len(self._usual) < _LEAST:
-            return None
-        known = sorted(self._usual)
-        left_out = int(_OUTLIERS * len(known))
-        early_s, late_s = known[left_out], known[-1 - left_out]
-        jitter_s = max(_JITTER_S, (late_s - early_s) / 2)
-        return early_s - jitter_s, late_s + jitter_s
+        if self._usual:
+            return min(self._usual, key=lambda usual: usual[1] - usual[0])
+        return _fence(self._delays) if len(self._delays) >= _LEAST else None
+
+
+def _fence(delays_s: list[float]) -> tuple[float, float]:
+    """What is usual of these, after Tukey, Exploratory Data Analysis (1977), 2C: 1.5 ranges beyond the quartiles."""
+    known = sorted(delays_s)
+    early_s, late_s = known[len(known) // 4], known[-1 - len(known) // 4]
+    jitter_s = max(_JITTER_S, _FENCE * (late_s - early_s))
+    return early_s - jitter_s, late_s + jitter_s

@@ -101,6 +101,11 @@ class Photographer:
     def connected(self) -> bool:
         return self.fault is None
 
+    @property
+    def doubtful(self) -> bool:
+        """It is in doubt which picture is of which part, and none is used."""
+        return self._pairing.lost
+
     def take(self, number: int, since_s: float, patience: Patience, report: Report) -> None:
         """Take the picture of this part; never waits. The station asks for no more parts than it has in flight.
 
@@ -240,11 +245,13 @@ class Photographer:
             as_usual = expected is not None and self._came_within(*expected)
         finally:
             left = self._pairing.came(as_usual=as_usual)
-        raise FrameError(
-            f"{self.name}: which picture is of which part is known again when {left} more came on time; {_WHOSE}"
-            if expected is not None
-            else f"{self.name}: which picture is of which part is not known, and they come too irregularly; {_WHOSE}"
-        )
+        if expected is None:
+            told = f"is not known, and they come too irregularly to tell; {_WHOSE}"
+        elif self._pairing.lost:
+            told = f"is known again when {left} more came on time; {_WHOSE}"
+        else:
+            told = "is known again from the next part on."
+        raise FrameError(f"{self.name}: which picture is of which part {told}")
 
     def _came_within(self, early_s: float, late_s: float) -> bool:
         """Whether the next picture did, and none before it."""

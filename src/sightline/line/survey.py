@@ -104,6 +104,7 @@ class Survey:
         name, camera, judge = view.name, view.photographer, view.judge
         self._metrics.lost_frames(name, self._totals.grown(f"lost {name}", camera.counts.lost, camera))
         self._metrics.lost_camera(name, self._totals.grown(f"gone {name}", camera.counts.disconnections, camera))
+        self._metrics.doubted(name, self._totals.grown(f"doubts {name}", camera.counts.doubts, camera))
         self._metrics.restarted(name, self._totals.grown(f"restarts {name}", judge.counts.restarts, view))
         if camera.temperature_c is not None:
             self._metrics.temperature(name, camera.temperature_c)
@@ -147,7 +148,8 @@ def _camera(view: View) -> str:
     if camera.fault is not None:
         return camera.fault
     warmth = "" if camera.temperature_c is None else f", {camera.temperature_c:.0f} °C"
-    return f"connected{warmth}, {camera.counts.frames} pictures, {camera.counts.lost} lost"
+    doubt = ", unclear whose" if camera.doubtful else ""
+    return f"connected{warmth}, {camera.counts.frames} pictures, {camera.counts.lost} lost{doubt}"
 
 
 def _model(judge: Judge) -> str:
