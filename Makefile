@@ -41,7 +41,7 @@ bench-accuracy: ## accuracy on every data set in DATA=folder (../shared/data), f
 	@scripts/setup dev
 	$(PYTHON) benchmarks/accuracy.py $(if $(DATA),--data "$(DATA)") --out $(RESULTS) $(ARGS)
 
-soak: ## the line's promises at full size, for about six hours; ARGS="--share 0.01" for a hundredth
+soak: ## the line's promises at full size, for about seven hours; ARGS="--share 0.01" for a hundredth
 	@scripts/setup dev
 	$(PYTHON) benchmarks/soak.py --output $(RESULTS) $(ARGS)
 
