@@ -202,12 +202,20 @@ def _silent(rule: Silent, sight: Sight) -> list[Finding]:
     return [
         Finding(
             subject=station,
-            message=f"has not reported for {sight.now_s - at_s:.0f} s. Check the station and its network.",
+            message=f"has not reported for {told_span(sight.now_s - at_s)}. Check the station and its network.",
             value=sight.now_s - at_s,
         )
         for station, at_s in seen.items()
         if sight.now_s - at_s >= rule.after_s
     ]
+
+
+def told_span(seconds: float) -> str:
+    """As people say it, in the largest unit of which it is two at least."""
+    for unit_s, unit in ((_DAY_S, "days"), (_HOUR_S, "hours"), (_MINUTE_S, "minutes")):
+        if seconds >= 2 * unit_s:
+            return f"{seconds / unit_s:.0f} {unit}"
+    return f"{seconds:.0f} s"
 
 
 def _full(rule: Disk, sight: Sight) -> list[Finding]:

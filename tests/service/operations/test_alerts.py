@@ -14,7 +14,7 @@ from sqlalchemy import select
 from tests.service.operations.conftest import application
 
 from sightline.errors import OptionError
-from sightline.service.alert_rules import apart, checked, described, upper_tail
+from sightline.service.alert_rules import apart, checked, described, told_span, upper_tail
 from sightline.service.alerts import CALM_S, Watch
 from sightline.service.plant import Plant
 from sightline.service.rights import Role
@@ -148,6 +148,13 @@ def test_an_alert_waits_some_time_before_it_ends(line: Line) -> None:
     line.now_s += 1
     watching.look()
     assert found(line.database) == []
+
+
+@pytest.mark.parametrize(
+    ("seconds", "told"), [(0.0, "0 s"), (119.0, "119 s"), (150.0, "2 minutes"), (3704.0, "62 minutes"), (2e5, "2 days")]
+)
+def test_a_silence_is_told_as_people_say_it(seconds: float, told: str) -> None:
+    assert told_span(seconds) == told
 
 
 def test_a_station_that_was_taken_away_is_forgotten(line: Line) -> None:
