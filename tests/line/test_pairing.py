@@ -64,7 +64,7 @@ def played(line: Line, monkeypatch: pytest.MonkeyPatch) -> tuple[dict[int, int |
     script, reports = Script(line.pictures), queue.SimpleQueue[Taken]()
     monkeypatch.setattr("sightline.line.photographer.time", script)
     photographer = Photographer("script", script)
-    patience = Patience(late_s=WINDOW_S, delay_s=None)
+    patience = Patience(early_s=0.02, late_s=WINDOW_S, delay_s=None)
     for number, since_s in sorted(line.since_s.items()):
         if number in line.passed_over:
             photographer.pass_over(since_s)
@@ -83,6 +83,7 @@ def line_of(
     period_s: float = PERIOD_S,
     lost: Iterable[int] = (),
     late: dict[int, float] | None = None,
+    read_late: dict[int, float] | None = None,
     stray: Iterable[int] = (),
     passed_over: Iterable[int] = (),
 ) -> Line:
@@ -91,6 +92,7 @@ def line_of(
     Args:
         lost: parts whose picture never comes.
         late: by how much more than usual, in seconds; what follows comes after it.
+        read_late: parts of which the station reads so much later that they have come, in seconds.
         stray: parts after whose picture there comes one of nothing, numbered 255.
     """
     since_s = {number: 1.0 + period_s * number + rng.uniform(0.0, 0.01) for number in range(parts)}
@@ -102,6 +104,7 @@ def line_of(
             pictures.append((came_s, number))
         if number in set(stray):
             pictures.append((came_s + 0.01, 255))
+    since_s = {number: one_s + (read_late or {}).get(number, 0.0) for number, one_s in since_s.items()}
     return Line(since_s, frozenset(passed_over), pictures)
 
 
@@ -158,12 +161,24 @@ def test_whatever_happens_no_part_is_given_its_neighbours_picture(seed: int, mon
         rng,
         lost=rng.sample(chances, rng.randrange(4)),
         late={number: rng.uniform(0.0, 0.5) for number in rng.sample(chances, rng.randrange(4))},
+        read_late={number: rng.uniform(0.0, 0.08) for number in rng.sample(chances, rng.randrange(4))},
         stray=rng.sample(chances, rng.randrange(3)),
         passed_over=rng.sample(chances, rng.randrange(4)),
     )
     shown, _ = played(line, monkeypatch)
     assert_no_neighbours(shown)
     assert_answered(shown, after=75)
+
+
+@pytest.mark.parametrize(("read_late_s", "doubts"), [(0.025, 0), (0.06, 1)], ids=str)
+def test_a_part_that_is_read_of_after_its_picture_came_has_it_all_the_same_unless_much_later(
+    read_late_s: float, doubts: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    line = line_of(80, random.Random(6), read_late={40: read_late_s})
+    shown, photographer = played(line, monkeypatch)
+    assert_no_neighbours(shown)
+    assert_answered(shown, after=40)
+    assert (photographer.counts.doubts, shown[40] is None) == (doubts, doubts > 0)
 
 
 def test_a_picture_that_is_lost_where_parts_are_further_apart_than_the_window_is_known_too(

@@ -5,7 +5,9 @@ judged by the picture of its neighbour. So a picture that comes when it may be o
 and from then on no part has a picture until enough parts in a row had theirs just when pictures usually come.
 """
 
+import math
 from collections import deque
+from itertools import pairwise
 
 FORGOTTEN_S = 5.0  # a picture that has not come by then never will; a pause so long settles every doubt
 SURE = 10  # parts in a row, each with one picture at its usual time, after which the order is known again
@@ -14,6 +16,12 @@ _BLOCK = 50  # pictures by which it is known when they usually come; the first o
 _LEAST = 8  # ... but so many at least
 _BLOCKS = 20  # of the last so many, the one of the calmest time: on a machine that is busy, nothing is usual
 _FENCE = 1.5
+_PITCHES = (
+    8  # between so many parts and the next the shortest counts, as one that is read late seems far from the others
+)
+_EARLY_SHARE = 0.2  # of it: a picture that comes before the word of its part by more is a stray one of the part before
+_OWN_SHARE = 0.4  # likewise: one that comes later than usual by more, with its own part's picture there, is the next one's
+_LATE_SHARE = 0.3  # likewise: one that comes later than usual by more may be of the next part
 _JITTER_S = 0.005  # at least, by which a picture may miss the quartiles
 
 
@@ -68,8 +76,8 @@ class Pairing:
         later = sum(since_s < other_s < came_s for other_s in tuple(self._announced))
         if later:
             return f"{later} more parts had come by then"
-        usual, before_s = self._usually(), self._before(since_s)
-        if usual is not None and before_s is not None and came_s - since_s > usual[1] + (since_s - before_s) / 2:
+        usual, pitch_s = self._usually(), self._pitch(since_s)
+        if usual is not None and came_s - since_s > usual[1] + _LATE_SHARE * pitch_s:
             return f"they usually come within {usual[1]:.3f} s"
         return ""
 
@@ -77,13 +85,28 @@ class Pairing:
         """The order is in doubt from now on."""
         self.lost, self._row = True, 0
 
+    def leeway(self, since_s: float, most_s: float) -> float:
+        """By how much a picture may come before the word of its part: less where parts follow each other closely."""
+        return min(most_s, _EARLY_SHARE * self._pitch(since_s))
+
+    def too_early(self, since_s: float, came_s: float) -> bool:
+        """Whether a picture from before the word of this part is its own all the same, read of much too late.
+
+        Else it is one too many of the part before, or older than that.
+        """
+        before_s, usual = self._before(since_s), self._usually()
+        if before_s is None:
+            return False
+        late_s = 0.0 if usual is None else max(0.0, usual[1])
+        return came_s > before_s + late_s + _OWN_SHARE * self._pitch(since_s)
+
     def expected(self, since_s: float) -> tuple[float, float] | None:
         """From when to when the picture of this part usually comes.
 
         None: that is not known, or parts follow each other too closely to be told apart by it.
         """
-        usual, before_s = self._usually(), self._before(since_s)
-        if usual is None or before_s is None or usual[1] - usual[0] > (since_s - before_s) / 2:
+        usual = self._usually()
+        if usual is None or usual[1] - usual[0] > self._pitch(since_s) / 2:
             return None
         return since_s + usual[0], since_s + usual[1]
 
@@ -102,6 +125,12 @@ class Pairing:
     def _before(self, since_s: float) -> float | None:
         """When the part before this one was announced."""
         return max((other_s for other_s in tuple(self._announced) if other_s < since_s), default=None)
+
+    def _pitch(self, since_s: float) -> float:
+        """The shortest time between two of the last parts up to this one; infinite for a first one."""
+        before = [other_s for other_s in tuple(self._announced) if other_s < since_s][-_PITCHES:]
+        times_s = sorted([*before, since_s])
+        return min((after_s - one_s for one_s, after_s in pairwise(times_s)), default=math.inf)
 
     def _usually(self) -> tuple[float, float] | None:
         """How long after their parts pictures come, from and to."""

@@ -207,10 +207,15 @@ class Photographer:
                     raise
                 continue  # that was an earlier part's
             in_turn = self._is_last(shot)
-            if in_turn and shot.monotonic_s >= asked.since_s - asked.patience.early_s:
+            early_s = self._pairing.leeway(asked.since_s, asked.patience.early_s)
+            if in_turn and shot.monotonic_s >= asked.since_s - early_s:
                 self._refuse_doubtful(shot, asked)
                 return shot
             counted_off += not in_turn
+            if in_turn and asked.patience.delay_s is None and self._pairing.too_early(asked.since_s, shot.monotonic_s):
+                self._lose()
+                before_s = asked.since_s - shot.monotonic_s
+                raise FrameError(f"{self.name}: the picture came {before_s:.3f} s before the word of its part; {_WHOSE}")
             self.counts.unclaimed += 1
 
     def _next(self, timeout_s: float) -> Shot:

@@ -28,6 +28,7 @@ WATCH_S = 0.05  # the PLC shuts the gate when the station's heartbeat stands sti
 _LONGEST_CYCLE_S = 0.02  # of the station's loop on a busy machine, an exchange with the PLC included
 _HEARTBEAT_S = 0.5  # of the station, where the PLC moves the gate
 _DELAY_S = 0.1  # from the trigger's word to that to the camera; the part may have gone by then
+_EARLY_S = 0.02  # by which a picture may come before the PLC's word of its part is read
 _CAPACITY = 8  # parts in flight where the recipe does not say how near they come
 Config = TypeVar("Config")
 
@@ -168,7 +169,9 @@ def view_plan(recipe: Recipe, view: View, reference: Reference | None) -> ViewPl
     return ViewPlan(
         name=view.name,
         work=work,
-        patience=Patience(late_s=window, delay_s=_DELAY_S if by_software else None),
+        patience=Patience(late_s=window, delay_s=_DELAY_S)
+        if by_software
+        else Patience(early_s=_EARLY_S, late_s=window, delay_s=None),
         judging=Judging(restarts=recipe.restarts.most, within_s=recipe.restarts.within_s),
         region=region,
         mm_per_px=view.mm_per_px,
