@@ -20,7 +20,7 @@ from sightline.line.stock import Stock
 from sightline.records import Pixels
 
 HOST = "127.0.0.1"
-_SENSING_S = 0.002  # between two looks at the trigger, which stands for 40 ms at most
+_SENSING_S = 0.002  # between two looks at the sensor
 EXPOSURE_S = 0.01  # and transfer: a picture comes after the PLC's word of its part
 _NUMBER_BITS = 32
 _TIMEOUT_S = 5.0
@@ -43,7 +43,7 @@ class PushedCameras:
         self.failed: list[str] = []  # pictures that the station did not take
         self._plc, self._ending = plc, Event()
         self._stock, self._encoded, self._numbered = stock, _encoded(stock), numbered
-        self._due: dict[str, SimpleQueue[bytes | None]] = {view: SimpleQueue() for view in ports}
+        self._due: dict[str, SimpleQueue[bytes]] = {view: SimpleQueue() for view in ports}
         self._threads = [Thread(target=self._push, args=item, name="pushing camera") for item in ports.items()]
         self._threads.append(Thread(target=self._sense, name="sensor"))
         for thread in self._threads:
@@ -65,12 +65,10 @@ class PushedCameras:
     def _sense(self) -> None:
         fired = 0
         while not self._ending.wait(_SENSING_S):
-            request = self._plc.read()
-            if request.trigger and request.part_id != fired:
-                fired = request.part_id
-                part = self._plc.part_of(fired)  # however late this thread is
+            for number, part in self._plc.sensed(fired):
+                fired = number
                 for view, due in self._due.items():
-                    due.put(self._seen(view, part) if part is not None else None)
+                    due.put(self._seen(view, part))
 
     def _seen(self, view: str, part: BeltPart) -> bytes:
         frame = self._stock.picture(view, part)
@@ -78,8 +76,6 @@ class PushedCameras:
 
     def _push(self, view: str, port: int) -> None:
         while (picture := self._due[view].get()) != b"":
-            if picture is None:  # it has fallen: no picture comes, and the station has to notice
-                continue
             sleep(EXPOSURE_S)
             try:
                 with urlopen(Push(f"http://{HOST}:{port}/", picture, method="POST"), timeout=_TIMEOUT_S):

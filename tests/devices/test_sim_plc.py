@@ -245,3 +245,13 @@ def test_it_runs_in_real_time_and_is_asked_from_several_threads() -> None:
     for asker in askers:
         asker.join()
     assert sim.belt.travelled_mm > 90
+
+
+def test_what_the_sensor_saw_is_told_once_whether_the_station_read_of_it_or_not() -> None:
+    bench = Bench(agrees=False)
+    bench.sim.start()
+    told: list[tuple[int, int]] = []
+    while not bench.sim.is_empty():
+        bench.clock.sleep(0.005)  # nobody reads
+        told += [(number, part.number) for number, part in bench.sim.sensed(told[-1][0] if told else 0)]
+    assert told == [(number, number) for number in range(1, 13)]

@@ -216,10 +216,11 @@ class SimPlc:
             self._catch_up()
             return self.belt.in_view(camera_mm, reach_mm)
 
-    def part_of(self, part_id: int) -> BeltPart | None:
-        """The part of this number on its way to the gate: what a camera saw that the sensor itself fired."""
+    def sensed(self, after: int) -> list[tuple[int, BeltPart]]:
+        """The parts on their way to the gate numbered after this one: what cameras saw that the sensor fires."""
         with self._lock:
-            return next((entry.part for entry in self._register if entry.part_id == part_id), None)
+            self._catch_up()
+            return [(entry.part_id, entry.part) for entry in self._register if entry.part_id > after]
 
     def is_empty(self) -> bool:
         """Every part has fallen, and no more come."""

@@ -1,8 +1,9 @@
 """Which picture is of which part: by order, and where the station does not trigger the camera, by when pictures come.
 
 Order alone fails for good once it is wrong: where one picture does not come and nobody counts it, every later part is
-judged by the picture of its neighbour. So a picture that comes when it may be of a later part puts the order in doubt,
-and from then on no part has a picture until enough parts in a row had theirs just when pictures usually come.
+judged by the picture of its neighbour. So a picture that comes when it may be of a later part is not used; where that
+happens twice in a row the order is lost, and no part has a picture until enough in a row had theirs just when pictures
+usually come.
 """
 
 import math
@@ -11,16 +12,19 @@ from itertools import pairwise
 
 FORGOTTEN_S = 5.0  # a picture that has not come by then never will; a pause so long settles every doubt
 SURE = 10  # parts in a row, each with one picture at its usual time, after which the order is known again
+_DOUBTS = 2  # in a row, after which the order is lost; each costs its part
 _ANNOUNCED = 256  # parts whose times are remembered: more than can wait for a picture
 _BLOCK = 50  # pictures by which it is known when they usually come; the first ones after a pause are fewer ...
 _LEAST = 8  # ... but so many at least
 _BLOCKS = 20  # of the last so many, the one of the calmest time: on a machine that is busy, nothing is usual
-_FENCE = 1.5
+_FENCE = 2.0  # times the range between the quartiles
 _PITCHES = (
     8  # between so many parts and the next the shortest counts, as one that is read late seems far from the others
 )
 _EARLY_SHARE = 0.2  # of it: a picture that comes before the word of its part by more is a stray one of the part before
-_OWN_SHARE = 0.4  # likewise: one that comes later than usual by more, with its own part's picture there, is the next one's
+_OWN_SHARE = (
+    0.4  # likewise: one that comes later than usual by more, with its own part's picture there, is the next one's
+)
 _LATE_SHARE = 0.3  # likewise: one that comes later than usual by more may be of the next part
 _JITTER_S = 0.005  # at least, by which a picture may miss the quartiles
 
@@ -37,6 +41,7 @@ class Pairing:
         self._owed: deque[float] = deque()  # the same of each that a picture is still to come of
         self._delays: list[float] = []  # how long after their parts pictures came, of the block that is not full
         self._usual: deque[tuple[float, float]] = deque(maxlen=_BLOCKS)  # from when to when, of full ones
+        self._doubts = 0  # one after another
         self._row = 0  # parts in a row whose picture came at its usual time, while the order is in doubt
 
     def announce(self, since_s: float) -> None:
@@ -66,6 +71,7 @@ class Pairing:
 
     def learn(self, delay_s: float) -> None:
         """A picture came so long after its part."""
+        self._doubts = 0
         self._delays.append(delay_s)
         if len(self._delays) == _BLOCK:
             self._usual.append(_fence(self._delays))
@@ -81,9 +87,15 @@ class Pairing:
             return f"they usually come within {usual[1]:.3f} s"
         return ""
 
+    def doubted(self) -> None:
+        """A picture may have been of another part; where that is so again and again, the order is wrong."""
+        self._doubts += 1
+        if self._doubts >= _DOUBTS:
+            self.lose()
+
     def lose(self) -> None:
         """The order is in doubt from now on."""
-        self.lost, self._row = True, 0
+        self.lost, self._row, self._doubts = True, 0, 0
 
     def leeway(self, since_s: float, most_s: float) -> float:
         """By how much a picture may come before the word of its part: less where parts follow each other closely."""
@@ -140,7 +152,10 @@ class Pairing:
 
 
 def _fence(delays_s: list[float]) -> tuple[float, float]:
-    """What is usual of these, after Tukey, Exploratory Data Analysis (1977), 2C: 1.5 ranges beyond the quartiles."""
+    """What is usual of these: as far beyond the quartiles as between Tukey's inner and outer fences.
+
+    J. W. Tukey, Exploratory Data Analysis (1977), 2D. They are few, so that his inner fences leave out too many.
+    """
     known = sorted(delays_s)
     early_s, late_s = known[len(known) // 4], known[-1 - len(known) // 4]
     jitter_s = max(_JITTER_S, _FENCE * (late_s - early_s))

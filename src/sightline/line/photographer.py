@@ -196,7 +196,8 @@ class Photographer:
             left_s = until_s - time.monotonic()
             if left_s <= 0 or self._ending.is_set():
                 if counted_off:  # one of those may have been this part's
-                    self._lose()
+                    self.counts.doubts += 1
+                    self._pairing.lose()
                 raise DeviceTimeout(self.name, "no picture in time")
             try:
                 shot = self._next(min(left_s, _GRAB_S))
@@ -213,9 +214,11 @@ class Photographer:
                 return shot
             counted_off += not in_turn
             if in_turn and asked.patience.delay_s is None and self._pairing.too_early(asked.since_s, shot.monotonic_s):
-                self._lose()
+                self._doubt()
                 before_s = asked.since_s - shot.monotonic_s
-                raise FrameError(f"{self.name}: the picture came {before_s:.3f} s before the word of its part; {_WHOSE}")
+                raise FrameError(
+                    f"{self.name}: the picture came {before_s:.3f} s before the word of its part; {_WHOSE}"
+                )
             self.counts.unclaimed += 1
 
     def _next(self, timeout_s: float) -> Shot:
@@ -235,13 +238,13 @@ class Photographer:
         doubt = self._pairing.doubt(asked.since_s, shot.monotonic_s) if hardware else ""
         late_s = shot.monotonic_s - asked.since_s
         if doubt:
-            self._lose()
+            self._doubt()
             raise FrameError(f"{self.name}: the picture came {late_s:.3f} s after its part, {doubt}; {_WHOSE}")
         self._pairing.learn(late_s)
 
-    def _lose(self) -> None:
+    def _doubt(self) -> None:
         self.counts.doubts += 1
-        self._pairing.lose()
+        self._pairing.doubted()
 
     def _watch(self, asked: _Asked) -> None:
         """Look whether the part's picture comes when pictures usually do; raises FrameError: it is no part's as yet."""
