@@ -106,7 +106,11 @@ class Running:
         """The conveyor, and then the station as systemd does it; what was wrong with it."""
         self.plant.plc.stop()
         self.plant.pause(2.0)
-        return [*_stopped(self.plant, self.records, self.server), *self._scraper.broken(), *self.plant.around.failed]
+        return _stopped(self.plant, self.records, self.server)
+
+    def unanswered(self) -> list[str]:
+        """What of pages and pictures the station had no time for."""
+        return [*self._scraper.broken(), *self.plant.around.failed]
 
     def account(self) -> LineResult:
         return account(self.plant.plc, self.records, self.plant.stopwatch.latencies_s)
@@ -187,7 +191,7 @@ def endurance(folder: Path, seconds: float, setting: Setting | None = None, *, l
         size=f"{seconds:g} s at {setting.rate_hz:g} parts per second",
         figures={**figures, "growth % an hour": growth, "more files": more_files},
         courses=courses,
-        broken=(*broken, *unsafe(found), *unrecorded(line.records)),
+        broken=(*broken, *line.unanswered(), *unsafe(found), *unrecorded(line.records)),
     )
 
 
@@ -203,7 +207,7 @@ def latency(folder: Path, seconds: float, setting: Setting, protocol: str, *, li
         what=f"latency over {protocol}, {setting.rate_hz:g} parts per second",
         size=f"{seconds:g} s",
         figures=figures,
-        broken=(*missed, *broken, *unsafe(found), *unrecorded(line.records)),
+        broken=(*missed, *broken, *line.unanswered(), *unsafe(found), *unrecorded(line.records)),
     )
 
 
