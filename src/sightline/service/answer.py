@@ -17,7 +17,7 @@ from sightline.imaging.overlay import overlay
 from sightline.imaging.writing import indexed_png, png
 from sightline.inspector import Inspector
 from sightline.products import Limits
-from sightline.records import UNNAMED, Frame, Inspection, Verdict
+from sightline.records import UNNAMED, Box, Frame, Inspection, Verdict
 
 BACKGROUND = (255, 255, 255)
 _COLOURS = tuple(  # of the first defects by place; far apart, none of them white
@@ -192,13 +192,23 @@ def _paint(
     inside: Any = None
     if inspection.map is not None and inspection.boxes is None:
         marked = inspection.threshold if inspection.review_threshold is None else inspection.review_threshold
-        inside = _enlarged((inspection.map >= np.float32(marked)).astype(np.uint8), size) > 0
+        inside = inspection.map >= np.float32(marked)
     for defect in reversed(inspection.defects):  # the most anomalous on top
         box = defect.box
         here = (slice(box.y, box.y + box.height), slice(box.x, box.x + box.width))
         places[here] = (
-            order[defect.label] if inside is None else np.where(inside[here], order[defect.label], places[here])
+            order[defect.label]
+            if inside is None
+            else np.where(_enlarged_within(inside, size, box), order[defect.label], places[here])
         )
+
+
+def _enlarged_within(inside: NDArray[np.bool_], size: tuple[int, int], box: Box) -> NDArray[np.bool_]:
+    """(box.height, box.width) of what `_enlarged` would make: most of a large picture is in no box."""
+    width, height = size
+    rows = np.arange(box.y, box.y + box.height) * inside.shape[0] // height
+    columns = np.arange(box.x, box.x + box.width) * inside.shape[1] // width
+    return inside[np.ix_(rows, columns)].astype(np.bool_, copy=False)
 
 
 def _enlarged(values: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.uint8]:
