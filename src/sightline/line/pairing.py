@@ -18,14 +18,11 @@ _BLOCK = 50  # pictures by which it is known when they usually come; the first o
 _LEAST = 8  # ... but so many at least
 _BLOCKS = 20  # of the last so many, the one of the calmest time: on a machine that is busy, nothing is usual
 _FENCE = 2.0  # times the range between the quartiles
-_PITCHES = (
-    8  # between so many parts and the next the shortest counts, as one that is read late seems far from the others
-)
-_EARLY_SHARE = 0.2  # of it: a picture that comes before the word of its part by more is a stray one of the part before
-_OWN_SHARE = (
-    0.4  # likewise: one that comes later than usual by more, with its own part's picture there, is the next one's
-)
-_LATE_SHARE = 0.3  # likewise: one that comes later than usual by more may be of the next part
+_PITCHES = 8  # parts, of which the two nearest count: one that is read of late seems far from its neighbours
+# shares of the time between two parts ...
+_EARLY_SHARE = 0.2  # by which a picture may come before the word of its part: a stray one of the part before is older
+_OWN_SHARE = 0.4  # after the part before had its own, from which on a picture is no stray one of that part
+_LATE_SHARE = 0.3  # by which a picture may come later than usual: the next part's is later
 _JITTER_S = 0.005  # at least, by which a picture may miss the quartiles
 
 
@@ -106,11 +103,11 @@ class Pairing:
 
         Else it is one too many of the part before, or older than that.
         """
-        before_s, usual = self._before(since_s), self._usually()
-        if before_s is None:
+        before_s, usual, pitch_s = self._before(since_s), self._usually(), self._pitch(since_s)
+        if before_s is None or since_s - came_s > pitch_s:
             return False
         late_s = 0.0 if usual is None else max(0.0, usual[1])
-        return came_s > before_s + late_s + _OWN_SHARE * self._pitch(since_s)
+        return came_s > before_s + late_s + _OWN_SHARE * pitch_s
 
     def expected(self, since_s: float) -> tuple[float, float] | None:
         """From when to when the picture of this part usually comes.
