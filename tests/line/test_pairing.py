@@ -14,7 +14,7 @@ from sightline.line.pairing import FORGOTTEN_S, SURE, Pairing
 from sightline.line.photographer import Patience, Photographer, Taken
 from sightline.records import Frame
 
-GRACE_S = 10.0
+GRACE_S = 60.0
 PERIOD_S = 0.1
 USUAL_S = (0.012, 0.022)
 WINDOW_S = 0.8

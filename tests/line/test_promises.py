@@ -111,7 +111,7 @@ def test_latency_by_opc_ua_with_security_is_that_of_the_products_own_process(tmp
 
 @pytest.mark.skipif(sys.platform != "linux", reason="finds the station's processes in /proc")
 def test_no_part_is_judged_by_anothers_picture_on_a_busy_machine(tmp_path: Path) -> None:
-    trial = line.overload(tmp_path, 6.0, rate_hz=8.0, busy=4)
+    trial = line.overload(tmp_path, 8.0, rate_hz=4.0, busy=4)
     assert_held(trial)
     assert trial.figures["pictures looked at"] > 0
 
