@@ -8,13 +8,14 @@ import time
 from dataclasses import dataclass
 from functools import partial
 from http import HTTPStatus
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 
 from sightline.devices.camera import Shot
 from sightline.devices.frame_buffer import FrameBuffer
+from sightline.devices.pooled_server import PooledServer
 from sightline.errors import DeviceError, FrameError, OptionError
 from sightline.imaging.decode import decode
 
@@ -91,7 +92,7 @@ class _Intake:
     decoding: threading.Lock  # one picture at a time: a burst must not take the models' processor time
 
 
-class _Server(ThreadingHTTPServer):
+class _Server(PooledServer):
     """With few connections, each for a short while."""
 
     daemon_threads = False  # so that server_close waits for them
@@ -102,7 +103,7 @@ class _Server(ThreadingHTTPServer):
         self._lock = threading.Lock()
         if ":" in address[0]:
             self.address_family = socket.AF_INET6
-        super().__init__(address, handler)
+        super().__init__(address, handler, _CONNECTIONS)
 
     def process_request(self, request: Any, client_address: Any) -> None:
         with self._lock:

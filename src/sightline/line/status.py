@@ -16,11 +16,12 @@ import threading
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from http import HTTPStatus
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any, Protocol
 from urllib.parse import urlsplit
 
+from sightline.devices.pooled_server import PooledServer
 from sightline.errors import InspectionError, OptionError
 from sightline.line.german import TEXTS
 from sightline.line.metrics import CONTENT_TYPE
@@ -81,12 +82,12 @@ class StatusServer:
         self._thread.join()
 
 
-class _Server(ThreadingHTTPServer):
+class _Server(PooledServer):
     daemon_threads = True
 
     def __init__(self, address: tuple[str, int], handler: type[BaseHTTPRequestHandler]) -> None:
         self._places = threading.BoundedSemaphore(_MOST_AT_ONCE)
-        super().__init__(address, handler)
+        super().__init__(address, handler, _MOST_AT_ONCE)
 
     def process_request(self, request: Any, client_address: Any) -> None:
         if self._places.acquire(blocking=False):
