@@ -150,10 +150,11 @@ def test_a_changed_recipe_is_put_to_work_under_its_number_and_a_broken_one_is_no
     folder: Path, write: Callable[..., Path], conveyor: SimPlc
 ) -> None:
     with running(write(1)) as line:
-        until(lambda: verdicts(folder).get("part 1") == {Verdict.PASS}, 90.0)
+        until(lambda: Verdict.PASS in verdicts(folder).get("part 1", ()), 90.0)
+        before = line.station.board.status()["counts"]  # the first part may have come before the station was ready
         write(1, view="reject_at = 50")
         line.station.renew()
-        until(lambda: verdicts(folder)["part 1"] == {Verdict.PASS, Verdict.REJECT}, 90.0)
+        until(lambda: Verdict.REJECT in verdicts(folder)["part 1"], 90.0)
         model = folder / "broken.sight"
         model.write_bytes(b"no model")
         write(1, model=model)
@@ -163,7 +164,7 @@ def test_a_changed_recipe_is_put_to_work_under_its_number_and_a_broken_one_is_no
         judged = status()["counts"]["REJECT"]
         until(lambda: status()["counts"]["REJECT"] > judged, 60.0)
         counts = status()["counts"]
-        assert (counts["missed"], counts["FAULT"]) == (0, 0)
+        assert (counts["missed"], counts["FAULT"]) == (before["missed"], before["FAULT"])
 
 
 def test_a_model_that_cannot_be_loaded_is_told_and_everything_closed(
