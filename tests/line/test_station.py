@@ -15,7 +15,7 @@ import pytest
 from sightline.devices.camera import Shot
 from sightline.devices.clock import MonotonicClock
 from sightline.devices.sim_belt import BeltConfig, Bin, Truth
-from sightline.devices.sim_plc import GateRule, SimPlc, SimPlcConfig
+from sightline.devices.sim_plc import GateRule, Reason, SimPlc, SimPlcConfig
 from sightline.errors import DeviceLost, DeviceTimeout, OptionError
 from sightline.line.faults import Fault
 from sightline.line.fitness import FitnessCheck, FitnessLimits, reference_of
@@ -189,9 +189,10 @@ def test_parts_whose_triggers_were_never_seen_are_counted_and_their_pictures_cou
 def test_every_part_falls_where_it_should_and_has_one_record(open_plant: Callable[..., Plant]) -> None:
     with open_plant(belt(25)) as plant:
         plant.run_dry()
-        until(lambda: len(plant.records_by_part()) == 25)
+        unseen = {fallen.part.number for fallen in plant.plc.fallen if fallen.reason is Reason.NOT_ANNOUNCED}
+        until(lambda: len(plant.records_by_part()) == 25 - len(unseen))  # a busy machine may miss a trigger
         assert not escapes(plant)
-        verdicts = plant.records_by_part()
+        verdicts = plant.records_by_part() | dict.fromkeys(unseen, "never announced")
         for fallen in plant.plc.fallen:
             number = fallen.part.number
             if verdicts[number] == "PASS":
@@ -199,7 +200,7 @@ def test_every_part_falls_where_it_should_and_has_one_record(open_plant: Callabl
             if verdicts[number] != "PASS":
                 assert fallen.bin is Bin.REJECT
         assert sum(verdict == "PASS" for verdict in verdicts.values()) > 5
-        assert plant.station.board.status()["counts"]["triggers"] == 25
+        assert plant.station.board.status()["counts"]["triggers"] == 25 - len(unseen)
 
 
 def test_a_worker_that_is_killed_lets_no_bad_part_through(open_plant: Callable[..., Plant]) -> None:
