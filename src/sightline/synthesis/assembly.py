@@ -108,7 +108,7 @@ def _cast(surface: Surface, window: Window, radius_mm: float, height_mm: float, 
     """The shadow of something round, this high, soft because the lamp is wide."""
     x, y, z = key.direction
     reach = height_mm / max(z, 0.3)
-    distance = cv2.magnitude(window.x + np.float32(x * reach), window.y + np.float32(y * reach))
+    distance = np.hypot(window.x + np.float32(x * reach), window.y + np.float32(y * reach))
     shadow = 1 - smoothstep(np.asarray(distance, np.float32), radius_mm - 0.5 * reach, radius_mm + 0.5 * reach)
     surface.exposure[window.at] *= 1 - np.float32(0.72) * shadow
 
@@ -163,7 +163,7 @@ def _drill(surface: Surface, x_mm: float, y_mm: float, radius_mm: float, key: Li
     surface.turn_grooves(at, -window.y, window.x, ring)
     hole = surface.inside(radius, radius_mm)
     x, y, _ = key.direction
-    reached = cv2.magnitude(window.x - np.float32(x * radius_mm), window.y - np.float32(y * radius_mm))
+    reached = np.hypot(window.x - np.float32(x * radius_mm), window.y - np.float32(y * radius_mm))
     lit = smoothstep(np.asarray(reached, np.float32), 0.9 * radius_mm, 1.75 * radius_mm)
     wall = smoothstep(radius, 0.72 * radius_mm, radius_mm) * lit
     if thread:

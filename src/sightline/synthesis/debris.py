@@ -84,7 +84,8 @@ def smear(surface: Surface, place: tuple[float, float], rng: np.random.Generator
         cv2.INTER_LINEAR,
         borderMode=cv2.BORDER_REFLECT,
     )
-    patch = 1 - smoothstep(cv2.magnitude(along, side * np.float32(1.9)) / np.float32(reach), 0.45, 1.0)
+    distance = np.asarray(np.hypot(along, side * np.float32(1.9)) / np.float32(reach), np.float32)
+    patch = 1 - smoothstep(distance, 0.45, 1.0)
     film = np.clip(patch * (0.6 + 0.5 * laid), 0, 1) * surface.body[window.at] * np.float32(0.30 + 0.6 * severity)
     paint(surface, window.at, (0.20, 0.175, 0.14), film)
     blend(surface.gloss, window.at, 0.2, film)

@@ -107,7 +107,7 @@ def _press_in(
     turn, stretch = rng.uniform(0, math.pi), rng.uniform(1.0, 1.5)
     cos, sin = np.float32(math.cos(turn)), np.float32(math.sin(turn))
     u, v = (window.x * cos + window.y * sin) / np.float32(stretch), window.y * cos - window.x * sin
-    around = np.asarray(cv2.magnitude(u, v) / np.float32(radius), np.float32)
+    around = np.asarray(np.hypot(u, v) / np.float32(radius), np.float32)
     lean = rng.uniform(-0.25, 0.25) * u / (radius * (around + 0.4))
     distance = around * (1 + lean + 0.04 * clouds(rng, (u.shape[0], u.shape[1]), 4, 1))
     hollow = cv2.exp(-np.power(distance, np.float32(rng.uniform(2.2, 3.4))))
@@ -170,7 +170,7 @@ def discoloration(surface: Surface, assembly: Assembly, rng: np.random.Generator
     turn, stretch = rng.uniform(0, math.pi), rng.uniform(1.0, 1.7)
     cos, sin = np.float32(math.cos(turn)), np.float32(math.sin(turn))
     u, v = (window.x * cos + window.y * sin) / np.float32(stretch), window.y * cos - window.x * sin
-    distance = cv2.magnitude(u, v) / np.float32(radius) + 0.20 * clouds(rng, shape, 4, 4)
+    distance = np.hypot(u, v) / np.float32(radius) + 0.20 * clouds(rng, shape, 4, 4)
     body = surface.body[window.at]
     if rng.uniform() < 0.6:
         _temper(surface, window, (1 - smoothstep(distance, 0.0, 1.35)) * body, severity)

@@ -136,7 +136,7 @@ def dent(change: Change, scene: Scene, rng: np.random.Generator, severity: float
     window = window_at(scene.shape, scene.pitch_mm, place, radius * 3.2)
     u, v = _turned(window, rng, most=1.5)
     ragged = 1 + 0.05 * clouds(rng, _size(window), 4, 2) + rng.uniform(-0.2, 0.2) * u / (radius + np.abs(u))
-    distance = cv2.magnitude(u, v) / np.float32(radius) * ragged
+    distance = np.hypot(u, v) / np.float32(radius) * ragged
     # in double precision: NumPy's float32 power differs in its last bit with the array's place in memory
     fall = np.power(distance.astype(np.float64), rng.uniform(2.2, 3.4))
     hollow = np.asarray(np.exp(-fall), np.float32)
@@ -158,7 +158,7 @@ def stain(change: Change, scene: Scene, rng: np.random.Generator, severity: floa
     place = spot(scene, rng)
     window = window_at(scene.shape, scene.pitch_mm, place, radius * 2.6)
     u, v = _turned(window, rng, most=1.9)
-    distance = np.asarray(cv2.magnitude(u, v) / np.float32(radius), np.float32)
+    distance = np.asarray(np.hypot(u, v) / np.float32(radius), np.float32)
     kind = int(rng.integers(3))
     distance += np.float32(0.07 if kind == 0 else 0.14) * clouds(rng, _size(window), 3, 4)
     if kind == 0:

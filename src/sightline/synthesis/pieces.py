@@ -177,7 +177,7 @@ def break_off(scene: Scene, rng: np.random.Generator, severity: float) -> Spoilt
     shape = (window.x.shape[0], window.x.shape[1])
     cos, sin = np.float32(math.cos(inwards)), np.float32(math.sin(inwards))
     deep, along = window.x * cos + window.y * sin, window.y * cos - window.x * sin
-    distance = cv2.magnitude(deep * np.float32(rng.uniform(1.0, 1.8)), along) / np.float32(radius)
+    distance = np.hypot(deep * np.float32(rng.uniform(1.0, 1.8)), along) / np.float32(radius)
     distance += np.float32(0.13) * clouds(rng, shape, 4, 4)
     gone = 1 - smoothstep(np.asarray(distance, np.float32), 0.97, 1.03)
     dark = (0.75 - 0.45 * severity) * (1 + 0.18 * clouds(rng, shape, 7, 3))

@@ -113,4 +113,4 @@ def _loss(level: FloatArray, pitch_mm: float) -> FloatArray:
     """How many times more often a point is lost than on level ground: 1 there, tens on steep flanks."""
     slope_x = cv2.Sobel(level, cv2.CV_32F, 1, 0, ksize=3, scale=1 / (8 * pitch_mm))
     slope_y = cv2.Sobel(level, cv2.CV_32F, 0, 1, ksize=3, scale=1 / (8 * pitch_mm))
-    return np.asarray(1 + 40 * np.minimum(cv2.magnitude(slope_x, slope_y), 2), np.float32)
+    return np.asarray(1 + 40 * np.minimum(np.hypot(slope_x, slope_y), 2), np.float32)

@@ -227,4 +227,4 @@ def closed(mask: BoolArray, reach: int) -> BoolArray:
 
 def _slope(values: FloatArray) -> FloatArray:
     plain = grey(values)
-    return np.asarray(cv2.magnitude(cv2.Sobel(plain, cv2.CV_32F, 1, 0), cv2.Sobel(plain, cv2.CV_32F, 0, 1)), np.float32)
+    return np.asarray(np.hypot(cv2.Sobel(plain, cv2.CV_32F, 1, 0), cv2.Sobel(plain, cv2.CV_32F, 0, 1)), np.float32)

@@ -67,7 +67,7 @@ class Window:
     @property
     def radius(self) -> FloatArray:
         """(h, w) mm from the point."""
-        return np.asarray(cv2.magnitude(self.x, self.y), np.float32)
+        return np.asarray(np.hypot(self.x, self.y), np.float32)
 
 
 def window_at(shape: tuple[int, int], pitch_mm: float, place_mm: tuple[float, float], reach_mm: float) -> Window:
@@ -124,9 +124,9 @@ class Surface:
     def turn_grooves(self, at: tuple[slice, slice], x: FloatArray, y: FloatArray, cover: FloatArray) -> None:
         """Lay the grooves along (x, y), of any length, where `cover` is 1; of their two senses the nearer wins."""
         old_x, old_y = self.tangent_x[at], self.tangent_y[at]
-        toward = np.where(old_x * x + old_y * y < 0, -cover, cover) / np.maximum(cv2.magnitude(x, y), 1e-6)
+        toward = np.where(old_x * x + old_y * y < 0, -cover, cover) / np.maximum(np.hypot(x, y), 1e-6)
         new_x, new_y = old_x * (1 - cover) + x * toward, old_y * (1 - cover) + y * toward
-        length = np.maximum(cv2.magnitude(new_x, new_y), 1e-6)
+        length = np.maximum(np.hypot(new_x, new_y), 1e-6)
         self.tangent_x[at], self.tangent_y[at] = new_x / length, new_y / length
 
 
