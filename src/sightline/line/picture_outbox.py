@@ -12,6 +12,7 @@ from collections import Counter, deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import cache
 from typing import Protocol
 
 from sightline.errors import DeliveryError, StoreError
@@ -143,7 +144,8 @@ class PictureOutbox:
         unknown: dict[int, float] = {}
         while rows := self._folder.outgoing(after, _AT_ONCE):
             after = rows[-1].number
-            ready = deque(row for row in rows if self._is_due(row, unknown))
+            has_record = cache(self._has_record)  # once for all pictures of a part, so that they go together
+            ready = deque(row for row in rows if self._is_due(row, has_record, unknown))
             while ready:
                 if self._closing.is_set():
                     return 0.0
@@ -155,14 +157,14 @@ class PictureOutbox:
         self._unknown_s = unknown
         return 0.0 if done else min(self._pace.poll_s, self._pace.try_again_s)
 
-    def _is_due(self, row: Outgoing, unknown: dict[int, float]) -> bool:
+    def _is_due(self, row: Outgoing, has_record: Callable[[str], bool], unknown: dict[int, float]) -> bool:
         """Whether it is to be sent now; where it is for its record that it waits, that is noted."""
         refusals = self._refusals.get(row.number)
         if refusals is None and len(self._refusals) >= self._pace.most_refused:
             return False  # so that those become no more
         if refusals is not None and time.monotonic() < refusals.again_s:
             return False
-        if row.path is None or self._has_record(row.outcome):
+        if row.path is None or has_record(row.outcome):
             return True
         since_s = self._unknown_s.get(row.number, time.monotonic())
         if time.monotonic() - since_s < self._pace.patience_s:
