@@ -216,12 +216,11 @@ def overload(folder: Path, seconds: float, *, rate_hz: float = 10.0, busy: int =
 
     The station has no priority here, so that it misses triggers and reads pictures late.
     """
-    idle = "import os\nos.setpriority(os.PRIO_PROCESS, 0, 0)\nwhile True:\n    pass"
     others = []
     try:
         with running(folder, Setting(rate_hz=rate_hz, numbered=True, policy="all")) as line:
             line.plant.pause(0.1 * seconds)
-            others += [subprocess.Popen([sys.executable, "-c", idle]) for _ in range(busy)]
+            others += [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(busy)]
             line.plant.pause(0.6 * seconds)
             _end(others)
             line.plant.pause(0.3 * seconds)
