@@ -34,6 +34,18 @@ def test_a_picture_arrives_as_it_was_sent() -> None:
         assert (shot.number, shot.lost) == (0, 0)
 
 
+def test_a_sender_that_knows_whose_picture_it_is_says_so() -> None:
+    with listening(HttpConfig(port=0)) as camera:
+        assert post(camera.port, png(3), **{"Part-Id": "4294967295"})[0] == 202
+        assert camera.grab(PATIENCE_S).part_id == 4294967295
+        assert post(camera.port, png(3))[0] == 202
+        assert camera.grab(PATIENCE_S).part_id is None
+        for wrong in ("0", "-1", "4294967296", "seven", ""):
+            status, answer = post(camera.port, png(3), **{"Part-Id": wrong})
+            assert status == 400
+            assert "1 to 4294967295" in json.loads(answer)["error"]
+
+
 def test_where_too_many_wait_the_oldest_gives_way_and_is_counted_as_lost() -> None:
     with listening(HttpConfig(port=0)) as camera:
         statuses = [post(camera.port, png(number))[0] for number in range(CAPACITY + 2)]

@@ -87,6 +87,7 @@ class SlowCamera:
     def __init__(self) -> None:
         self.triggers: queue.SimpleQueue[int] = queue.SimpleQueue()
         self.pictures: queue.SimpleQueue[int] = queue.SimpleQueue()
+        self.whose: dict[int, int] = {}  # by the picture's number, of those that say it
         self._triggered = 0
 
     def trigger(self) -> None:
@@ -99,7 +100,8 @@ class SlowCamera:
         except queue.Empty:
             raise DeviceTimeout("slow", "nothing yet.") from None
         now_s = time.monotonic()
-        return Shot(frame=frame(number), camera="slow", number=number, monotonic_s=now_s, unix_s=0.0)
+        whose = self.whose.get(number)
+        return Shot(frame=frame(number), camera="slow", number=number, monotonic_s=now_s, unix_s=0.0, part_id=whose)
 
     def close(self) -> None:
         """Nothing is open."""
@@ -134,6 +136,43 @@ def test_a_picture_that_comes_after_the_next_part_is_nobodys_where_the_station_d
     assert "1 more parts had come by then" in str(first.fault)
     assert second.shot is not None
     assert second.shot.number == 1
+
+
+@pytest.mark.parametrize("whose", [(11, 12), (12, 11), (10, 12, 11)])
+def test_pictures_that_say_whose_they_are_go_by_that_whenever_they_come(whose: tuple[int, ...]) -> None:
+    camera, reports = SlowCamera(), queue.SimpleQueue[Taken]()
+    camera.whose = dict(enumerate(whose))
+    photographer = Photographer("slow", camera)
+    for part in (1, 2):
+        patience = Patience(late_s=GRACE_S, delay_s=None)
+        photographer.take(part, time.monotonic(), patience, reports.put, part_id=10 + part)
+        time.sleep(0.001)
+    for number in range(len(whose)):  # all of them after the second part was announced
+        camera.pictures.put(number)
+    shots = [reports.get(timeout=GRACE_S).shot for _ in range(2)]
+    photographer.close()
+    assert [shot.part_id for shot in shots if shot is not None] == [11, 12]
+    assert photographer.counts.doubts == 0
+
+
+def test_of_pictures_whose_parts_never_come_few_are_kept_and_one_of_an_earlier_count_is_nobodys() -> None:
+    camera, reports = SlowCamera(), queue.SimpleQueue[Taken]()
+    camera.whose = {number: number for number in range(10)}
+    photographer = Photographer("slow", camera)
+    patience = Patience(late_s=GRACE_S, delay_s=None)
+    for number in range(2, 10):
+        camera.pictures.put(number)
+    photographer.take(1, time.monotonic(), patience, reports.put, part_id=5)
+    assert reports.get(timeout=GRACE_S).shot is not None
+    photographer.take(2, time.monotonic(), patience, reports.put, part_id=9)
+    assert reports.get(timeout=GRACE_S).shot is not None
+    assert photographer.counts.unclaimed == 2, "of 2, 3, 4, 6, 7 and 8 the newest four are kept"
+    short = Patience(late_s=0.05, delay_s=None)
+    photographer.take(3, time.monotonic(), short, reports.put, part_id=3)
+    assert reports.get(timeout=GRACE_S).shot is None, "gave way"
+    photographer.take(4, time.monotonic() + 60.0, Patience(late_s=-59.9, delay_s=None), reports.put, part_id=8)
+    assert reports.get(timeout=GRACE_S).shot is None, "the PLC had the same number a minute ago"
+    photographer.close()
 
 
 def test_the_late_picture_of_a_part_that_was_passed_over_is_not_the_next_parts() -> None:

@@ -19,7 +19,7 @@ class Trigger(StrEnum):
 class Shot:
     """One picture as a camera took it.
 
-    Which part it shows is not the camera's business: the station joins shots and parts.
+    Which part it shows few senders know: elsewhere the station joins shots and parts.
     """
 
     frame: Frame  # its pixels are this record's own, copied out of the driver's buffer
@@ -32,6 +32,7 @@ class Shot:
     gain_db: float | None = None
     temperature_c: float | None = None
     encoder: int | None = None  # count of an encoder wired to the camera, when it was exposed
+    part_id: int | None = None  # the PLC's number of the part that it shows, 1 to LARGEST_PART_ID
 
 
 class Camera(Protocol):

@@ -21,6 +21,7 @@ class Circumstances:
     gain_db: float | None = None
     temperature_c: float | None = None
     encoder: int | None = None
+    part_id: int | None = None
 
 
 UNSAID = Circumstances()
@@ -127,4 +128,5 @@ class FrameBuffer:
             gain_db=said.gain_db,
             temperature_c=said.temperature_c,
             encoder=said.encoder,
+            part_id=said.part_id,
         )

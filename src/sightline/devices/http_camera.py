@@ -1,4 +1,4 @@
-"""Pictures that are pushed over HTTP: `POST /` with the file as its body."""
+"""Pictures that are pushed over HTTP: `POST /` with the file as its body, and `Part-Id` where the sender knows it."""
 
 import hmac
 import json
@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from sightline.devices.camera import Shot
-from sightline.devices.frame_buffer import FrameBuffer
+from sightline.devices.frame_buffer import Circumstances, FrameBuffer
+from sightline.devices.plc import LARGEST_PART_ID
 from sightline.devices.pooled_server import PooledServer
 from sightline.errors import DeviceError, FrameError, OptionError
 from sightline.imaging.decode import decode
@@ -171,11 +172,16 @@ class _Handler(BaseHTTPRequestHandler):
             return HTTPStatus.LENGTH_REQUIRED, "give Content-Length, the picture's size in bytes"
         if self._length > intake.config.max_megabytes * 1e6:
             return HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"at most {intake.config.max_megabytes:g} MB are taken"
+        if "Part-Id" in self.headers and not 0 < (self._number("Part-Id") or 0) <= LARGEST_PART_ID:
+            return HTTPStatus.BAD_REQUEST, f"give the PLC's number of the part as Part-Id, 1 to {LARGEST_PART_ID}"
         return None
 
     @property
     def _length(self) -> int | None:
-        text = self.headers.get("Content-Length", "")
+        return self._number("Content-Length")
+
+    def _number(self, header: str) -> int | None:
+        text = self.headers.get(header, "")
         return int(text) if text.isascii() and text.isdecimal() and len(text) <= 15 else None
 
     def _received(self) -> tuple[HTTPStatus, str]:
@@ -189,7 +195,8 @@ class _Handler(BaseHTTPRequestHandler):
         with intake.decoding:
             try:
                 name = intake.buffer.camera
-                number = intake.buffer.put(decode(data, source=name, max_megapixels=intake.config.max_megapixels))
+                frame = decode(data, source=name, max_megapixels=intake.config.max_megapixels)
+                number = intake.buffer.put(frame, said=Circumstances(part_id=self._number("Part-Id")))
             except FrameError as error:
                 refused, number = error, intake.buffer.put(error)  # the line must know: a part waits for this picture
         if refused is not None:

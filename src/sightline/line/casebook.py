@@ -98,7 +98,7 @@ class Casebook:
         case.waiting = {view.name for view in setup.views}
         case.shadows_waiting = {view.name for view in setup.views if view.shadow is not None}
         for view in setup.views:
-            view.look(part.sequence, part.since_s, counts_s)
+            view.look(part.sequence, part.part_id, part.since_s, counts_s)
 
     def pass_over(self, part: Part, fault: Fault, setup: Setup | None, now_s: float) -> None:
         """A part that is rejected without being looked at."""

@@ -3,6 +3,7 @@
 import queue
 import threading
 import time
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -13,6 +14,8 @@ from sightline.line.pairing import FORGOTTEN_S, Pairing
 _GRAB_S = 0.1  # between two looks at whether the station ends
 _NONE = -1  # before the first shot of a connection, whose number is 0 unless that was lost
 _PROBE_S = 0.2  # between two looks at whether a camera is back
+_KEPT = 4  # pictures that say whose they are and came before their parts were looked at
+_NAMED_EARLY_S = 1.0  # by which one may come before the word of its part; one from before is of an earlier count
 _WHOSE = f"it may be of another part. Where this stays, pause the line for {FORGOTTEN_S:g} s."
 
 
@@ -48,6 +51,7 @@ class _Asked:
     """A picture that is wanted."""
 
     number: int
+    part_id: int
     since_s: float
     patience: Patience
     report: Report
@@ -80,7 +84,7 @@ class Photographer:
     taken for the next part, and every part after it would be judged by the one before. Neither is one that an earlier
     part is still owed: what comes late is counted off against the triggers, and the part that waits gets its own.
     Where the station does not trigger the camera, neither is one that may be of a later part, nor any that follows
-    until it is known again which is whose (`Pairing`).
+    until it is known again which is whose (`Pairing`). Nothing of this concerns pictures that say whose they are.
     """
 
     def __init__(self, name: str, camera: Camera) -> None:
@@ -90,6 +94,7 @@ class Photographer:
         self.fault: str | None = f"{name}: the camera is not open yet."  # None: it was there when last looked at
         self._camera = camera
         self._pairing = Pairing()
+        self._kept: deque[Shot] = deque()  # say whose they are; at most _KEPT
         self._held: Shot | None = None  # came after the part that was looked at, and may be the next one's
         self._last = _NONE  # number of the last shot of this connection
         self._asked: queue.SimpleQueue[_Asked | _PassedOver | None] = queue.SimpleQueue()
@@ -106,15 +111,16 @@ class Photographer:
         """It is in doubt which picture is of which part, and none is used."""
         return self._pairing.lost
 
-    def take(self, number: int, since_s: float, patience: Patience, report: Report) -> None:
+    def take(self, number: int, since_s: float, patience: Patience, report: Report, *, part_id: int = 0) -> None:
         """Take the picture of this part; never waits. The station asks for no more parts than it has in flight.
 
         Args:
+            part_id: the PLC's number of it, as pictures may say it; 0: none has one.
             since_s: when the part was announced, by the monotonic clock.
             report: called once, from this photographer's thread; must not block.
         """
         self._pairing.announce(since_s)
-        self._asked.put(_Asked(number=number, since_s=since_s, patience=patience, report=report))
+        self._asked.put(_Asked(number=number, part_id=part_id, since_s=since_s, patience=patience, report=report))
 
     def pass_over(self, since_s: float) -> None:
         """A part announced then has triggered the camera, and nobody wants its picture; never waits.
@@ -165,7 +171,7 @@ class Photographer:
             self._trigger(asked)
             if self._pairing.lost:
                 self._watch(asked)
-            shot = self._shot(asked)
+            shot = self._kept_of(asked) or self._shot(asked)
         except FrameError as error:
             return Taken(number=number, shot=None, fault=str(error))
         except DeviceTimeout:
@@ -176,6 +182,7 @@ class Photographer:
             self.fault = str(error)
             self._pairing.begin()
             self._last, self._held = _NONE, None
+            self._kept.clear()
             return Taken(number=number, shot=None, fault=str(error), lost=True)
         self.fault = None
         return Taken(number=number, shot=shot)
@@ -207,19 +214,45 @@ class Photographer:
                 if not self._pairing.settle(1):
                     raise
                 continue  # that was an earlier part's
+            if shot.part_id is not None:
+                if self._is_named(shot, asked):
+                    return shot
+                continue
             in_turn = self._is_last(shot)
-            early_s = self._pairing.leeway(asked.since_s, asked.patience.early_s)
-            if in_turn and shot.monotonic_s >= asked.since_s - early_s:
-                self._refuse_doubtful(shot, asked)
+            if in_turn and self._is_in_time(shot, asked):
                 return shot
             counted_off += not in_turn
-            if in_turn and asked.patience.delay_s is None and self._pairing.too_early(asked.since_s, shot.monotonic_s):
-                self._doubt()
-                before_s = asked.since_s - shot.monotonic_s
-                raise FrameError(
-                    f"{self.name}: the picture came {before_s:.3f} s before the word of its part; {_WHOSE}"
-                )
             self.counts.unclaimed += 1
+
+    def _is_in_time(self, shot: Shot, asked: _Asked) -> bool:
+        """Whether it came since the part did; raises FrameError where it may be of another part all the same."""
+        before_s = asked.since_s - shot.monotonic_s
+        if before_s <= self._pairing.leeway(asked.since_s, asked.patience.early_s):
+            self._refuse_doubtful(shot, asked)
+            return True
+        if asked.patience.delay_s is None and self._pairing.too_early(asked.since_s, shot.monotonic_s):
+            self._doubt()
+            raise FrameError(f"{self.name}: the picture came {before_s:.3f} s before the word of its part; {_WHOSE}")
+        return False
+
+    def _is_named(self, shot: Shot, asked: _Asked) -> bool:
+        """Whether it says that it is this part's; that of another is kept, should that one still come."""
+        self._pairing.begin()  # there is nothing to count
+        self._last = shot.number
+        if _is_of(shot, asked):
+            return True
+        self._kept.append(shot)
+        if len(self._kept) > _KEPT:
+            self._kept.popleft()
+            self.counts.unclaimed += 1
+        return False
+
+    def _kept_of(self, asked: _Asked) -> Shot | None:
+        """This part's picture, where it came before the part was looked at."""
+        found = next((shot for shot in self._kept if _is_of(shot, asked)), None)
+        if found is not None:
+            self._kept.remove(found)
+        return found
 
     def _next(self, timeout_s: float) -> Shot:
         """The next picture, held back or new; raises as the camera's `grab` does."""
@@ -285,3 +318,8 @@ class Photographer:
         came = max(1, shot.number - self._last)  # the lost ones before it are settled too
         self._last = shot.number
         return not self._pairing.settle(came)
+
+
+def _is_of(shot: Shot, asked: _Asked) -> bool:
+    """Whether it says that it is this part's, and is not of a part that had the same number long ago."""
+    return shot.part_id == asked.part_id and shot.monotonic_s >= asked.since_s - _NAMED_EARLY_S

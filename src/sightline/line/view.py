@@ -62,15 +62,18 @@ class View:
         named = f"{plan.name} in shadow"
         self.shadow = None if plan.shadow is None else Judge(named, plan.shadow, self._shadowed, plan.judging)
 
-    def look(self, number: int, since_s: float, counts_s: float | None = None) -> None:
+    def look(self, number: int, part_id: int, since_s: float, counts_s: float | None = None) -> None:
         """Take and judge the picture of this part, which was announced then; never waits.
 
         Args:
+            number: the part's within the station.
+            part_id: the PLC's number of it.
             counts_s: the encoder's speed, where movement is undone; None: it is as the recipe says.
         """
         scale = self.plan.px_per_count_s
         motion_px = None if counts_s is None or scale is None else abs(counts_s) * scale
-        self.photographer.take(number, since_s, self.plan.patience, partial(self._taken, motion_px))
+        report = partial(self._taken, motion_px)
+        self.photographer.take(number, since_s, self.plan.patience, report, part_id=part_id)
 
     def pass_over(self, since_s: float) -> None:
         """A part announced then is not looked at: a camera that the station does not trigger has its picture."""
