@@ -1,7 +1,7 @@
 """The line's promises at full size, or at another: prints what came of each, and writes a table of all that ran.
 
-    python benchmarks/soak.py [--only TRIAL ...] [--share 1.0] [--model MODEL] [--rate HZ] [--realtime]
-                              [--output FOLDER]
+    python benchmarks/soak.py [--only TRIAL ...] [--share 1.0] [--model MODEL] [--rate HZ] [--named]
+                              [--realtime] [--output FOLDER]
 
 TRIAL is one of the names of `--list`; the table keeps what it has of the others. Everything at full size takes seven
 hours, of which each latency takes one and the endurance two: an hour to get warm, an hour that counts. Ends with
@@ -117,18 +117,18 @@ def on_small_disk(disk: Path, words: str, what: str, size: str, bad: tuple[str, 
     return from_report("18", what, f"{size[:-1]} MB", report, bad=bad)
 
 
-def latency(folder: Path, share: float, *, model: Path | None, rate_hz: float, wire: str) -> Trial:
+def latency(folder: Path, share: float, *, model: Path | None, wire: str, **more: Any) -> Trial:
     """Promise 11, every picture stored."""
     wiring, protocol = WIRES[wire]
-    setting = watched(folder, model, rate_hz, wiring=wiring, policy="all")
+    setting = watched(folder, model, wiring=wiring, policy="all", **more)
     return line.latency(folder / "line", max(10.0, HOUR_S * share), setting, protocol)
 
 
-def endurance(folder: Path, share: float, *, model: Path | None, rate_hz: float) -> Trial:
+def endurance(folder: Path, share: float, *, model: Path | None, **more: Any) -> Trial:
     """Promise 13."""
     seconds = max(30.0, 2 * HOUR_S * share)
     limits = PROMISED if share >= 1 else replace(PROMISED, growth_per_hour=math.inf)  # a minute tells no hour's growth
-    return line.endurance(folder / "line", seconds, watched(folder, model, rate_hz), limits=limits)
+    return line.endurance(folder / "line", seconds, watched(folder, model, **more), limits=limits)
 
 
 def overload(folder: Path, share: float) -> Trial:
@@ -136,9 +136,9 @@ def overload(folder: Path, share: float) -> Trial:
     return line.overload(folder, max(20.0, HOUR_S * share / 6))
 
 
-def watched(folder: Path, model: Path | None, rate_hz: float, **more: Any) -> line.Setting:
+def watched(folder: Path, model: Path | None, **more: Any) -> line.Setting:
     """A station with a model of its own; without one, with the demo's."""
-    return line.Setting(rate_hz=rate_hz, model=model or trained(folder), stock=render_stock(), **more)
+    return line.Setting(model=model or trained(folder), stock=render_stock(), **more)
 
 
 def trained(folder: Path) -> Path:
@@ -182,7 +182,8 @@ def not_tried(promise: str, what: str, why: str) -> Trial:
     return Trial(promise=promise, what=what, size="not tried", figures={}, broken=(why,))
 
 
-def runs(model: Path | None = None, rate_hz: float = 10.0) -> dict[str, Run]:
+def runs(model: Path | None = None, rate_hz: float = 10.0, *, named: bool = False) -> dict[str, Run]:
+    at_work = {"model": model, "rate_hz": rate_hz, "named": named}
     return {
         "handshakes": handshakes,
         "faults": lambda folder, share: trials.injected_faults(folder, sized(2_000, share)),
@@ -202,9 +203,9 @@ def runs(model: Path | None = None, rate_hz: float = 10.0) -> dict[str, Run]:
         "full-disk": full_disk,
         "station-full-disk": station_full_disk,
         "overload": overload,
-        "modbus-latency": partial(latency, model=model, rate_hz=rate_hz, wire="modbus"),
-        "opcua-latency": partial(latency, model=model, rate_hz=rate_hz, wire="opcua"),
-        "endurance": partial(endurance, model=model, rate_hz=rate_hz),
+        "modbus-latency": partial(latency, wire="modbus", **at_work),
+        "opcua-latency": partial(latency, wire="opcua", **at_work),
+        "endurance": partial(endurance, **at_work),
     }
 
 
@@ -242,13 +243,14 @@ def main() -> int:
     parser.add_argument("--share", type=float, default=1.0, help="of the full size, above 0")
     parser.add_argument("--model", type=Path, help="for latencies and endurance; else the demo's is trained")
     parser.add_argument("--rate", type=float, default=10.0, help="of latencies and endurance, parts per second")
+    parser.add_argument("--named", action="store_true", help="pictures of those come with the number of their part")
     parser.add_argument(
         "--realtime", action="store_true", help="at the real-time priority of deploy/sightline-line.service"
     )
     parser.add_argument("--list", action="store_true", help="print the names of the trials")
     parser.add_argument("--output", type=Path, default=RESULTS)
     options = parser.parse_args()
-    every = runs(options.model, options.rate)
+    every = runs(options.model, options.rate, named=options.named)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that what was started ends too
     if options.list:
         print("\n".join(every))

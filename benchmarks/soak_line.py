@@ -91,7 +91,14 @@ class Setting:
     model: Path | None = None  # None: the brightest value is the score
     stock: Stock | None = None  # likewise
     wiring: Callable[[Plc], Wire] = SimModbus
-    numbered: bool = False  # pictures carry the number of their part
+    numbered: bool = False  # pictures carry the number of their part, which the station does not know
+    named: bool = False  # pictures come with the number of their part, by which the station joins them
+
+    @property
+    def told(self) -> str:
+        """What a trial's size is beside its time."""
+        return f"{self.rate_hz:g} parts per second" + (", pictures with their part's number" if self.named else "")
+
     policy: str = "sample"  # which of them are stored
 
 
@@ -143,7 +150,7 @@ def running(folder: Path, setting: Setting) -> Iterator[Running]:
     config = LineConfig(parts=None, rate_hz=setting.rate_hz, bad_share=0.1)
 
     def around(plc: SimPlc) -> PushedCameras:
-        return PushedCameras(plc, shown, ports, numbered=setting.numbered)
+        return PushedCameras(plc, shown, ports, numbered=setting.numbered, named=setting.named)
 
     with ExitStack() as opened:
         server = opened.enter_context(closing(ConfirmingPlant()))
@@ -188,7 +195,7 @@ def endurance(folder: Path, seconds: float, setting: Setting | None = None, *, l
     return Trial(
         promise="13",
         what="memory and open files of `sightline line`",
-        size=f"{seconds:g} s at {setting.rate_hz:g} parts per second",
+        size=f"{seconds:g} s at {setting.told}",
         figures={**figures, "growth % an hour": growth, "more files": more_files},
         courses=courses,
         broken=(*broken, *line.unanswered(), *unsafe(found), *unrecorded(line.records)),
@@ -204,8 +211,8 @@ def latency(folder: Path, seconds: float, setting: Setting, protocol: str, *, li
     figures, missed = line.told(found, limits)
     return Trial(
         promise="11",
-        what=f"latency over {protocol}, {setting.rate_hz:g} parts per second",
-        size=f"{seconds:g} s",
+        what=f"latency over {protocol}",
+        size=f"{seconds:g} s at {setting.told}",
         figures=figures,
         broken=(*missed, *broken, *line.unanswered(), *unsafe(found), *unrecorded(line.records)),
     )

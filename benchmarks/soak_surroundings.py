@@ -34,16 +34,19 @@ class PushedCameras:
     The cameras fire whether the station reads the trigger or not.
     """
 
-    def __init__(self, plc: SimPlc, stock: Stock, ports: Mapping[str, int], *, numbered: bool = False) -> None:
+    def __init__(
+        self, plc: SimPlc, stock: Stock, ports: Mapping[str, int], *, numbered: bool = False, named: bool = False
+    ) -> None:
         """
         Args:
             ports: of the station, by view.
-            numbered: pictures carry the number of their part, for `number_in`.
+            numbered: pictures carry the number of their part, for `number_in`; the station knows nothing of that.
+            named: pictures come with the number of their part, by which the station joins them.
         """
         self.failed: list[str] = []  # pictures that the station did not take
         self._plc, self._ending = plc, Event()
-        self._stock, self._encoded, self._numbered = stock, _encoded(stock), numbered
-        self._due: dict[str, SimpleQueue[bytes]] = {view: SimpleQueue() for view in ports}
+        self._stock, self._encoded, self._numbered, self._named = stock, _encoded(stock), numbered, named
+        self._due: dict[str, SimpleQueue[BeltPart | None]] = {view: SimpleQueue() for view in ports}
         self._threads = [Thread(target=self._push, args=item, name="pushing camera") for item in ports.items()]
         self._threads.append(Thread(target=self._sense, name="sensor"))
         for thread in self._threads:
@@ -58,7 +61,7 @@ class PushedCameras:
     def close(self) -> None:
         self._ending.set()
         for due in self._due.values():
-            due.put(b"")
+            due.put(None)
         for thread in self._threads:
             thread.join()
 
@@ -67,18 +70,19 @@ class PushedCameras:
         while not self._ending.wait(_SENSING_S):
             for number, part in self._plc.sensed(fired):
                 fired = number
-                for view, due in self._due.items():
-                    due.put(self._seen(view, part))
+                for due in self._due.values():
+                    due.put(part)
 
     def _seen(self, view: str, part: BeltPart) -> bytes:
         frame = self._stock.picture(view, part)
         return png(with_number(frame.pixels, part.number)) if self._numbered else self._encoded[id(frame)]
 
     def _push(self, view: str, port: int) -> None:
-        while (picture := self._due[view].get()) != b"":
+        while (part := self._due[view].get()) is not None:
+            picture, headers = self._seen(view, part), {"Part-Id": str(part.number)} if self._named else {}
             sleep(EXPOSURE_S)
             try:
-                with urlopen(Push(f"http://{HOST}:{port}/", picture, method="POST"), timeout=_TIMEOUT_S):
+                with urlopen(Push(f"http://{HOST}:{port}/", picture, headers, method="POST"), timeout=_TIMEOUT_S):
                     pass
             except (OSError, HTTPException) as error:
                 self.failed = [*self.failed, f"{view}: a picture was not taken: {error}"][:_LONGEST]
