@@ -33,6 +33,7 @@ from sightline.line.history import History
 from sightline.line.pictures import PictureFolder
 from sightline.line.simulation import LineConfig, LineResult, Wire, account
 from sightline.line.stock import Stock
+from soak_host import Host
 from soak_process import Plant
 from soak_scraper import Scraper
 from soak_surroundings import ConfirmingPlant, PushedCameras, number_in
@@ -105,9 +106,11 @@ class Setting:
 class Running:
     """A station at work."""
 
-    def __init__(self, folder: Path, plant: Plant[PushedCameras], server: ConfirmingPlant, scraper: Scraper) -> None:
+    def __init__(
+        self, folder: Path, plant: Plant[PushedCameras], server: ConfirmingPlant, scraper: Scraper, host: Host
+    ) -> None:
         self.records, self.pictures = folder / RECORDS, folder / "records" / "pictures"
-        self.plant, self.server, self._scraper = plant, server, scraper
+        self.plant, self.server, self._scraper, self._host = plant, server, scraper, host
 
     def stop(self) -> list[str]:
         """The conveyor, and then the station as systemd does it; what was wrong with it."""
@@ -133,6 +136,8 @@ class Running:
             "faults": found.faults,
             "overkill": found.overkill,
             **latencies,
+            "host took s": self._host.taken_s,
+            "misses then": self._host.near(self.plant.missed_s(WINDOW_MS / 1e3)),
             "delivered": self.server.records,
             "pictures delivered": self.server.pictures,
             "scrapes": self._scraper.answered,
@@ -168,8 +173,9 @@ def running(folder: Path, setting: Setting) -> Iterator[Running]:
         recipe.write_text(text, "utf-8")
         plant.start([sys.executable, "-c", PROGRAM, "line", str(recipe), "--name", "soak"])
         scraper = opened.enter_context(closing(Scraper(f"http://127.0.0.1:{page}/")))
+        host = opened.enter_context(closing(Host()))
         plant.plc.start()
-        yield Running(folder, plant, server, scraper)
+        yield Running(folder, plant, server, scraper, host)
 
 
 def endurance(folder: Path, seconds: float, setting: Setting | None = None, *, limits: Limits = PROMISED) -> Trial:

@@ -16,7 +16,7 @@ from sightline.devices.clock import MonotonicClock
 from sightline.devices.modbus_plc import ModbusConfig
 from sightline.devices.plc import Answer, Plc, Request
 from sightline.devices.sim_modbus import SimModbus
-from sightline.devices.sim_plc import SimPlc, SimPlcConfig
+from sightline.devices.sim_plc import Reason, SimPlc, SimPlcConfig
 from sightline.line.history import History, verify
 from sightline.line.simulation import LineConfig, Stopwatch, Wire
 from sightline.records import Verdict
@@ -56,6 +56,20 @@ class Witness:
         self._plc.close()
 
 
+class Timed(Stopwatch):
+    """Notes when each result came, too."""
+
+    def __init__(self, plc: Plc) -> None:
+        super().__init__(plc)
+        self.told_s: list[float] = []  # of the monotonic clock; as many as `latencies_s`
+
+    def write(self, answer: Answer) -> None:
+        told = len(self.latencies_s)
+        super().write(answer)
+        if len(self.latencies_s) > told:
+            self.told_s.append(time.monotonic())
+
+
 Around = TypeVar("Around", bound=Plc)
 
 
@@ -72,10 +86,11 @@ class Plant(Generic[Around]):
         """`around` is what stands between the PLC and the station's link to it, `wiring` that link."""
         folder.mkdir(parents=True, exist_ok=True)
         self.folder = folder
-        self.plc = SimPlc(MonotonicClock(), SimPlcConfig(belt=config.belt, trigger_timeout_s=0.04))
+        self.plc, self._began_s = SimPlc(MonotonicClock(), SimPlcConfig(belt=config.belt)), time.monotonic()
+        self._gate_s = config.gate_s
         self.around = around(self.plc)
         self.witness = Witness(self.around)
-        self.stopwatch = Stopwatch(self.witness)
+        self.stopwatch = Timed(self.witness)
         self._wire = wiring(self.stopwatch)
         self.config = self._wire.config  # of the station's side
         self._log = (folder / "station.log").open("ab")
@@ -114,6 +129,13 @@ class Plant(Generic[Around]):
             assert self.station is None or self.station.poll() in (None, -9), f"the station ended; see {self._log.name}"
             self.plc.is_empty()  # a conveyor moves when it is looked at
             time.sleep(0.01)
+
+    def missed_s(self, window_s: float) -> list[float]:
+        """When, by the monotonic clock, parts were seen that had no result by then, and results came later."""
+        plc, watch = self.plc, self.stopwatch
+        unheard = (fallen for fallen in plc.fallen if fallen.reason in (Reason.NOT_ANNOUNCED, Reason.NO_RESULT))
+        late = (when for when, took in zip(watch.told_s, watch.latencies_s, strict=True) if took > window_s)
+        return [*(self._began_s + fallen.at_s - self._gate_s for fallen in unheard), *late]
 
     def pause(self, duration_s: float) -> None:
         end_s = time.monotonic() + duration_s

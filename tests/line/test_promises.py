@@ -16,6 +16,7 @@ pytest.importorskip("paho.mqtt")
 import soak_line as line
 import soak_process as process
 import soak_trials as trials
+from soak_host import near
 from soak_opcua import SimOpcUa
 from soak_surroundings import number_in, with_number
 
@@ -84,6 +85,13 @@ def test_a_long_tail_and_a_missed_window_break_the_promise_of_latency() -> None:
     _, broken = trials.told_latencies([*even, 20.0], 1000, 200.0, trials.PROMISED)
     assert broken == ["1 of 1000 parts missed their window of 200 ms"]
     assert trials.told_latencies([], 2, 200.0, trials.PROMISED) == ({}, ["no part had a result"])
+
+
+def test_a_miss_is_laid_to_the_host_only_where_that_took_much_just_then() -> None:
+    times_s, taken_s = [0.0, 10.0, 10.5, 11.0, 20.0], [5.0, 5.0, 5.1, 5.1, 5.1]
+    assert near([3.0, 9.6, 11.4, 15.0], times_s, taken_s) == 2
+    assert near([-1.0, 30.0], times_s, taken_s) == 0
+    assert near([], times_s, taken_s) == 0
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="finds the station's processes in /proc")
