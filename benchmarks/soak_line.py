@@ -128,6 +128,7 @@ class Running:
     def told(self, found: LineResult, limits: Limits) -> tuple[dict[str, float], list[str]]:
         """Figures that every trial has, and what of all promises is broken."""
         found_ms = [1e3 * one for one in self.plant.stopwatch.latencies_s]
+        missed_s = self.plant.missed_s(WINDOW_MS / 1e3)
         latencies, missed = told_latencies(found_ms, found.parts, WINDOW_MS, limits)
         figures = {
             "parts": found.parts,
@@ -136,8 +137,9 @@ class Running:
             "faults": found.faults,
             "overkill": found.overkill,
             **latencies,
+            "misses": len(missed_s),
             "host took s": self._host.taken_s,
-            "misses then": self._host.near(self.plant.missed_s(WINDOW_MS / 1e3)),
+            "misses then": self._host.near(missed_s),
             "delivered": self.server.records,
             "pictures delivered": self.server.pictures,
             "scrapes": self._scraper.answered,

@@ -16,7 +16,7 @@ from sightline.devices.clock import MonotonicClock
 from sightline.devices.modbus_plc import ModbusConfig
 from sightline.devices.plc import Answer, Plc, Request
 from sightline.devices.sim_modbus import SimModbus
-from sightline.devices.sim_plc import Reason, SimPlc, SimPlcConfig
+from sightline.devices.sim_plc import SimPlc, SimPlcConfig
 from sightline.line.history import History, verify
 from sightline.line.simulation import LineConfig, Stopwatch, Wire
 from sightline.records import Verdict
@@ -61,13 +61,13 @@ class Timed(Stopwatch):
 
     def __init__(self, plc: Plc) -> None:
         super().__init__(plc)
-        self.told_s: list[float] = []  # of the monotonic clock; as many as `latencies_s`
+        self.told_s: dict[int, float] = {}  # by part, of the monotonic clock; in the order of `latencies_s`
 
     def write(self, answer: Answer) -> None:
         told = len(self.latencies_s)
         super().write(answer)
         if len(self.latencies_s) > told:
-            self.told_s.append(time.monotonic())
+            self.told_s[answer.result_id] = time.monotonic()
 
 
 Around = TypeVar("Around", bound=Plc)
@@ -131,10 +131,10 @@ class Plant(Generic[Around]):
             time.sleep(0.01)
 
     def missed_s(self, window_s: float) -> list[float]:
-        """When, by the monotonic clock, parts were seen that had no result by then, and results came later."""
-        plc, watch = self.plc, self.stopwatch
-        unheard = (fallen for fallen in plc.fallen if fallen.reason in (Reason.NOT_ANNOUNCED, Reason.NO_RESULT))
-        late = (when for when, took in zip(watch.told_s, watch.latencies_s, strict=True) if took > window_s)
+        """When, by the monotonic clock, parts were seen that never had a result, and others had theirs too late."""
+        watch = self.stopwatch
+        unheard = (fallen for fallen in self.plc.fallen if fallen.part.number not in watch.told_s)
+        late = (when for when, took in zip(watch.told_s.values(), watch.latencies_s, strict=True) if took > window_s)
         return [*(self._began_s + fallen.at_s - self._gate_s for fallen in unheard), *late]
 
     def pause(self, duration_s: float) -> None:
