@@ -183,7 +183,7 @@ def not_tried(promise: str, what: str, why: str) -> Trial:
 
 
 def runs(model: Path | None = None, rate_hz: float = 10.0, *, named: bool = False) -> dict[str, Run]:
-    at_work = {"model": model, "rate_hz": rate_hz, "named": named}
+    at_work: dict[str, Any] = {"model": model, "rate_hz": rate_hz, "named": named}
     return {
         "handshakes": handshakes,
         "faults": lambda folder, share: trials.injected_faults(folder, sized(2_000, share)),
