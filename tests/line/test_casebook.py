@@ -49,7 +49,8 @@ class BlindView:
     def pass_over(self, since_s: float) -> None:
         self.passed_over += 1
 
-    def look(self, number: int, since_s: float, counts_s: float | None = None) -> None:
+    def look(self, number: int, part_id: int, since_s: float, counts_s: float | None = None) -> None:
+        assert part_id > 0, "the PLC's number, by which pictures may be named"
         self.asked.append(number)
 
 

@@ -119,12 +119,13 @@ class Stopwatch:
         self.answer = Answer()
         self._plc = plc
         self._since_s: dict[int, float] = {}
+        self._told_id = 0  # its trigger may still be up
         self._before_s = time.monotonic()
 
     def read(self) -> Request:
         now_s = time.monotonic()
         request = self._plc.read()
-        if request.trigger:
+        if request.trigger and request.part_id != self._told_id:
             self._since_s.setdefault(request.part_id, self._before_s)
             if len(self._since_s) > _REMEMBERED:  # parts that were announced and never told
                 del self._since_s[next(iter(self._since_s))]
@@ -138,6 +139,7 @@ class Stopwatch:
             self.beat_s = now_s
         if answer.valid and answer.result_id in self._since_s:
             self.latencies_s.append(now_s - self._since_s.pop(answer.result_id))
+            self._told_id = answer.result_id
         self.answer = answer
 
     def close(self) -> None:

@@ -1,6 +1,7 @@
 """Collecting good pictures: from files, from a camera of this device, from a station."""
 
-from collections.abc import Sequence
+import asyncio
+from collections.abc import Mapping, Sequence
 from urllib.parse import quote
 
 from nicegui import ui
@@ -42,6 +43,8 @@ class Collection:
         self._session, self._draft = session, draft
         self._shown = _SHOWN
         self._removed: list[ItemRecord] = []
+        self._refreshing = asyncio.Lock()  # uploads that end together ask for it together
+        self._drawn: object = None  # what the gallery shows
 
     async def show(self) -> None:
         text = self._session.text
@@ -189,10 +192,17 @@ class Collection:
                 ui.button(text("Undo"), on_click=self._put_back).props("flat")
 
     async def _refresh(self) -> None:
+        async with self._refreshing:
+            self._draft = await draft_of(self._session, self._draft.name)
+            items = [item for item in await items_of(self._session, self._draft) if item.label == GOOD]
+            odd = await self._odd()
+            wanted = ([item.picture for item in items], odd, self._shown)
+            if wanted != self._drawn:  # else a button would be replaced while somebody presses it
+                self._drawn = wanted
+                self._draw(items, odd)
+
+    def _draw(self, items: Sequence[ItemRecord], odd: Mapping[str, list[Odd]]) -> None:
         session = self._session
-        self._draft = await draft_of(session, self._draft.name)
-        items = [item for item in await items_of(session, self._draft) if item.label == GOOD]
-        odd = await self._odd()
         self._show_count()
         self._gallery.clear()
         with self._gallery:
