@@ -95,12 +95,12 @@ class Setting:
     numbered: bool = False  # pictures carry the number of their part, which the station does not know
     named: bool = False  # pictures come with the number of their part, by which the station joins them
 
+    policy: str = "sample"  # which of them are stored
+
     @property
     def told(self) -> str:
         """What a trial's size is beside its time."""
         return f"{self.rate_hz:g} parts per second" + (", pictures with their part's number" if self.named else "")
-
-    policy: str = "sample"  # which of them are stored
 
 
 class Running:
@@ -137,7 +137,6 @@ class Running:
             "faults": found.faults,
             "overkill": found.overkill,
             **latencies,
-            "misses": len(missed_s),
             "host took s": self._host.taken_s,
             "misses then": self._host.near(missed_s),
             "delivered": self.server.records,

@@ -155,7 +155,9 @@ def test_pictures_that_say_whose_they_are_go_by_that_whenever_they_come(whose: t
     assert photographer.counts.doubts == 0
 
 
-def test_of_pictures_whose_parts_never_come_few_are_kept_and_one_of_an_earlier_count_is_nobodys() -> None:
+def test_of_pictures_whose_parts_never_come_few_are_kept_and_one_of_an_earlier_count_is_nobodys(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     camera, reports = SlowCamera(), queue.SimpleQueue[Taken]()
     camera.whose = {number: number for number in range(10)}
     photographer = Photographer("slow", camera)
@@ -170,9 +172,34 @@ def test_of_pictures_whose_parts_never_come_few_are_kept_and_one_of_an_earlier_c
     short = Patience(late_s=0.05, delay_s=None)
     photographer.take(3, time.monotonic(), short, reports.put, part_id=3)
     assert reports.get(timeout=GRACE_S).shot is None, "gave way"
-    photographer.take(4, time.monotonic() + 60.0, Patience(late_s=-59.9, delay_s=None), reports.put, part_id=8)
-    assert reports.get(timeout=GRACE_S).shot is None, "the PLC had the same number a minute ago"
+    monkeypatch.setattr("sightline.line.photographer._NAMED_EARLY_S", 0.0)
+    photographer.take(4, time.monotonic(), short, reports.put, part_id=8)
+    assert reports.get(timeout=GRACE_S).shot is None, "the PLC had the same number before"
     photographer.close()
+
+
+def test_a_picture_that_does_not_say_whose_it_is_is_nobodys_where_others_say_it() -> None:
+    camera, reports = SlowCamera(), queue.SimpleQueue[Taken]()
+    camera.whose = {1: 12}
+    photographer = Photographer("slow", camera)
+    patience, short = Patience(late_s=GRACE_S), Patience(late_s=0.05)
+    photographer.take(1, time.monotonic(), short, reports.put, part_id=11)
+    assert reports.get(timeout=GRACE_S).shot is None, "its picture is late"
+    photographer.take(2, time.monotonic(), patience, reports.put, part_id=12)
+    for _ in range(2):
+        camera.triggers.get(timeout=GRACE_S)
+    camera.pictures.put(1)
+    shot = reports.get(timeout=GRACE_S).shot
+    assert shot is not None
+    assert shot.part_id == 12
+    photographer.take(3, time.monotonic(), Patience(late_s=1.0), reports.put, part_id=13)
+    camera.triggers.get(timeout=GRACE_S)
+    camera.pictures.put(0)  # the first part's at last, in time for the third
+    third = reports.get(timeout=GRACE_S)
+    photographer.close()
+    assert third.shot is None
+    assert "no picture that says it is this part's within 1 s" in str(third.fault)
+    assert photographer.counts.unclaimed == 1
 
 
 def test_the_late_picture_of_a_part_that_was_passed_over_is_not_the_next_parts() -> None:

@@ -84,7 +84,8 @@ class Photographer:
     taken for the next part, and every part after it would be judged by the one before. Neither is one that an earlier
     part is still owed: what comes late is counted off against the triggers, and the part that waits gets its own.
     Where the station does not trigger the camera, neither is one that may be of a later part, nor any that follows
-    until it is known again which is whose (`Pairing`). Nothing of this concerns pictures that say whose they are.
+    until it is known again which is whose (`Pairing`). Nothing of this concerns pictures that say whose they are; after
+    one of them, a picture of the same connection that does not say it is nobody's.
     """
 
     def __init__(self, name: str, camera: Camera) -> None:
@@ -97,6 +98,7 @@ class Photographer:
         self._kept: deque[Shot] = deque()  # say whose they are; at most _KEPT
         self._held: Shot | None = None  # came after the part that was looked at, and may be the next one's
         self._last = _NONE  # number of the last shot of this connection
+        self._named = False  # pictures of this connection say whose they are
         self._asked: queue.SimpleQueue[_Asked | _PassedOver | None] = queue.SimpleQueue()
         self._ending = threading.Event()
         self._thread = threading.Thread(target=self._run, name=f"photographer {name}", daemon=True)
@@ -175,13 +177,14 @@ class Photographer:
         except FrameError as error:
             return Taken(number=number, shot=None, fault=str(error))
         except DeviceTimeout:
+            whose = " that says it is this part's" if self._named else ""
             late_s = asked.patience.late_s
-            return Taken(number=number, shot=None, fault=f"{self.name}: no picture within {late_s:g} s.")
+            return Taken(number=number, shot=None, fault=f"{self.name}: no picture{whose} within {late_s:g} s.")
         except DeviceError as error:
             self.counts.disconnections += self.connected
             self.fault = str(error)
             self._pairing.begin()
-            self._last, self._held = _NONE, None
+            self._last, self._held, self._named = _NONE, None, False
             self._kept.clear()
             return Taken(number=number, shot=None, fault=str(error), lost=True)
         self.fault = None
@@ -214,7 +217,7 @@ class Photographer:
                 if not self._pairing.settle(1):
                     raise
                 continue  # that was an earlier part's
-            if shot.part_id is not None:
+            if self._named or shot.part_id is not None:
                 if self._is_named(shot, asked):
                     return shot
                 continue
@@ -237,8 +240,12 @@ class Photographer:
 
     def _is_named(self, shot: Shot, asked: _Asked) -> bool:
         """Whether it says that it is this part's; that of another is kept, should that one still come."""
-        self._pairing.begin()  # there is nothing to count
+        self._pairing.begin()  # there is nothing to count, and so no telling whose one is that does not say it
+        self._named = True
         self._last = shot.number
+        if shot.part_id is None:
+            self.counts.unclaimed += 1
+            return False
         if _is_of(shot, asked):
             return True
         self._kept.append(shot)
