@@ -29,8 +29,10 @@ def archive(filled: Path, tmp_path: Path) -> Path:
 
 
 def drag(page: Page, start: tuple[float, float], end: tuple[float, float]) -> None:
-    """With the mouse over the picture; places as shares of the stage."""
-    box = page.locator(".viewer-stage canvas").bounding_box()
+    """With the mouse over the picture, once it is there; places as shares of the stage."""
+    canvas = page.locator(".viewer-stage canvas")
+    expect(canvas).to_have_attribute("data-ready", "true")
+    box = canvas.bounding_box()
     assert box is not None
     (x0, y0), (x1, y1) = ((box["x"] + x * box["width"], box["y"] + y * box["height"]) for x, y in (start, end))
     page.mouse.move(x0, y0)
@@ -65,6 +67,22 @@ def label(page: Page) -> None:
     expect(labels.filter(has_text="box")).to_have_count(1)
 
 
+def go_on_while_drawing(page: Page) -> None:
+    """What is drawn just before one goes on is of the picture that it was drawn on."""
+    name, labels = page.get_by_role("heading", level=1), page.locator(".labels li")
+    first, before = name.inner_text(), labels.count()
+    page.keyboard.press("b")
+    expect(page.get_by_role("button", name="Box", exact=True)).to_have_attribute("aria-pressed", "true")
+    drag(page, (0.3, 0.3), (0.35, 0.35))
+    drag(page, (0.6, 0.3), (0.65, 0.35))
+    page.keyboard.press("n")
+    expect(name).not_to_have_text(first)
+    expect(labels).to_have_count(0)
+    page.keyboard.press("Shift+N")
+    expect(name).to_have_text(first)
+    expect(labels).to_have_count(before + 2)
+
+
 def export(page: Page, title: str, folder: Path) -> dict[str, bytes]:
     """What is in the ZIP that is saved, by name; what the format has no room for is left out."""
     with page.expect_download(timeout=JOB_MS) as started:
@@ -95,10 +113,7 @@ def test_an_archive_is_imported_looked_through_labelled_and_exported(
     expect(first).to_contain_text("scratch")
     first.click()
     label(page)
-    name = page.get_by_role("heading", level=1)
-    before = name.inner_text()
-    page.keyboard.press("n")
-    expect(name).not_to_have_text(before)
+    go_on_while_drawing(page)
     page.get_by_role("link", name="caps 1").click()
     page.get_by_role("button", name="Save labels as a new version").click()
     page.wait_for_url("**/data/caps/2?view=changes&against=1")
@@ -109,7 +124,7 @@ def test_an_archive_is_imported_looked_through_labelled_and_exported(
     assert "data.yaml" in yolo
     assert sum(content.count(b"\n") for name, content in yolo.items() if name.startswith("labels/")) >= 16
     lists = [json.loads(content) for name, content in export(page, "COCO JSON", tmp_path).items() if ".json" in name]
-    assert sum(len(one["annotations"]) for one in lists) == 16  # those that came, and the mask and the box
+    assert sum(len(one["annotations"]) for one in lists) == 18  # those that came, the mask and three boxes
 
 
 def test_a_class_is_taught_from_five_pictures(visit: Visit, site: str, tmp_path: Path) -> None:

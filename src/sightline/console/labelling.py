@@ -1,7 +1,6 @@
 """One picture of a data set, to be drawn on and named; the next one is a key away."""
 
 import asyncio
-from collections import Counter
 from typing import Any, Protocol
 
 from nicegui import run, ui
@@ -9,11 +8,12 @@ from nicegui.events import KeyEventArguments
 
 from sightline.console.drawn import geometry_of, shapes_of
 from sightline.console.figures import moment
+from sightline.console.label_shapes import LabelShapes
 from sightline.console.label_steps import LabelSteps
 from sightline.console.making import label_text, version_address
 from sightline.console.session import Session
 from sightline.console.telling import done
-from sightline.console.viewer import Shape, Viewer
+from sightline.console.viewer import Drawn, Shape, Viewer
 from sightline.datasets.dataset import GOOD
 from sightline.service.rights import Right
 from sightline.service.routes.dataset_work import TakenOver
@@ -55,8 +55,8 @@ class Labelling:
         self._classes = sorted(labels) or [_DEFECT]
         self._class = self._classes[0]
         self._turn = asyncio.Lock()
-        self._parts = Counter[int]()  # shapes of each label that the viewer was filled with
-        self._made: dict[Shape, int] = {}  # what was drawn since then, by the label that it became
+        self._shapes = LabelShapes()
+        self._taken = 0  # number of the last change that labels were made of
 
     async def build(self, item: ItemRecord) -> None:
         """All of the page."""
@@ -138,7 +138,7 @@ class Labelling:
     async def _show(self, item: ItemRecord) -> None:
         """This picture from now on, by its address as well."""
         self._item = item
-        self._steps = LabelSteps(session=self._session, picture=item.picture)
+        self._steps, self._shapes = LabelSteps(session=self._session, picture=item.picture), LabelShapes()
         self._name.set_text(item.name)
         ui.navigate.history.replace(self._chosen.address(picture=item.picture))
         await self._refill()
@@ -148,9 +148,8 @@ class Labelling:
         await self._steps.read()
         labels = list(self._steps.standing.values())
         shapes = await run.io_bound(_shapes, labels, self._item, self._steps.said) or []  # None while it shuts down
-        self._made.clear()
-        self._parts = Counter(int(shape.id) for shape in shapes if shape.id)
-        self._viewer.show(self._item.picture, boxes=shapes)
+        self._shapes.fill(shapes)
+        self._viewer.show(self._item.picture, boxes=shapes, taken=self._taken)
         self._viewer.set_label(self._class)
         self._told()
 
@@ -197,23 +196,22 @@ class Labelling:
         path = f"{self._chosen.path}/items/{self._item.place}/take-over"
         return (await self._session.api.change("POST", path, TakenOver)).labels > 0
 
-    async def _drawn(self, shapes: list[Shape]) -> None:
+    async def _drawn(self, drawn: Drawn) -> None:
         """Make the labels what the viewer shows."""
         async with self._turn:
+            if drawn.picture != self._item.picture:
+                return  # after going on, on what was still to be seen
+            current = drawn.turn == self._viewer.turn
             taken = await self._over()
-            parts = Counter(int(shape.id) for shape in shapes if shape.id)
-            here = {one for one, number in self._parts.items() if parts[one] == number}
-            here |= {self._made[shape] for shape in shapes if shape in self._made}
-            new = [shape for shape in shapes if not shape.id and shape not in self._made]
-            shown = {*self._parts, *self._made.values()}
-            gone = [one for one in self._steps.standing if one in shown and one not in here]
-            for label_id in here - set(self._steps.standing):
+            wanted = self._shapes.wanted(drawn.shapes, self._steps.standing, current=current)
+            for label_id in wanted.back:
                 await self._steps.bring_back(label_id)
-            if new or gone:
-                add = [(shape.label or self._class, geometry_of(shape)) for shape in new]
-                made = await self._steps.change(add=add, remove=gone)
-                self._made |= dict(zip(new, made, strict=True))
-            if taken or any(self._parts[one] > 1 for one in gone):  # a mask goes with all its parts
+            if wanted.new or wanted.gone:
+                add = [(shape.label or self._class, geometry_of(shape)) for shape in wanted.new]
+                made = await self._steps.change(add=add, remove=wanted.gone)
+                self._shapes.became(wanted.new, made)
+            self._taken = drawn.number
+            if taken or wanted.apart or not current:
                 await self._refill()
             else:
                 self._told()

@@ -1,9 +1,8 @@
 """A picture that one looks into, and draws on."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from inspect import isawaitable
 from pathlib import Path
 from typing import Literal, Self
 
@@ -32,6 +31,16 @@ class Shape:
     id: str = ""  # of a stored label; empty: a new one, or a finding
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Drawn:
+    """What somebody made of a picture's shapes."""
+
+    shapes: tuple[Shape, ...]  # all there are now
+    picture: str  # that it was drawn on
+    turn: int  # of the shapes that were shown then
+    number: int  # counts changes
+
+
 _SHAPES = TypeAdapter(tuple[Shape, ...])
 
 
@@ -54,7 +63,7 @@ class Viewer(
         editable: bool = False,
         tools: Sequence[str] = TOOLS,
         labels: Sequence[str] = (),
-        on_change: Callable[[list[Shape]], object] | None = None,
+        on_change: Callable[[Drawn], object] | None = None,
         model: str = "",
         product: str = "",
         name: str = "",
@@ -68,7 +77,8 @@ class Viewer(
             editable: there are tools to draw.
             tools: some of TOOLS.
             labels: that a shape may have; the first one is chosen.
-            on_change: called with all shapes after each change that a person makes.
+            on_change: called after each change that a person makes. Others may have been shown since then, or another
+                picture, of which the browser did not know yet.
             model: whose map of the picture is shown on demand.
             product: that is seen, for a model with a bank for each of several.
             name: of the picture, for those who do not see it.
@@ -84,7 +94,6 @@ class Viewer(
         self._on_change = on_change
         self._turn = 0
         self._props["editable"], self._props["tools"], self._props["labels"] = editable, [*tools], [*labels]
-        self._props["patient"] = on_change is not None  # it may answer by showing the picture's shapes anew
         self._wishes = 0
         self._props["wanted"] = {}
         if labels:
@@ -96,16 +105,29 @@ class Viewer(
         self.on("shapes", self._changed)
 
     @property
+    def turn(self) -> int:
+        """Counts what was shown."""
+        return self._turn
+
+    @property
     def shapes(self) -> list[Shape]:
         """What is marked: stored labels that are still there, and new ones; findings are none of them."""
         return list(self._shapes)
 
-    def show(self, picture: str, overlay: str | None = None, boxes: Sequence[Shape] = ()) -> None:
-        """Another picture; what was drawn on the one before is forgotten. Where one looked stays, if it is as large."""
+    def show(
+        self, picture: str, overlay: str | None = None, boxes: Sequence[Shape] = (), *, taken: int | None = None
+    ) -> None:
+        """Another picture; what was drawn on the one before is forgotten. Where one looked stays, if it is as large.
+
+        Args:
+            taken: number of the last change that is among `boxes`. Where the picture is the same, what was drawn after
+                it stays. None: nothing does.
+        """
         editable = self._props["editable"]
         self._shapes = [shape for shape in boxes if editable and shape.id]
         self._turn += 1
         self._props["picture"], self._props["overlay"], self._props["turn"] = picture, overlay, self._turn
+        self._props["taken"] = taken
         self._props["stored"] = [asdict(shape) for shape in self._shapes]
         self._props["boxes"] = [asdict(shape) for shape in boxes if not (editable and shape.id)]
         self.update()
@@ -144,20 +166,18 @@ class Viewer(
         self.update()
 
     def _changed(self, event: GenericEventArguments) -> object:
-        told: object = None
-        if event.args["turn"] == self._turn:  # else it is of a picture that was shown before
-            self._shapes = [*checked(event.args["shapes"])]
-            told = self._on_change(self.shapes) if self._on_change else None
-        return self._heard(told) if self._on_change else None
+        drawn = changed(event.args)
+        if drawn.turn == self._turn:  # else others are shown by now
+            self._shapes = [*drawn.shapes]
+        return self._on_change(drawn) if self._on_change else None
 
-    async def _heard(self, told: object) -> None:
-        """Let the browser tell the next change when this one is done."""
-        try:
-            if isawaitable(told):
-                await told
-        finally:
-            if not self.is_deleted:
-                self.run_method("heard")
+
+def changed(found: Mapping[str, object]) -> Drawn:
+    """A change as a browser tells it; raises OptionError where it is none."""
+    picture, turn, number = (found.get(name) for name in ("picture", "turn", "number"))
+    if not (isinstance(picture, str) and isinstance(turn, int) and isinstance(number, int)):
+        raise OptionError("the browser sent a change that is none; load the page again.")
+    return Drawn(shapes=checked(found.get("shapes")), picture=picture, turn=turn, number=number)
 
 
 def checked(found: object) -> tuple[Shape, ...]:

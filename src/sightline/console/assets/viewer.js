@@ -76,7 +76,7 @@ export default {
     name: String,
     second: { type: Object, default: null },
     wanted: { type: Object, default: () => ({}) },
-    patient: Boolean,
+    taken: { type: Number, default: null },
     turn: Number,
     texts: { type: Object, default: () => ({}) },
   },
@@ -112,7 +112,7 @@ export default {
   },
   created() {
     Object.assign(this, { view: new View(), drawing: new Drawing(), pointers: new Map(), panes: [], layer: null, second_: null, hover: null, cross: null });
-    Object.assign(this, { scratch: document.createElement("canvas"), obeyed: {}, sent: new Set(), late: false, waiting: false });
+    Object.assign(this, { scratch: document.createElement("canvas"), obeyed: {}, number: 0, numbers: new WeakMap() });
     this.obey();
   },
   mounted() {
@@ -148,7 +148,6 @@ export default {
     open() {
       if (this.known && this.opened === this.layers()) return this.refill();
       this.opened = this.layers();
-      this.late = this.waiting = false;
       this.close();
       this.told = "";
       const failed = (reason) => (this.told = reason);
@@ -169,13 +168,13 @@ export default {
       this.count = this.drawing.shapes.length;
       this.undoable = this.chosen = false;
     },
-    /** The same picture with what the server made of the shapes: what was drawn since it was told stays. */
+    /** The same picture with what the server made of the shapes: what it had not taken by then stays. */
     refill() {
       const { shapes, draft } = this.drawing;
-      const late = this.late ? shapes.filter((shape) => !shape.id && !this.sent.has(shape)) : [];
+      const answered = this.taken !== null;
+      const late = answered ? shapes.filter((shape) => !shape.id && this.numbers.get(shape) > this.taken) : [];
       this.start([...this.stored, ...late]);
-      if (this.patient) this.drawing.draft = draft;
-      this.late = late.length > 0;
+      if (answered) this.drawing.draft = draft;
       this.redraw();
     },
     openSecond(now, before) {
@@ -502,21 +501,11 @@ export default {
       this.undoable = this.drawing.undoable;
       this.count = this.drawing.shapes.length;
       this.chosen = this.drawing.selected >= 0;
-      if (this.waiting) this.late = true;
-      else this.send();
+      this.number += 1;
+      const { shapes } = this.drawing;
+      for (const shape of shapes) if (!this.numbers.has(shape)) this.numbers.set(shape, this.number);
+      this.$emit("shapes", { turn: this.turn, picture: this.picture, number: this.number, shapes });
       this.redraw();
-    },
-    /** One change after the other: of findings the server makes labels first, and shows the picture's shapes anew. */
-    send() {
-      this.late = false;
-      this.waiting = this.patient && this.boxes.length > 0;
-      this.sent = new Set(this.drawing.shapes);
-      this.$emit("shapes", { turn: this.turn, shapes: this.drawing.shapes });
-    },
-    /** The server has done what it was told last. */
-    heard() {
-      this.waiting = false;
-      if (this.late) this.send();
     },
     /** What the server wants chosen, once; several wishes may come together. */
     obey() {
