@@ -26,7 +26,8 @@ class EventLoop:
         """What the coroutine returns or raises.
 
         Raises:
-            DeviceTimeout: it took longer, and is cancelled. DeviceLost: the loop was closed meanwhile.
+            DeviceTimeout: it took longer, and is cancelled, or a step of it took longer than that may.
+            DeviceLost: the loop was closed meanwhile.
         """
         if self._loop.is_closed():
             coroutine.close()
@@ -34,9 +35,9 @@ class EventLoop:
         future = asyncio.run_coroutine_threadsafe(coroutine, self._loop)
         try:
             return future.result(timeout_s)
-        except NoAnswer as error:  # the coroutine's own timeouts are the same class
-            future.cancel()
-            raise DeviceTimeout(self._name, f"no answer within {timeout_s:g} s.") from error
+        except NoAnswer as error:  # the coroutine's own are of the same class
+            told = f"within {timeout_s:g} s" if future.cancel() else "in time"
+            raise DeviceTimeout(self._name, f"no answer {told}.") from error
         except CancelledError as error:
             raise DeviceLost(self._name, "the connection was closed meanwhile.") from error
 

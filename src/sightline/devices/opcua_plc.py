@@ -16,7 +16,7 @@ from sightline.devices.connection import Connection
 from sightline.devices.credentials import Login
 from sightline.devices.event_loop import EventLoop
 from sightline.devices.plc import Answer, Plc, Request
-from sightline.errors import DeviceError, DeviceLost, DeviceTimeout, OptionError
+from sightline.errors import DeviceError, DeviceLost, OptionError
 
 if TYPE_CHECKING:
     from asyncua import Client, ua
@@ -162,8 +162,6 @@ class _OpcUaLink:
             raise DeviceLost(self._name, f"the OPC UA connection is gone ({type(error).__name__}).") from error
         except (ua.uaerrors.BadSecureChannelIdInvalid, ua.uaerrors.BadSessionClosed) as error:
             raise DeviceLost(self._name, f"the OPC UA session is over ({type(error).__name__}).") from error
-        except TimeoutError as error:
-            raise DeviceTimeout(self._name, f"no answer within {self._config.timeout_s:g} s.") from error
         except ua.UaError as error:
             raise DeviceError(self._name, f"refuses: {error}. Check user, certificates and node ids.") from error
 
