@@ -30,7 +30,7 @@ from sightline.regions import Piece, cut_out
 from sightline.supervised import FEWEST_PICTURES, ClassifierConfig, train_classifier
 from sightline.training import TrainConfig, Trained, not_extendable, train
 
-PIECE_PX = 128  # side at which the classifier looks at a piece
+PIECE_PX = 256  # side at which the classifier looks at a piece
 _SIDE_SHARE = 1.0  # of the region's box, which the anomaly map draws generously
 _LEAST_SHARE = 0.2  # of the frame's short side: below it a piece shows too little
 _UNSURE_PEAK = 0.5  # of the map's maximum: where a defect stays below the threshold, its region
