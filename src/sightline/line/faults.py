@@ -52,6 +52,7 @@ class Fault(IntEnum):
     NOT_RECORDED = 210, "The result could not be written to the disk.", "Free or replace the disk."
     DROPPED = 211, "The part was in flight when the PLC was lost.", "See 101."
     RECIPE_CHANGED = 212, "Its recipe left while it was being judged.", "Leave a gap before the first part of another."
+    OVERLOADED = 213, "The model was several parts behind.", "Use a faster model or PC; let nothing else run on it."
 
     @property
     def of_the_station(self) -> bool:

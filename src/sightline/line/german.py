@@ -46,6 +46,9 @@ FAULTS = {  # causes and cures of faults.py, and why a picture is not fit
     "The PLC does not acknowledge the result shown.": "Die SPS quittiert das gezeigte Ergebnis nicht.",
     "The PLC's heartbeat stands still, or it cannot be read.": "Das Lebenszeichen der SPS steht still, oder sie ist"
     " nicht lesbar.",
+    "The model was several parts behind.": "Das Modell lag mehrere Teile zurück.",
+    "Use a faster model or PC; let nothing else run on it.": "Ein schnelleres Modell oder einen schnelleren PC nehmen;"
+    " nichts anderes auf ihm laufen lassen.",
     "The model gave no finite score.": "Das Modell lieferte keinen endlichen Wert.",
     "The part came while the station was not ready.": "Das Teil kam, als die Station nicht bereit war.",
     "The part has the number of one in flight or just done.": "Das Teil hat die Nummer eines anderen, das unterwegs"
@@ -117,6 +120,7 @@ PAGE = {  # what only the station's own page says
     "no part id": "ohne Teilenummer",
     "not recorded": "nicht gespeichert",
     "repeated part id": "Teilenummer wiederholt",
+    "overloaded": "überlastet",
     "recipe changed": "Rezept gewechselt",
     "unfit": "Bild untauglich",
     "view missing": "Bild fehlt",

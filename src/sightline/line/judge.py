@@ -21,7 +21,7 @@ from sightline.line.worker import READY, Work, work
 from sightline.records import Frame
 
 _POLL_S = 0.05  # how soon a death between two jobs is seen
-_MOST_WAITING = 4  # frames; more than that would be late anyhow
+MOST_WAITING = 4  # frames; more than that would be late anyhow
 _FAREWELL_S = 1.0  # for a worker whose connection was closed
 _WORKER = "sightline.line.worker"
 
@@ -75,7 +75,7 @@ class Judge:
         self.pid: int | None = None  # of the worker; None while there is none
         self._task, self._answer, self._patience = task, answer, patience or Patience()
         self._budget = RestartBudget(restarts=self._patience.restarts, within_s=self._patience.within_s)
-        self._jobs: queue.Queue[Job] = queue.Queue(_MOST_WAITING)
+        self._jobs: queue.Queue[Job] = queue.Queue(MOST_WAITING)
         self._lock = threading.Lock()  # of the limit
         self._limit: tuple[BaseProcess, float] | None = None  # what is killed when the clock passes this
         self._released = False

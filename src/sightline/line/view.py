@@ -6,7 +6,7 @@ from functools import partial
 
 from sightline.line.faults import Fault
 from sightline.line.fitness import Cause, FitnessCheck
-from sightline.line.judge import Judge, JudgeState
+from sightline.line.judge import MOST_WAITING, Judge, JudgeState
 from sightline.line.judge import Patience as JudgePatience
 from sightline.line.messages import Judged
 from sightline.line.outcome import ViewOutcome
@@ -129,9 +129,15 @@ class View:
             reason = f"{self.name}: moved by {motion_px:.1f} px while exposed, by the encoder; no more than "
             self._fail(taken.number, Cause.MOTION, f"{reason}{MOST_DEBLURRED_PX:g} px can be undone.")
         elif not self.judge.submit(taken.number, frame, motion_px):
-            self._fail(taken.number, Fault.WORKER_DIED.name.lower(), f"{self.name}: no worker is ready.")
+            self._fail(taken.number, *self._refusal())
         elif self.shadow is not None and not self.shadow.submit(taken.number, frame, motion_px):
             self._tell(Seen(view=self.name, number=taken.number, shadow_ended=True))
+
+    def _refusal(self) -> tuple[str, str]:
+        """Cause and reason of a frame that was not accepted."""
+        if self.judge.state is JudgeState.READY:
+            return Fault.OVERLOADED.name.lower(), f"{self.name}: {MOST_WAITING} pictures wait for the model already."
+        return Fault.WORKER_DIED.name.lower(), f"{self.name}: no worker is ready."
 
     def _judged(self, _: str, judged: Judged) -> None:
         inspection = judged.inspection
