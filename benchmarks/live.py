@@ -1,10 +1,13 @@
 """The live page with many browsers open: how soon a part is seen, and what that costs the server and a browser.
 
-    python benchmarks/live.py [--browsers 20] [--rate 20] [--minutes 2] [--processes 4]
+    python benchmarks/live.py [--browsers 20] [--painted 20] [--rate 20] [--minutes 2] [--processes 4]
 
 A server with a login, stations that report by its API, and browsers that look at the live page. A part's time runs from
 before its record is sent until it stands in the page, by the clock of this machine. `--minutes 60 --rate 160` is eight
 hours of a line with 20 parts a second, seen within one: memory of server and browsers must stay flat.
+
+`--painted 1` opens one browser here. The others are only what a server has of those on other machines, whose pages are
+drawn there: their connections, and the pictures that they load. What is told to these is timed as well.
 """
 
 import argparse
@@ -17,7 +20,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,6 +28,7 @@ import numpy as np
 from playwright.sync_api import BrowserContext, CDPSession, Page, sync_playwright
 
 from live_feed import Line
+from live_listeners import Listeners
 from sightline.service.opening import open_plant
 from sightline.service.rights import Role
 from sightline.service.settings import Settings, StoreSettings
@@ -149,27 +153,37 @@ def _opened(context: BrowserContext) -> Page:
     return page
 
 
-def measure(server: Server, views: Views, lines: Sequence[Line], seconds: float) -> dict[str, Cell]:
+def measure(
+    server: Server, views: Views, others: Listeners | None, lines: Sequence[Line], seconds: float
+) -> dict[str, Cell]:
     """A row: what so many seconds of it were like."""
     began_s, cpu_s = time.monotonic(), server.cpu_s()
     sent = sum(line.sent for line in lines)
     end_s = began_s + seconds
     took: list[float] = []
+    told: list[float] = []
     longest, frames = 0.0, 0
     while (left_s := end_s - time.monotonic()) > 0:
         time.sleep(min(5.0, left_s))
         sent_s = {serial: at_s for line in lines for serial, at_s in tuple(line.sent_s.items())}
         found, task_ms, drawn = views.take(sent_s)
         took, longest, frames = took + found, max(longest, task_ms), frames + drawn
+        told += others.take(sent_s) if others else []
     lasted_s = time.monotonic() - began_s
     parts = sum(line.sent for line in lines) - sent
-    p50, p95, worst = np.percentile(took, (50, 95, 100)) if took else (np.nan,) * 3
+    p50, p95, worst = _percentiles(took)
+    elsewhere: dict[str, Cell] = {}
+    if others:
+        names = ("told p50 ms", "told p95 ms", "told worst ms")
+        elsewhere = {"told, % of all": 100.0 * len(told) / max(1, parts * len(others.all))}
+        elsewhere |= dict(zip(names, _percentiles(told), strict=True))
     return {
         "parts per second": parts / lasted_s,
         "shown, % of all": 100.0 * len(took) / max(1, parts * len(views.pages)),
-        "p50 ms": float(p50),
-        "p95 ms": float(p95),
-        "worst ms": float(worst),
+        "p50 ms": p50,
+        "p95 ms": p95,
+        "worst ms": worst,
+        **elsewhere,
         "frames per second": frames / lasted_s / len(views.pages),
         "longest task ms": longest,
         "server % of a core": 100 * (server.cpu_s() - cpu_s) / lasted_s,
@@ -177,6 +191,12 @@ def measure(server: Server, views: Views, lines: Sequence[Line], seconds: float)
         "heap MB": views.heap_mb(),
         "nodes": views.nodes(),
     }
+
+
+def _percentiles(took: Sequence[float]) -> tuple[float, float, float]:
+    """The median, that of 95 %, and the most."""
+    p50, p95, most = np.percentile(took, (50, 95, 100)) if took else (np.nan,) * 3
+    return float(p50), float(p95), float(most)
 
 
 def rows(options: argparse.Namespace) -> list[dict[str, Cell]]:
@@ -187,7 +207,11 @@ def rows(options: argparse.Namespace) -> list[dict[str, Cell]]:
         write_dataset(folder / "parts", PartConfig(), Counts(good_train=1, good_test=6, per_defect=1), seed=0)
         pictures = sorted((folder / "parts" / "test").rglob("*.png"))
         server = stack.enter_context(serving(folder / "plant"))
-        views = Views(stack, server.url, options.browsers, min(options.processes, options.browsers))
+        painted = min(options.painted or options.browsers, options.browsers)
+        views = Views(stack, server.url, painted, min(options.processes, painted))
+        others = None
+        if painted < options.browsers:
+            others = stack.enter_context(closing(Listeners(server.url, options.browsers - painted, _NAME, _PASSWORD)))
         lines = [
             Line(url=server.url, key=server.key, station=f"press-{number}", pictures=pictures)
             for number in range(1, STATIONS + 1)
@@ -198,8 +222,10 @@ def rows(options: argparse.Namespace) -> list[dict[str, Cell]]:
             threading.Thread(target=line.run, args=(options.rate / STATIONS, stop), daemon=True).start()
         time.sleep(min(10.0, options.minutes * 6))  # warm
         views.take({})
+        if others:
+            others.take({})
         for piece in range(1, ROWS + 1):
-            row = measure(server, views, lines, options.minutes * 60 / ROWS)
+            row = measure(server, views, others, lines, options.minutes * 60 / ROWS)
             found.append({"minute": options.minutes * piece / ROWS, **row})
             print(found[-1], flush=True)
         assert not any(line.failures for line in lines), "the server refused a part or a picture"
@@ -209,6 +235,7 @@ def rows(options: argparse.Namespace) -> list[dict[str, Cell]]:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--browsers", type=int, default=20)
+    parser.add_argument("--painted", type=int, help="of the browsers, here; all of them, where it is left out")
     parser.add_argument("--processes", type=int, default=4, help="of Chromium, that share the browsers")
     parser.add_argument("--rate", type=float, default=20.0, help="parts a second, of all stations together")
     parser.add_argument("--minutes", type=float, default=2.0)
@@ -218,7 +245,8 @@ def main() -> int:
     options = parser.parse_args()
     found = rows(options)
     notes = [
-        f"{options.browsers} browsers in {options.processes} processes of Chromium, {STATIONS} stations, the server, "
+        f"{options.browsers} browsers, {options.painted or options.browsers} of them in {options.processes} processes "
+        f"of Chromium at most, {STATIONS} stations, the server, "
         "all on this one machine. Every part is looked for in every browser; above some 100 parts a second a page "
         "leaves out some. Goals: a part stands in the page within 300 ms; memory of the server and heap of browser are "
         f"flat. {options.note}".strip()
