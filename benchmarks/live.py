@@ -41,7 +41,7 @@ from tables import RESULTS, Cell, write_table
 START_S = 180.0
 STATIONS = 4
 ROWS = 6  # of the table over time
-_NAME, _PASSWORD = "olga", "seven quiet herons"
+NAME, PASSWORD = "olga", "seven quiet herons"
 _FLAGS = ("--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run")
 _TICKS = os.sysconf("SC_CLK_TCK")
 # notes when a part first stands in the page, tasks that held the page up, and how often it was drawn
@@ -93,20 +93,24 @@ def serving(folder: Path) -> Iterator[Server]:
     """A plant with somebody who looks and a key for stations."""
     now_s = time.time()
     with open_plant(Settings(store=StoreSettings(folder=folder)), {}) as plant:
-        add(plant.database, name=_NAME, role=Role.OPERATOR, password=_PASSWORD, by="benchmark", now_s=now_s)
+        add(plant.database, name=NAME, role=Role.OPERATOR, password=PASSWORD, by="benchmark", now_s=now_s)
         wanted = Wanted(name="stations", role=Role.STATION)
         _, key = make(plant.database, wanted, by="benchmark", now_s=now_s)
     program = "from sightline.cli.main import main; main()"
     command = [sys.executable, "-c", program, "serve", "--folder", str(folder), "--port", "0"]
     process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
     assert process.stderr is not None
+    rest = threading.Thread(target=process.stderr.read, daemon=True)
     try:
         url = next(line.split()[-1] for line in process.stderr if "serving at" in line)
-        threading.Thread(target=process.stderr.read, daemon=True).start()
+        rest.start()
         yield Server(process=process, url=url, key=key)
     finally:
         process.terminate()
         process.wait()
+        if rest.ident is not None:
+            rest.join()
+        process.stderr.close()
 
 
 class Views:
@@ -143,7 +147,7 @@ class Views:
 
 
 def _opened(context: BrowserContext) -> Page:
-    answer = context.request.post("/api/v1/login", data={"name": _NAME, "password": _PASSWORD})
+    answer = context.request.post("/api/v1/login", data={"name": NAME, "password": PASSWORD})
     assert answer.ok, answer.text()
     context.set_default_timeout(START_S * 1e3)
     page = context.new_page()
@@ -211,7 +215,7 @@ def rows(options: argparse.Namespace) -> list[dict[str, Cell]]:
         views = Views(stack, server.url, painted, min(options.processes, painted))
         others = None
         if painted < options.browsers:
-            others = stack.enter_context(closing(Listeners(server.url, options.browsers - painted, _NAME, _PASSWORD)))
+            others = stack.enter_context(closing(Listeners(server.url, options.browsers - painted, NAME, PASSWORD)))
         lines = [
             Line(url=server.url, key=server.key, station=f"press-{number}", pictures=pictures)
             for number in range(1, STATIONS + 1)
