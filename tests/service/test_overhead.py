@@ -21,12 +21,14 @@ ROUNDS, MOST_ROUNDS = 30, 300
 
 
 @pytest.fixture(params=["here", "apart"])
-def plant(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Plant]:
+def plant(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Plant]:
     with ExitStack() as opened:
         plant = opened.enter_context(plant_in(tmp_path))
         if request.param == "apart":
             plant.serving = opened.enter_context(Serving(workers=1, apart=opened.enter_context(Apart())))
-        plant.serving.load("cap", sight(tmp_path / "cap.sight"))
+        with monkeypatch.context() as patched:  # models with a thread each: several spin while they wait for work
+            patched.setattr("os.cpu_count", lambda: 1)
+            plant.serving.load("cap", sight(tmp_path / "cap.sight"))
         yield plant
 
 
