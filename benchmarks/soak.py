@@ -5,7 +5,8 @@
 
 TRIAL is one of the names of `--list`; the table keeps what it has of the others. Everything at full size takes seven
 hours, of which each latency takes one and the endurance two: an hour to get warm, an hour that counts. Ends with
-status 1 where a promise did not hold. Linux; what cannot be tried here is named.
+status 1 where a promise did not hold; what its station said is beside the table then, as soak-TRIAL.log. Linux; what
+cannot be tried here is named.
 """
 
 import argparse
@@ -237,6 +238,14 @@ def added(folder: Path, new: dict[str, Cell]) -> list[dict[str, Cell]]:
     return [found[name] for name in runs() if name in found]
 
 
+def keep_logs(folder: Path, place: Path) -> None:
+    """What the stations of a trial that did not hold have said, so that one can look for the cause."""
+    logs = [log.read_bytes() for log in sorted(folder.rglob("station.log"))]
+    if logs:
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.write_bytes(b"".join(logs))
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--only", nargs="+", choices=list(runs()), metavar="TRIAL")
@@ -262,6 +271,8 @@ def main() -> int:
         load = round(os.getloadavg()[0], 1)
         with tempfile.TemporaryDirectory(prefix="soak-") as folder:
             found = every[name](Path(folder), options.share)
+            if found.broken:
+                keep_logs(Path(folder), options.output / f"soak-{name}.log")
         told = row(name, options.share, load, found)
         print(told, flush=True)
         broken = broken or bool(found.broken)

@@ -11,6 +11,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass
@@ -120,7 +121,8 @@ class Running:
 
     def unanswered(self) -> list[str]:
         """What of pages and pictures the station had no time for."""
-        return [*self._scraper.broken(), *self.plant.around.failed]
+        found = Counter([*self._scraper.broken(), *self.plant.around.failed])
+        return [f"{what} ({count} times)" if count > 1 else what for what, count in found.items()]
 
     def account(self) -> LineResult:
         return account(self.plant.plc, self.records, self.plant.stopwatch.latencies_s)
