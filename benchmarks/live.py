@@ -157,9 +157,7 @@ def _opened(context: BrowserContext) -> Page:
     return page
 
 
-def measure(
-    server: Server, views: Views, others: Listeners | None, lines: Sequence[Line], seconds: float
-) -> dict[str, Cell]:
+def measure(server: Server, views: Views, others: Listeners, lines: Sequence[Line], seconds: float) -> dict[str, Cell]:
     """A row: what so many seconds of it were like."""
     began_s, cpu_s = time.monotonic(), server.cpu_s()
     sent = sum(line.sent for line in lines)
@@ -172,12 +170,12 @@ def measure(
         sent_s = {serial: at_s for line in lines for serial, at_s in tuple(line.sent_s.items())}
         found, task_ms, drawn = views.take(sent_s)
         took, longest, frames = took + found, max(longest, task_ms), frames + drawn
-        told += others.take(sent_s) if others else []
+        told += others.take(sent_s)
     lasted_s = time.monotonic() - began_s
     parts = sum(line.sent for line in lines) - sent
     p50, p95, worst = _percentiles(took)
     elsewhere: dict[str, Cell] = {}
-    if others:
+    if others.all:
         names = ("told p50 ms", "told p95 ms", "told worst ms")
         elsewhere = {"told, % of all": 100.0 * len(told) / max(1, parts * len(others.all))}
         elsewhere |= dict(zip(names, _percentiles(told), strict=True))
@@ -211,11 +209,9 @@ def rows(options: argparse.Namespace) -> list[dict[str, Cell]]:
         write_dataset(folder / "parts", PartConfig(), Counts(good_train=1, good_test=6, per_defect=1), seed=0)
         pictures = sorted((folder / "parts" / "test").rglob("*.png"))
         server = stack.enter_context(serving(folder / "plant"))
-        painted = min(options.painted or options.browsers, options.browsers)
-        views = Views(stack, server.url, painted, min(options.processes, painted))
-        others = None
-        if painted < options.browsers:
-            others = stack.enter_context(closing(Listeners(server.url, options.browsers - painted, NAME, PASSWORD)))
+        views = Views(stack, server.url, options.painted, min(options.processes, options.painted))
+        elsewhere = options.browsers - options.painted
+        others = stack.enter_context(closing(Listeners(server.url, elsewhere, NAME, PASSWORD)))
         lines = [
             Line(url=server.url, key=server.key, station=f"press-{number}", pictures=pictures)
             for number in range(1, STATIONS + 1)
@@ -226,8 +222,7 @@ def rows(options: argparse.Namespace) -> list[dict[str, Cell]]:
             threading.Thread(target=line.run, args=(options.rate / STATIONS, stop), daemon=True).start()
         time.sleep(min(10.0, options.minutes * 6))  # warm
         views.take({})
-        if others:
-            others.take({})
+        others.take({})
         for piece in range(1, ROWS + 1):
             row = measure(server, views, others, lines, options.minutes * 60 / ROWS)
             found.append({"minute": options.minutes * piece / ROWS, **row})
@@ -247,10 +242,11 @@ def main() -> int:
     parser.add_argument("--name", default="live", help="of the table")
     parser.add_argument("--note", default="", help="what else ran on the machine")
     options = parser.parse_args()
+    options.painted = min(options.painted or options.browsers, options.browsers)
     found = rows(options)
     notes = [
-        f"{options.browsers} browsers, {options.painted or options.browsers} of them in {options.processes} processes "
-        f"of Chromium at most, {STATIONS} stations, the server, "
+        f"{options.browsers} browsers, {options.painted} of them in {options.processes} processes of Chromium at most, "
+        f"{STATIONS} stations, the server, "
         "all on this one machine. Every part is looked for in every browser; above some 100 parts a second a page "
         "leaves out some. Goals: a part stands in the page within 300 ms; memory of the server and heap of browser are "
         f"flat. {options.note}".strip()

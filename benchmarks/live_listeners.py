@@ -32,7 +32,7 @@ class Listeners:
         """Returns when all have the page and its connection.
 
         Raises:
-            RuntimeError: one could not be opened, or not in time.
+            RuntimeError: one could not be opened. TimeoutError: not in time.
         """
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="listeners", daemon=True)
@@ -81,9 +81,8 @@ class _Listener:
         self._tasks: list[asyncio.Task[None]] = []
 
     async def open(self) -> None:
-        self._http = aiohttp.ClientSession(
-            self._url, cookie_jar=aiohttp.CookieJar(unsafe=True)
-        )  # an address, not a name
+        cookies = aiohttp.CookieJar(unsafe=True)  # else it keeps none of an address that is not a name
+        self._http = aiohttp.ClientSession(self._url, cookie_jar=cookies)
         async with self._http.post("/api/v1/login", json=self._login) as answer:
             answer.raise_for_status()
         async with self._http.get("/") as answer:
@@ -96,8 +95,7 @@ class _Listener:
         query = {key: {"True": "true"}.get(value, value) for key, value in _PAIR.findall(found[1])}
         self._client, self._next = query["client_id"], int(query["next_message_id"])
         tab = str(uuid.uuid4())
-        more = {"document_id": str(uuid.uuid4()), "tab_id": tab, "old_tab_id": tab}
-        query |= more
+        query |= {"document_id": str(uuid.uuid4()), "tab_id": tab, "old_tab_id": tab}
         self._socket = socketio.AsyncClient(http_session=self._http, reconnection=False)
         self._socket.on("*", self._heard)
         asked = "&".join(f"{key}={value}" for key, value in query.items())

@@ -76,8 +76,8 @@ HEAVY = {module for module, names in EXTRAS.items() if names & {"torch", "optuna
 UNSAFE_MODULES = {"pickle", "cPickle", "_pickle", "dill", "cloudpickle", "joblib", "marshal", "shelve"}
 UNSAFE_CALLS = {"eval", "exec", "yaml.load", "yaml.unsafe_load", "yaml.full_load"}
 AT_IMPORT = {"print", "os.getenv", "os.environ", "np.random.seed", "numpy.random.seed", "random.seed"}
-REPORTS_OFF = "os.environ.setdefault('ORT_DISABLE_TELEMETRY', '1')"  # ONNX Runtime reads it when it is imported
 AT_IMPORT |= {"cv2.setNumThreads", "torch.manual_seed", "torch.set_num_threads", "logging.basicConfig"}
+REPORTS_OFF = "os.environ.setdefault('ORT_DISABLE_TELEMETRY', '1')"  # ONNX Runtime reads it when it is imported
 
 Rule = Callable[[str, ast.Module], Iterator[str]]
 
