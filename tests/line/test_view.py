@@ -65,13 +65,14 @@ def test_what_comes_while_the_model_is_several_pictures_behind_is_overloaded(des
     os.kill(pid, signal.SIGSTOP)
     for number in range(parts):
         desk.view.look(number, number, time.monotonic())
-    refused = [desk.outcome() for _ in range(3)]  # one with the worker, and the rest of four, wait
+    told = [desk.outcome() for _ in range(3)]  # at most one with the worker, and four, wait
     os.kill(pid, signal.SIGCONT)
-    judged = [desk.outcome() for _ in range(parts - len(refused))]
-    assert {one.cause for one in refused} == {"overloaded"}
-    assert all(one.verdict is Verdict.FAULT for one in refused)
+    told += [desk.outcome() for _ in range(parts - len(told))]
+    refused = [one for one in told if one.verdict is not Verdict.PASS]
+    # the first may not have gone to the worker when the last came, and then one more found no room
+    assert [one.verdict for one in told].count(Verdict.PASS) in {MOST_WAITING, MOST_WAITING + 1}
+    assert {(one.verdict, one.cause) for one in refused} == {(Verdict.FAULT, "overloaded")}
     assert "top: 4 pictures wait for the model already." in str(refused[0].reason)
-    assert [one.verdict for one in judged] == [Verdict.PASS] * len(judged)
 
 
 def test_what_comes_while_the_worker_is_replaced_has_no_worker(desk: Desk) -> None:
