@@ -4,7 +4,7 @@ import json
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -81,13 +81,13 @@ class Desk:
             deadline_s=self.now_s + 1.0,
         )
 
-    def judged(self, *, challenge: bool = False) -> int:
-        """A part that its view has passed."""
+    def judged(self, *, challenge: bool = False, inspection: Inspection = PASS) -> int:
+        """A part that its view has passed, or found to be as this says."""
         part = self.part(challenge=challenge)
         self.book.take(part, self.setup, self.now_s)
-        outcome = ViewOutcome(view="top", verdict=Verdict.PASS, score=1.0, threshold=2.0, model_id="old")
+        outcome = ViewOutcome(view="top", verdict=inspection.verdict, score=1.0, threshold=2.0, model_id="old")
         self.book.hear(Seen(view="top", number=part.sequence, frame=FRAME))
-        self.book.hear(Seen(view="top", number=part.sequence, outcome=outcome, inspection=PASS))
+        self.book.hear(Seen(view="top", number=part.sequence, outcome=outcome, inspection=inspection))
         return part.sequence
 
     def offer(self) -> Offer:
@@ -187,6 +187,21 @@ def test_a_challenge_part_that_passed_is_rejected_and_the_record_says_both(desk:
     (record,) = desk.records(1)
     assert (record["kind"], record["verdict"], record["judged"]) == (Kind.CHALLENGE, "FAULT", "PASS")
     assert b"sightline_line_missed_challenges_total 1.0" in desk.metrics.page()
+
+
+@pytest.mark.parametrize(
+    ("review_passes", "fault", "missed"), [(True, Fault.CHALLENGE_MISSED, b"1.0"), (False, Fault.NONE, b"0.0")]
+)
+def test_a_challenge_part_in_doubt_is_missed_where_doubt_passes(
+    desk: Desk, review_passes: bool, fault: Fault, missed: bytes
+) -> None:
+    desk.setup = replace(desk.setup, review_passes=review_passes)
+    sequence = desk.judged(challenge=True, inspection=replace(PASS, verdict=Verdict.REVIEW))
+    offer = desk.offer()
+    assert (offer.verdict, offer.fault) == (Verdict.REVIEW, fault)
+    desk.book.told(sequence, Signal.FAULT if fault else Signal.NG, fault)
+    desk.records(1)
+    assert b"sightline_line_missed_challenges_total " + missed in desk.metrics.page()
 
 
 def test_a_missed_part_may_be_told_before_its_record_which_follows(desk: Desk) -> None:

@@ -95,7 +95,7 @@ def test_prometheus_reads_the_counts(url: str, shown: Shown) -> None:
     dark = replace(outcome(verdict=Verdict.FAULT, late=True), cause="too_dark")
     shown.counted.decided(dark, 0.02)
     missed = replace(outcome(verdict=Verdict.FAULT, kind=Kind.CHALLENGE), judged=Verdict.PASS)
-    shown.counted.decided(missed, 0.02)
+    shown.counted.decided(missed, 0.02, missed_challenge=True)
     shown.counted.decided(outcome(verdict=Verdict.FAULT), None)
     shown.counted.shadowed("top", "disagreed")
     page = get(f"{url}metrics")[1].decode()

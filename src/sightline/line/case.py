@@ -85,12 +85,20 @@ class Case:
         self.judged_s = now_s
 
     @property
+    def missed_challenge(self) -> bool:
+        """It is known to be bad, and its verdict alone would let it pass."""
+        if self.fused is None or self.kind is not Kind.CHALLENGE:
+            return False
+        in_doubt = self.setup is not None and self.setup.review_passes and self.fused.verdict is Verdict.REVIEW
+        return in_doubt or self.fused.verdict is Verdict.PASS
+
+    @property
     def offered_fault(self) -> Fault:
         """What the PLC is to be told why the part cannot pass; NONE where its verdict alone decides."""
         assert self.fused is not None, "it was judged"
         if self.late:
             return Fault.LATE
-        if self.kind is Kind.CHALLENGE and self.fused.verdict is Verdict.PASS:
+        if self.missed_challenge:
             return Fault.CHALLENGE_MISSED
         if self.fused.cause is None:
             return Fault.NONE

@@ -205,7 +205,7 @@ class Casebook:
         if outcome.cause is not None:
             LOG.warning("part %d was not judged, %s: %s", outcome.part_id, outcome.cause, outcome.reason)
         latency_s = None if case.recorded_s is None else case.recorded_s - case.part.since_s
-        self._metrics.decided(outcome, latency_s)
+        self._metrics.decided(outcome, latency_s, missed_challenge=case.missed_challenge)
         self._board.decided(outcome, case, latency_s)
         self._compare(case)
         self._keep(outcome, case)

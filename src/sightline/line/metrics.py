@@ -3,8 +3,7 @@
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 
-from sightline.line.outcome import Kind, Outcome
-from sightline.records import Verdict
+from sightline.line.outcome import Outcome
 
 CONTENT_TYPE = CONTENT_TYPE_LATEST
 _LATENCY_S = (0.005, 0.01, 0.02, 0.03, 0.05, 0.075, 0.1, 0.15, 0.2, 0.3, 0.5, 1.0, 2.0, 5.0)
@@ -56,11 +55,12 @@ class Metrics:
     def unseen(self, parts: int) -> None:
         self._unseen.inc(parts)
 
-    def decided(self, outcome: Outcome, latency_s: float | None) -> None:
+    def decided(self, outcome: Outcome, latency_s: float | None, *, missed_challenge: bool = False) -> None:
         """One part, when its end is known.
 
         Args:
             latency_s: from its trigger to its verdict being on disk; None: it was rejected without waiting for that.
+            missed_challenge: it is known to be bad, and was not found.
         """
         self._verdicts.labels(outcome.verdict.value).inc()
         self._kinds.labels(outcome.kind).inc()
@@ -70,7 +70,7 @@ class Metrics:
             self._faults.labels(outcome.cause).inc()
         if outcome.late:
             self._late.inc()
-        if outcome.kind is Kind.CHALLENGE and outcome.judged is Verdict.PASS:
+        if missed_challenge:
             self._escaped_challenges.inc()
 
     def shadowed(self, view: str, word: str) -> None:

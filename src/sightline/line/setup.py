@@ -21,6 +21,7 @@ class Setup:
     fuse: Fuse
     window_s: float  # from the trigger to the last moment at which the PLC can be told
     reserve_s: float = 0.03  # of it, for the record and the loop
+    review_passes: bool = False  # what is in doubt is let pass
     audit_share: float = 0.0  # of passed parts, that people look at as well
     challenge_serials: frozenset[str] = frozenset()  # of parts known to be bad
     stop_on_missed_challenge: bool = True
