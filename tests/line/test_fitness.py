@@ -152,6 +152,11 @@ def test_a_frozen_camera_is_found_with_the_third_frame_and_forgiven_with_the_nex
     assert frozen == [True, True, False, False, True, True, True]
 
 
+def test_the_first_frame_that_is_the_one_before_is_not_live(parts: list[Pixels]) -> None:
+    check = FitnessCheck(FitnessLimits())
+    assert [check.check(Frame(pixels=parts[0])).fit for _ in range(3)] == [True, False, False]
+
+
 def test_noise_alone_tells_frames_apart(parts: list[Pixels]) -> None:
     other = parts[0].copy()
     other[::16] ^= 1

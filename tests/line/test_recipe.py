@@ -109,7 +109,7 @@ def test_every_cause_is_documented() -> None:
 
 def test_a_small_recipe_has_its_defaults(folder: Path) -> None:
     recipe = read_recipe(written(folder, SMALL))
-    assert [view.fitness.frozen_after for view in recipe.views] == [3, 4]
+    assert [view.fitness.frozen_after for view in recipe.views] == [2, 4]
     assert window_s(recipe, simple_window) == 0.18
     assert recipe.store.folder == folder / "records"
 

@@ -69,7 +69,7 @@ class FitnessLimits:
     most_saturated_more: Share = 0.1  # share of pixels at white beyond the reference's
     least_sharpness: NotNegative | None = None  # times the reference's
     most_motion_px: NotNegative | None = None  # beyond the reference's; below 5 it may be exceeded by chance
-    frozen_after: int | None = 3  # a frame that comes so often in a row is not live
+    frozen_after: int | None = 2  # a frame that comes so often in a row is not live
     most_target_shift_px: NotNegative = 5.0
     least_target_match: Share = 0.7  # normalised correlation
     most_colour_shift: NotNegative = 0.08  # of red or blue over green, times the reference's
