@@ -188,6 +188,19 @@ def test_a_part_sensed_twice_has_two_numbers_and_one_not_sensed_has_none() -> No
     assert [fallen.reason for fallen in bench.sim.fallen].count(Reason.NOT_ANNOUNCED) == 2
 
 
+def test_a_part_that_was_not_taken_in_time_does_not_pass_whatever_is_said_of_it_later() -> None:
+    bench = Bench(agrees=False)
+    bench.sim.start()
+    while not (request := bench.sim.read()).trigger:
+        bench.clock.sleep(0.005)
+    bench.clock.sleep(bench.sim.config.trigger_timeout_s + 0.05)
+    assert not bench.sim.read().trigger
+    bench.sim.write(replace(SAFE, valid=True, ok=True, result_id=request.part_id))
+    bench.run_out()
+    fallen = next(one for one in bench.sim.fallen if one.part.number == 1)
+    assert (fallen.reason, fallen.bin) == (Reason.FAULT, Bin.REJECT)
+
+
 @pytest.mark.parametrize("how", Acknowledging)
 def test_acknowledgements_come_as_set(how: Acknowledging) -> None:
     bench = Bench(agrees=False)

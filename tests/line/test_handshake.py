@@ -192,6 +192,19 @@ def test_a_trigger_first_seen_after_a_silence_is_missed() -> None:
     assert line.handshake.counts[What.MISSED] == 1
 
 
+@pytest.mark.parametrize(("reading_s", "missed"), [(0.02, 0), (0.06, 1)])
+def test_a_part_may_have_come_since_the_reading_before_it_was_asked_for(reading_s: float, missed: int) -> None:
+    line = desk()
+    line.step(2)
+    asked_s, line.now_s = line.now_s, line.now_s + reading_s
+    line.handshake.step(replace(line.request, heartbeat=9), line.now_s, asked_s=asked_s)
+    line.trigger(1)
+    part = line.last(What.MISSED if missed else What.TAKEN).part
+    assert part is not None
+    assert (part.since_s, part.deadline_s) == (asked_s, asked_s + line.handshake.config.window_s)
+    assert line.handshake.counts[What.MISSED] == missed
+
+
 def test_another_number_under_a_trigger_that_stayed_up_is_another_part_that_was_missed() -> None:
     line = desk(capacity=3)
     line.say(trigger=True, part_id=1)

@@ -58,6 +58,27 @@ def test_each_part_gets_the_picture_taken_for_it(desk: Callable[..., Desk]) -> N
         assert taken.number == number
         assert taken.shot is not None
         assert taken.shot.frame.pixels[0, 0, 0] == number
+        time.sleep(0.25)  # as parts that follow each other do
+
+
+@pytest.mark.parametrize("later", ["after", "before"])
+def test_a_camera_triggered_when_another_part_is_nearer_takes_nobodys_picture(
+    desk: Callable[..., Desk], later: str
+) -> None:
+    one, pitch_s, late_s = desk(late_s=20.0, delay_s=20.0), 2.0, 0.9
+    now_s = time.monotonic()
+    if later == "after":  # the next part comes, and its word only after the camera was triggered
+        one.take(7, now_s - pitch_s - late_s)
+        one.take(8, now_s - late_s)
+        told = "the next part had come before the camera was triggered"
+    else:
+        one.take(6, now_s - pitch_s - late_s)
+        one.report()
+        one.take(7, now_s - late_s)
+        told = "which may have gone by then"
+    taken = one.report()
+    assert taken.shot is None
+    assert told in str(taken.fault)
 
 
 def test_a_picture_from_before_the_part_is_not_its_picture(desk: Callable[..., Desk]) -> None:

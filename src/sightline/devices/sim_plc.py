@@ -300,7 +300,8 @@ class SimPlc:
             named = [entry for entry in self._register if entry.part_id == answer.result_id]
             # one that is at the gate already is decided: what comes then has come too late
             if len(named) == 1 and named[0].reason is Reason.NO_RESULT and named[0].passing is None:
-                named[0].reason = Reason.OK if answer.ok else Reason.NG if answer.ng else Reason.FAULT
+                ok = answer.ok and named[0].announced  # in time: else it may be the picture of a later part
+                named[0].reason = Reason.OK if ok else Reason.NG if answer.ng else Reason.FAULT
         self._acknowledge(answer.result_id, self._now_s() - self._result_s)
 
     def _acknowledge(self, result_id: int, shown_for_s: float) -> None:

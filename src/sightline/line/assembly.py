@@ -27,7 +27,7 @@ from sightline.line.origin import Origins
 from sightline.line.outbox import Outbox
 from sightline.line.picture_outbox import PictureOutbox
 from sightline.line.pictures import PictureFolder
-from sightline.line.recipe import Missed, Pages, PlantServer, Recipe
+from sightline.line.recipe import Doubt, Missed, Pages, PlantServer, Recipe
 from sightline.line.setup import Setup
 from sightline.line.spool import Spool
 from sightline.line.station import Station, StationConfig
@@ -92,6 +92,7 @@ def open_station(path: Path, *, name: str, records: Path | None = None) -> Line:
             track=plan.way_of(recipe),
             by_time=recipe.conveyor is not None and recipe.conveyor.counts_per_mm is None,
             cycle_s=plan.CYCLE_S,
+            longest_cycle_s=plan.longest_cycle_s(recipe),
         )
         opening = partial(open_plc, _PLC, cast(PlcConfig, recipe.plc))
         plc = ReconnectingPlc(_PLC, opening, seed=0)
@@ -213,6 +214,7 @@ class _Loader:
             views=views,
             fuse=partial(_fused, {view.name: view.weight for view in recipe.views}, recipe.fusion),
             window_s=plan.window_of(recipe),
+            review_passes=recipe.review is Doubt.PASS,
             audit_share=recipe.audit_share,
             challenge_serials=frozenset(recipe.challenge.serials),
             stop_on_missed_challenge=recipe.challenge.when_missed is Missed.STOP,

@@ -5,11 +5,12 @@ A station's loop reads the PLC, makes a step, does what the step's events ask fo
     handshake, tracker = Handshake(HandshakeConfig(window_s=0.2)), Tracker(track)
     handshake.load(recipe.number)                                             # when its models are warm
     while running:
-        request = read_or_none(plc)                                           # None where it could not be read
+        asked_s = clock.now_s()
+        request = read_or_none(plc)                                           # None: it, or the write before, failed
         for judged in judged_and_recorded():                                  # never one that is not on the disk
             handshake.offer(judged.sequence, judged.verdict, judged.fault)
         gate = tracker.step(request.encoder) if counts(request) else CLOSED   # no count: tracker.condemn()
-        turn = handshake.step(request, clock.now_s(), fault=health(), gate_open=gate.open)
+        turn = handshake.step(request, clock.now_s(), asked_s=asked_s, fault=health(), gate_open=gate.open)
         for event in turn.events:
             if event.what in (What.TAKEN, What.MISSED, What.REFUSED):         # all, so that the gate knows of all
                 tracker.enter(event.part.sequence, event.part.encoder, event.part.encoder_before)
@@ -102,7 +103,7 @@ class Handshake:
         self._done: deque[int] = deque(maxlen=REMEMBERED_IDS)
         self._sequence = 0
         self._last: Request | None = None  # of the step before; None where that could not be read
-        self._read_s = -math.inf
+        self._read_s = -math.inf  # asked for, at the step before
         self._encoder: int | None = None
         self._plc_alive = False  # until its heartbeat has changed
         self._plc_beat: int | None = None
@@ -175,13 +176,20 @@ class Handshake:
         self._hold = fault
 
     def step(
-        self, request: Request | None, now_s: float, *, fault: Fault = Fault.NONE, gate_open: bool = False
+        self,
+        request: Request | None,
+        now_s: float,
+        *,
+        asked_s: float | None = None,
+        fault: Fault = Fault.NONE,
+        gate_open: bool = False,
     ) -> Turn:
         """One cycle of the station.
 
         Args:
             request: what the PLC says; None: it could not be read, or the answer before could not be written.
             now_s: of a monotonic clock, when it was read.
+            asked_s: when that was asked for; what it says was so then at the earliest. None: it took no time.
             fault: of the station as a whole, while it lasts; it is not ready meanwhile.
             gate_open: what the tracker says; passed on unless the PLC is lost.
         """
@@ -202,7 +210,7 @@ class Handshake:
         self._was_ready = answer.ready
         self._last = request
         if request is not None:
-            self._read_s, self._encoder = now_s, request.encoder
+            self._read_s, self._encoder = now_s if asked_s is None else asked_s, request.encoder
         events, self._events = tuple(self._events), []
         return Turn(answer=answer, events=events)
 

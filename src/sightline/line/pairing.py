@@ -23,6 +23,7 @@ _PITCHES = 8  # parts, of which the two nearest count: one that is read of late 
 _EARLY_SHARE = 0.2  # by which a picture may come before the word of its part: a stray one of the part before is older
 _OWN_SHARE = 0.4  # after the part before had its own, from which on a picture is no stray one of that part
 _LATE_SHARE = 0.3  # by which a picture may come later than usual: the next part's is later
+NEAREST_SHARE = 0.4  # for which a part is nearest to the camera after its trigger; the rest to a half is for doubt
 _JITTER_S = 0.005  # at least, by which a picture may miss the quartiles
 
 
@@ -97,6 +98,14 @@ class Pairing:
     def leeway(self, since_s: float, most_s: float) -> float:
         """By how much a picture may come before the word of its part: less where parts follow each other closely."""
         return min(most_s, _EARLY_SHARE * self._pitch(since_s))
+
+    def nearest(self, since_s: float, most_s: float) -> float:
+        """For how long after its word a part is surely nearest to the camera, as parts followed each other lately."""
+        return min(most_s, NEAREST_SHARE * self._pitch(since_s))
+
+    def followed(self, since_s: float, by_s: float) -> bool:
+        """Whether another part was announced after the one at `since_s`, and before `by_s`."""
+        return any(since_s < other_s <= by_s for other_s in tuple(self._announced))
 
     def too_early(self, since_s: float, came_s: float) -> bool:
         """Whether a picture from before the word of this part is its own all the same, read of much too late.

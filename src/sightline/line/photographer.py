@@ -98,6 +98,7 @@ class Photographer:
         self._kept: deque[Shot] = deque()  # say whose they are; at most _KEPT
         self._held: Shot | None = None  # came after the part that was looked at, and may be the next one's
         self._last = _NONE  # number of the last shot of this connection
+        self._triggered_s = 0.0  # when the camera was triggered last
         self._named = False  # pictures of this connection say whose they are
         self._asked: queue.SimpleQueue[_Asked | _PassedOver | None] = queue.SimpleQueue()
         self._ending = threading.Event()
@@ -193,8 +194,9 @@ class Photographer:
     def _trigger(self, asked: _Asked) -> None:
         """Raises FrameError where it was done so late that another part may be in view; its picture is no part's."""
         self._camera.trigger()
-        delay_s, most_s = time.monotonic() - asked.since_s, asked.patience.delay_s
-        if most_s is not None and delay_s > most_s:
+        self._triggered_s = time.monotonic()
+        delay_s, most_s = self._triggered_s - asked.since_s, asked.patience.delay_s
+        if most_s is not None and delay_s > self._pairing.nearest(asked.since_s, most_s):
             raise FrameError(
                 f"{self.name}: triggered {delay_s:.3f} s after the part came, which may have gone by then."
             )
@@ -275,6 +277,8 @@ class Photographer:
     def _refuse_doubtful(self, shot: Shot, asked: _Asked) -> None:
         """Raises FrameError where it may be of a later part."""
         hardware = asked.patience.delay_s is None  # else it is triggered for one part after the other
+        if not hardware and self._pairing.followed(asked.since_s, self._triggered_s):  # read of by now
+            raise FrameError(f"{self.name}: the next part had come before the camera was triggered.")
         doubt = self._pairing.doubt(asked.since_s, shot.monotonic_s) if hardware else ""
         late_s = shot.monotonic_s - asked.since_s
         if doubt:

@@ -9,15 +9,19 @@ from typing import Any, TypeVar
 
 from sightline.devices.camera import Trigger
 from sightline.devices.controllers import plc_config
+from sightline.devices.mqtt_plc import MqttConfig
 from sightline.devices.opening import camera_config
+from sightline.devices.sparkplug import SparkplugConfig
 from sightline.errors import FrameError, OptionError
 from sightline.imaging.decode import read_frame
 from sightline.line.fitness import Reference, reference_of
 from sightline.line.handshake import HandshakeConfig
 from sightline.line.judge import Patience as Judging
+from sightline.line.pairing import NEAREST_SHARE
 from sightline.line.photographer import Patience
 from sightline.line.recipe import Changeover, Doubt, Recipe, View, read_recipe, window_s
 from sightline.line.recipe import Track as TrackedBy
+from sightline.line.station import LONGEST_CYCLE_S
 from sightline.line.tracking import Track, track_of
 from sightline.line.view import ViewPlan
 from sightline.line.window import working_window_s
@@ -25,9 +29,8 @@ from sightline.line.worker import MOST_DEBLURRED_PX, Motion, Work
 
 CYCLE_S = 0.002  # of the station's loop, at rest
 WATCH_S = 0.05  # the PLC shuts the gate when the station's heartbeat stands still for longer, docs/handshake.md
-_LONGEST_CYCLE_S = 0.02  # of the station's loop on a busy machine, an exchange with the PLC included
 _HEARTBEAT_S = 0.5  # of the station, where the PLC moves the gate
-_DELAY_S = 0.1  # from the trigger's word to that to the camera; the part may have gone by then
+_DELAY_S = 0.1  # at most, from a part's trigger to the camera's; it may have gone by then
 _EARLY_S = 0.02  # by which a picture may come before the PLC's word of its part is read
 _CAPACITY = 8  # parts in flight where the recipe does not say how near they come
 Config = TypeVar("Config")
@@ -110,11 +113,16 @@ def way_of(recipe: Recipe) -> Track | None:
     """None where the PLC knows where its parts are.
 
     Raises:
-        OptionError: parts could slip through the gate, or it is too near.
+        OptionError: parts could slip through the gate, it is too near, or the encoder cannot be read in time.
     """
     conveyor, gate = recipe.conveyor, recipe.gate
     if gate.tracked_by is TrackedBy.PLC or conveyor is None:
         return None
+    if isinstance(recipe.plc, MqttConfig | SparkplugConfig):
+        raise OptionError(
+            "a station cannot follow the conveyor through an MQTT broker, which may deliver late; let the PLC track "
+            'the parts (tracked_by = "plc"), or use Modbus, S7 or OPC UA.'
+        )
     return track_of(
         counts_per_mm=conveyor.counts_per_mm,
         speed_mm_s=conveyor.speed_mm_s,
@@ -124,10 +132,15 @@ def way_of(recipe: Recipe) -> Track | None:
         after_mm=gate.after_mm,
         open_s=gate.open_ms / 1e3,
         shut_s=gate.shut_ms / 1e3,
-        cycle_s=recipe.plc_cycle_ms / 1e3 + _LONGEST_CYCLE_S,
+        cycle_s=longest_cycle_s(recipe),
         watch_s=WATCH_S,
         reverse_mm=conveyor.reverse_mm,
     )
+
+
+def longest_cycle_s(recipe: Recipe) -> float:
+    """From the encoder being read to the gate being told, as the way to the gate allows for."""
+    return recipe.plc_cycle_ms / 1e3 + LONGEST_CYCLE_S
 
 
 def view_plan(recipe: Recipe, view: View, reference: Reference | None) -> ViewPlan:
@@ -169,7 +182,7 @@ def view_plan(recipe: Recipe, view: View, reference: Reference | None) -> ViewPl
     return ViewPlan(
         name=view.name,
         work=work,
-        patience=Patience(late_s=window, delay_s=_DELAY_S)
+        patience=Patience(late_s=window, delay_s=_delay_s(recipe))
         if by_software
         else Patience(early_s=_EARLY_S, late_s=window, delay_s=None),
         judging=Judging(restarts=recipe.restarts.most, within_s=recipe.restarts.within_s),
@@ -178,6 +191,12 @@ def view_plan(recipe: Recipe, view: View, reference: Reference | None) -> ViewPl
         shadow=shadow,
         px_per_count_s=by_encoder,
     )
+
+
+def _delay_s(recipe: Recipe) -> float:
+    """By when the camera must be triggered: before the next part is nearer to it than this one."""
+    conveyor = recipe.conveyor
+    return _DELAY_S if conveyor is None else min(_DELAY_S, NEAREST_SHARE * conveyor.pitch_mm / conveyor.speed_mm_s)
 
 
 def motion_of(recipe: Recipe, view: View) -> Motion | None:

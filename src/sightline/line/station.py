@@ -9,7 +9,7 @@ import logging
 import queue
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sightline.devices.clock import MonotonicClock
 from sightline.devices.plc import LARGEST_PART_ID, SAFE, Answer, Plc, Request
@@ -29,6 +29,7 @@ from sightline.line.view import Seen, View
 
 LOG = logging.getLogger("sightline.line")
 _FAULTS = {int(fault): fault for fault in Fault}
+LONGEST_CYCLE_S = 0.02  # on a busy machine, an exchange with the PLC included
 _MOST_UNSEEN = 100  # parts; after a larger step the PLC has begun its numbers anew
 
 
@@ -41,6 +42,7 @@ class StationConfig:
     track: Track | None = None  # None: the PLC brings parts and results together itself
     by_time: bool = False  # there is no encoder: `track` is in milliseconds
     cycle_s: float = 0.002
+    longest_cycle_s: float = LONGEST_CYCLE_S  # from the count being asked for to the gate being told, as `track` allows
     seed: int = 0
 
 
@@ -74,6 +76,7 @@ class Station:
         self._time = RunningTime()
         self._speed = Speedometer()
         self._position: int | None = None  # of the conveyor, at the last reading; None where it is not known
+        self._heard = True  # the PLC has the last answer
         self._news: queue.SimpleQueue[Seen] = queue.SimpleQueue()
         self._woken, self._stopping, self._renewing = threading.Event(), threading.Event(), threading.Event()
         self._number = 0  # of the recipe at work, or that is to be
@@ -129,6 +132,7 @@ class Station:
 
     def cycle(self) -> None:
         """Read, think, answer."""
+        asked_s = self._clock.now_s()
         request = self._read()
         now_s = self._clock.now_s()
         while not self._news.empty():
@@ -139,10 +143,10 @@ class Station:
         self._speed.note(now_s, None if request is None else request.encoder)
         gate = self._gate(request, now_s)
         trouble = self._trouble(request)
-        turn = self._handshake.step(request, now_s, fault=trouble, gate_open=gate.open)
+        turn = self._handshake.step(request, now_s, asked_s=asked_s, fault=trouble, gate_open=gate.open)
         for event in turn.events:
             self._react(event, now_s)
-        self._write(turn.answer)
+        self._write(self._timely(turn.answer, asked_s))
         self._tell(turn.answer, trouble)
 
     def close(self) -> None:
@@ -156,19 +160,32 @@ class Station:
     # --- devices
 
     def _read(self) -> Request | None:
+        """None also where the answer before could not be written: a PLC that hears nothing cannot be dealt with."""
         try:
-            return self._plc.read()
+            request = self._plc.read()
         except DeviceError as error:
             self.board.plc = str(error)
             return None
+        return request if self._heard else None
 
     def _write(self, answer: Answer) -> None:
+        self._heard = False
         try:
             self._plc.write(answer)
         except DeviceError as error:
             self.board.plc = str(error)
         else:
+            self._heard = True
             self.board.plc = "connected"
+
+    def _timely(self, answer: Answer, asked_s: float) -> Answer:
+        """Where the cycle took long the parts have moved on since the count was asked for, and the gate stays shut.
+
+        The PLC may have shut it meanwhile, as the heartbeat stood still; what was true then is not to open it again.
+        """
+        if answer.gate_open and self._clock.now_s() - asked_s > self.config.longest_cycle_s:
+            return replace(answer, gate_open=False)
+        return answer
 
     def _gate(self, request: Request | None, now_s: float) -> Gate:
         if self._tracker is None or request is None:
