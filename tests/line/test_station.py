@@ -305,7 +305,7 @@ def test_a_share_of_the_parts_that_passed_is_drawn_for_people_to_look_at(open_pl
     assert {kinds[number] for number, verdict in verdicts.items() if verdict != "PASS"} == {"production"}
 
 
-def test_the_station_drives_the_gate_by_the_encoder(open_plant: Callable[..., Plant], tmp_path: Path) -> None:
+def test_a_station_that_does_not_track_opens_no_gate(open_plant: Callable[..., Plant]) -> None:
     plant = open_plant(belt(12), GateRule.STATION)
     with plant:
         plant.run_dry()

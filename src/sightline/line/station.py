@@ -77,6 +77,7 @@ class Station:
         self._speed = Speedometer()
         self._position: int | None = None  # of the conveyor, at the last reading; None where it is not known
         self._heard = True  # the PLC has the last answer
+        self._before: int | None = None  # likewise at the reading before
         self._news: queue.SimpleQueue[Seen] = queue.SimpleQueue()
         self._woken, self._stopping, self._renewing = threading.Event(), threading.Event(), threading.Event()
         self._number = 0  # of the recipe at work, or that is to be
@@ -190,11 +191,15 @@ class Station:
     def _gate(self, request: Request | None, now_s: float) -> Gate:
         if self._tracker is None or request is None:
             return CLOSED
+        self._before = self._position
         if self.config.by_time:
             self._position = self._time.position(now_s, running=request.enabled)
         else:
             self._position = request.encoder
-        return CLOSED if self._position is None else self._tracker.step(self._position)
+        if self._position is None:  # parts move on uncounted
+            self._tracker.condemn()
+            return CLOSED
+        return self._tracker.step(self._position)
 
     # --- parts
 
@@ -241,7 +246,9 @@ class Station:
     def _begin(self, part: Part, event: Event, now_s: float) -> None:
         """A part was announced: every one is tracked, counted and recorded, also one that is not looked at."""
         if self._tracker is not None and self._position is not None:
-            self._tracker.enter(part.sequence, self._position, None if self.config.by_time else part.encoder_before)
+            self._tracker.enter(
+                part.sequence, self._position, self._before if self.config.by_time else part.encoder_before
+            )
         self.metrics.triggered()
         self.board.count("triggers")
         setup = self._recipes.setup
