@@ -37,7 +37,8 @@ from sightline.line.view import Seen, View
 from sightline.records import Inspection
 
 LOG = logging.getLogger("sightline.line")
-RECORDS, PICTURES, OUTBOX, ORIGIN = "records.db", "pictures", "outbox.db", "origin.json"  # in the folder of the records
+RECORDS, PICTURES, OUTBOX = "records.db", "pictures", "outbox.db"  # in the folder of the records, as the next two
+ORIGIN, HOLD = "origin.json", "hold.json"
 _POLL_S = 0.02  # between two looks whether a model is loaded
 _PLC = "PLC"
 
@@ -93,6 +94,7 @@ def open_station(path: Path, *, name: str, records: Path | None = None) -> Line:
             by_time=recipe.conveyor is not None and recipe.conveyor.counts_per_mm is None,
             cycle_s=plan.CYCLE_S,
             longest_cycle_s=plan.longest_cycle_s(recipe),
+            hold_file=folder / HOLD,
         )
         opening = partial(open_plc, _PLC, cast(PlcConfig, recipe.plc))
         plc = ReconnectingPlc(_PLC, opening, seed=0)

@@ -10,16 +10,18 @@ import queue
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from sightline.devices.clock import MonotonicClock
 from sightline.devices.plc import LARGEST_PART_ID, SAFE, Answer, Plc, Request
-from sightline.errors import DeviceError
+from sightline.errors import DeviceError, StoreError
 from sightline.line.board import Board
 from sightline.line.casebook import Casebook, Offer
 from sightline.line.changeover import Changeover, Refused
 from sightline.line.events import Event, Part, Signal, What
 from sightline.line.faults import Fault
 from sightline.line.handshake import Handshake, HandshakeConfig
+from sightline.line.hold import KeptHold
 from sightline.line.images import ImageWriter
 from sightline.line.metrics import Metrics
 from sightline.line.setup import Load
@@ -43,6 +45,7 @@ class StationConfig:
     by_time: bool = False  # there is no encoder: `track` is in milliseconds
     cycle_s: float = 0.002
     longest_cycle_s: float = LONGEST_CYCLE_S  # from the count being asked for to the gate being told, as `track` allows
+    hold_file: Path | None = None  # that a hold outlasts the process in; None: it does not
     seed: int = 0
 
 
@@ -83,6 +86,10 @@ class Station:
         self._number = 0  # of the recipe at work, or that is to be
         self._last: Part | None = None  # announced
         self._recipes = Changeover(load, self._hear_of, self._woken.set, beside=config.handshake.beside)
+        self._hold = None if config.hold_file is None else KeptHold(config.hold_file)
+        if self._hold is not None and self._hold.now:
+            self._handshake.hold(self._hold.now)
+            self.board.alarm(f"{self._hold.now.cause} {self._hold.now.cure}")
 
     def stop(self) -> None:
         """Take no more parts, finish those in hand, and end `run`."""
@@ -147,6 +154,7 @@ class Station:
         turn = self._handshake.step(request, now_s, asked_s=asked_s, fault=trouble, gate_open=gate.open)
         for event in turn.events:
             self._react(event, now_s)
+        self._keep_hold()  # before the PLC hears of it, or of the reset
         self._write(self._timely(turn.answer, asked_s))
         self._tell(turn.answer, trouble)
 
@@ -304,6 +312,15 @@ class Station:
         self._recipes.release(self._cases.uses)
 
     # --- state
+
+    def _keep_hold(self) -> None:
+        """Waits for the disk: a station that holds has time, and one that was reset takes its next part after that."""
+        try:
+            if self._hold is not None:
+                self._hold.keep(self._handshake.held)
+        except StoreError as error:
+            LOG.error("%s", error)
+            self.board.alarm(str(error))
 
     def _trouble(self, request: Request | None) -> Fault:
         if self._stopping.is_set():
