@@ -26,7 +26,9 @@ PARTS = int(os.environ.get("SIGHTLINE_SOAK_PARTS", "5000"))
 CYCLE_S = 0.004
 CONFIG = HandshakeConfig(window_s=0.8, capacity=8, heartbeat_s=0.0)
 # 0.1 mm per count; the gate needs 20 ms and the PLC may notice a dead station after 50 ms, at 500 mm/s
-TRACK = Track(gate=6000, before=150, after=150, lead=150, lag=450, pitch=1000, reverse=3000)
+TRACK = Track(
+    gate=6000, before=150, after=150, lead=150, lag=450, pitch=1000, reverse=3000, most_counts_s=7500.0, stale_s=0.01
+)
 TIMED = Track(gate=1200, before=30, after=30, lead=30, lag=90, pitch=200)  # the same, in ms at 500 mm/s
 Action = Callable[["Line"], None]
 
@@ -79,7 +81,7 @@ class Line:
         if self.tracker is not None and request is not None:
             timed = self.running.position(now_s, running=request.enabled)
             position = timed if request.encoder is None else request.encoder
-            gate = self.tracker.step(position)
+            gate = self.tracker.step(position, now_s)
             self.fates.update(departure.fate for departure in gate.departures)
         turn = self.handshake.step(request, now_s, fault=self.fault, gate_open=gate.open)
         for event in turn.events:

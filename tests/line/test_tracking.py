@@ -149,6 +149,31 @@ def test_a_count_set_anew_condemns_what_is_on_the_way() -> None:
     assert belt.fates == {1: Fate.RETURNED}
 
 
+@pytest.mark.parametrize("jump", [51, 400, -51, -400])
+def test_a_count_that_went_on_faster_than_the_conveyor_can_condemns_what_is_on_the_way(jump: int) -> None:
+    """1000 counts a second at most, read every 10 ms, 10 ms old at most: 20 + 1000 * 0.03, as a reading may be late."""
+    for way, fate in ((jump, Fate.REJECTED), (50 if jump > 0 else -50, Fate.PASSED)):
+        belt = Belt(replace(TRACK, most_counts_s=1000.0, stale_s=0.01))
+        belt.enter(1, released=True)
+        for place in range(0, 500, 10):
+            belt.note(place, belt.tracker.step(place, place / 1000))
+        belt.note(490 + way, belt.tracker.step(490 + way, 0.5))
+        belt.to(1300)
+        assert belt.fates == {1: fate}
+        belt.enter(2, released=True)
+        belt.to(2600)
+        assert belt.fates[2] is Fate.PASSED
+
+
+def test_a_count_is_believed_after_a_silence_in_which_the_conveyor_can_have_gone_so_far() -> None:
+    belt = Belt(replace(TRACK, most_counts_s=1000.0, stale_s=0.01))
+    belt.enter(1, released=True)
+    for place, now_s in ((0, 0.0), (10, 0.01), (410, 0.41)):
+        belt.note(place, belt.tracker.step(place, now_s))
+    belt.to(1300)
+    assert belt.fates == {1: Fate.PASSED}
+
+
 def test_condemned_parts_never_pass_and_those_after_them_do() -> None:
     belt = Belt()
     belt.enter(1, released=True)
@@ -218,10 +243,34 @@ def test_a_window_just_narrower_than_the_pitch_is_accepted() -> None:
     ("counts_per_mm", "expected"),
     [
         pytest.param(
-            10.0, Track(gate=6000, before=150, after=153, lead=150, lag=400, pitch=1000, reverse=3000), id="encoder"
+            10.0,
+            Track(
+                gate=6000,
+                before=150,
+                after=153,
+                lead=150,
+                lag=400,
+                pitch=1000,
+                reverse=3000,
+                most_counts_s=7500.0,
+                stale_s=0.01,
+            ),
+            id="encoder",
         ),
         pytest.param(
-            None, Track(gate=1200, before=30, after=31, lead=30, lag=80, pitch=200, reverse=600), id="milliseconds"
+            None,
+            Track(
+                gate=1200,
+                before=30,
+                after=31,
+                lead=30,
+                lag=80,
+                pitch=200,
+                reverse=600,
+                most_counts_s=1500.0,
+                stale_s=0.01,
+            ),
+            id="milliseconds",
         ),
     ],
 )

@@ -62,6 +62,7 @@ class Cable:
 
     def __init__(self, plc: SimPlc, clock: SimClock) -> None:
         self.without_count = False  # the encoder's
+        self.ahead = 0  # by so many counts the encoder was set anew
         self.cut = False
         self._plc, self._clock, self._read_s = plc, clock, time.monotonic()
 
@@ -71,7 +72,8 @@ class Cable:
         before_s, self._read_s = self._read_s, time.monotonic()
         self._clock.sleep(min(self._read_s - before_s, MOST_S))
         request = self._plc.read()
-        return replace(request, encoder=None) if self.without_count else request
+        assert request.encoder is not None
+        return replace(request, encoder=None if self.without_count else request.encoder + self.ahead)
 
     def write(self, answer: Answer) -> None:
         if self.cut:
@@ -295,3 +297,17 @@ def test_without_an_encoder_the_time_between_two_readings_is_doubt_about_a_parts
     station.close()
     place, since = entered[0]
     assert since == place - 30
+
+
+def test_what_is_on_the_way_when_the_count_jumps_is_rejected(open_works: Callable[..., Works]) -> None:
+    works = open_works(16)
+    with works.station() as beside:
+        works.plc.start()
+        works.until_fallen(3)
+        on_the_way = works.on_the_way()
+        beside.cable.ahead = 1300  # counts: about the way from part to part, so that each would be taken for another
+        works.run_dry()
+    assert on_the_way
+    assert not on_the_way & works.passed()
+    assert works.passed() <= beside.passing()
+    assert len(works.good() - on_the_way - works.passed()) <= 1

@@ -9,8 +9,9 @@ A station's loop reads the PLC, makes a step, does what the step's events ask fo
         request = read_or_none(plc)                                           # None: it, or the write before, failed
         for judged in judged_and_recorded():                                  # never one that is not on the disk
             handshake.offer(judged.sequence, judged.verdict, judged.fault)
-        gate = tracker.step(request.encoder) if counts(request) else CLOSED   # no count: tracker.condemn()
-        turn = handshake.step(request, clock.now_s(), asked_s=asked_s, fault=health(), gate_open=gate.open)
+        now_s = clock.now_s()
+        gate = tracker.step(request.encoder, now_s) if counts(request) else CLOSED  # no count: tracker.condemn()
+        turn = handshake.step(request, now_s, asked_s=asked_s, fault=health(), gate_open=gate.open)
         for event in turn.events:
             if event.what in (What.TAKEN, What.MISSED, What.REFUSED):         # all, so that the gate knows of all
                 tracker.enter(event.part.sequence, event.part.encoder, event.part.encoder_before)

@@ -207,7 +207,7 @@ class Station:
         if self._position is None:  # parts move on uncounted
             self._tracker.condemn()
             return CLOSED
-        return self._tracker.step(self._position)
+        return self._tracker.step(self._position, now_s)
 
     # --- parts
 

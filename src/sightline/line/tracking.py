@@ -13,6 +13,7 @@ from sightline.errors import OptionError
 
 _HALF, _WHOLE = 2**31, 2**32
 _SPEED_S = 0.1
+_MARGIN = 1.5  # by which a conveyor may exceed its highest speed, before its count is not believed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,6 +28,8 @@ class Track:
     pitch: int  # from middle to middle, the least that parts keep
     reverse: int = 0  # how far the conveyor may go back; parts that left the gate are remembered for so long
     most_parts: int = 1000  # on the way at a time
+    most_counts_s: float | None = None  # the fastest that can be believed; None: not known
+    stale_s: float = 0.0  # how old a count may be when it is read
 
     def __post_init__(self) -> None:
         if min(self.before, self.after, self.lead, self.lag, self.reverse) < 0 or self.most_parts < 1:
@@ -48,6 +51,13 @@ class Track:
     def decision(self) -> int:
         """From the camera to where a part must have been released."""
         return self.gate - self.before - self.lead
+
+    def most(self, duration_s: float | None) -> float:
+        """How far a count can have gone on in that time; None: it is not known. Beyond, it was set anew."""
+        whole = self.gate + self.after
+        if duration_s is None or self.most_counts_s is None:
+            return whole
+        return min(whole, self.before + self.most_counts_s * (duration_s + self.stale_s))
 
 
 def track_of(
@@ -89,6 +99,8 @@ def track_of(
         lag=counts(speed_mm_s * (cycle_s + watch_s + shut_s)),
         pitch=math.floor(pitch_mm * scale + 1e-9),
         reverse=counts(reverse_mm),
+        most_counts_s=_MARGIN * speed_mm_s * scale,
+        stale_s=cycle_s,
     )
 
 
@@ -152,6 +164,7 @@ class Tracker:
         self._parts: deque[_Tracked] = deque()
         self._raw: int | None = None
         self._position = 0  # like the encoder's, without wrapping around
+        self._read_s: deque[float] = deque(maxlen=2)  # when the last positions were
         self._departed: list[Departure] = []
 
     def __len__(self) -> int:
@@ -190,11 +203,15 @@ class Tracker:
         for part in self._parts:
             part.condemned = True
 
-    def step(self, position: int) -> Gate:
-        """Where the conveyor is now; to be called in every cycle."""
+    def step(self, position: int, now_s: float | None = None) -> Gate:
+        """Where the conveyor is now; to be called in every cycle.
+
+        Args:
+            now_s: when that had been read; None: not known, and a count set anew is told by the way to the gate alone.
+        """
         moved = self._unwrapped(position) - self._position
         self._position, self._raw = self._position + moved, position
-        if abs(moved) > self.track.gate + self.track.after:  # the encoder was set anew, or everything is past the gate
+        if abs(moved) > self.track.most(self._since_s(now_s)):
             self.condemn()
         shut_out = self._decide()
         opens, closes = self.track.decision, self.track.gate + self.track.after
@@ -210,6 +227,14 @@ class Tracker:
         self._let_go()
         departures, self._departed = tuple(self._departed), []
         return Gate(open=is_open, shut_out=shut_out, departures=departures)
+
+    def _since_s(self, now_s: float | None) -> float | None:
+        """Since the reading before began, at most: it is known when each ended, and one may have waited long."""
+        began_s = self._read_s[0] if len(self._read_s) == 2 else None
+        if now_s is None:
+            return None
+        self._read_s.append(now_s)
+        return None if began_s is None else now_s - began_s
 
     def _unwrapped(self, position: int) -> int:
         if self._raw is None:
