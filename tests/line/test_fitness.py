@@ -99,6 +99,26 @@ def test_what_is_wrong_is_told_by_its_cause(parts: list[Pixels], reference: Refe
     assert not found.fit
 
 
+@pytest.mark.parametrize(
+    ("frame", "cause"),
+    [
+        pytest.param(Frame(pixels=np.full((24, 31, 1), 90, np.uint8)), Cause.WRONG_SIZE, id="a column less"),
+        pytest.param(Frame(pixels=np.full((24, 32, 3), 90, np.uint8)), Cause.WRONG_FORMAT, id="colour"),
+        pytest.param(Frame(pixels=np.full((24, 32, 1), 90, np.uint16), bit_depth=12), Cause.WRONG_FORMAT, id="12 bits"),
+    ],
+)
+def test_without_a_reference_pictures_are_to_be_of_the_size_and_format_of_the_first(frame: Frame, cause: Cause) -> None:
+    check = FitnessCheck(FitnessLimits(least_contrast=0.0, frozen_after=None))
+    first = Frame(pixels=np.full((24, 32, 1), 90, np.uint8))
+    assert check.check(first).fit
+    for _ in range(2):
+        assert [one.cause for one in check.check(frame).unfit] == [cause]
+    assert check.check(first).fit
+    check.forgive()  # somebody has set the camera up anew
+    assert check.check(frame).fit
+    assert not check.check(first).fit
+
+
 @pytest.mark.parametrize("share", [0.7, 0.5, 0.3, 0.15])
 @pytest.mark.parametrize("patch", [PATCH, None])
 def test_light_that_fades_is_told_long_before_the_picture_is_black(

@@ -159,6 +159,7 @@ class FitnessCheck:
             raise OptionError("least_sharpness and most_motion_px compare with a reference picture; give one.")
         self._limits = limits
         self._reference = reference
+        self._kind = None if reference is None else _kind_of(reference.frame)  # None: that of the first picture
         self._digest, self._repeats = "", 0
         self._off = 0  # pictures in a row that are not as at the set-up
 
@@ -170,6 +171,8 @@ class FitnessCheck:
     def forgive(self) -> None:
         """Somebody has looked; begin to count anew."""
         self._off = 0
+        if self._reference is None:
+            self._kind = None
 
     def check(self, frame: Frame) -> Fitness:
         """All that is wrong with the picture."""
@@ -178,9 +181,10 @@ class FitnessCheck:
         return found
 
     def _checked(self, frame: Frame) -> Fitness:
-        reference = self._reference
-        if reference and (wrong := _wrong_kind(frame, reference.frame)):
-            return Fitness(unfit=(wrong,))
+        reference, found = self._reference, _kind_of(frame)
+        wanted = self._kind = self._kind or found
+        if found != wanted:
+            return Fitness(unfit=(_wrong_kind(found, wanted, "at the set-up" if reference else "of the first one"),))
         measured = measure(frame)
         unfit = [*self._frozen(measured), *_light(measured, self._limits)]
         if reference is None:
@@ -211,15 +215,28 @@ class FitnessCheck:
         return [Unfit(cause=Cause.FROZEN, reason=f"the same frame came {self._repeats} times; the camera stands still")]
 
 
-def _wrong_kind(frame: Frame, wanted: Frame) -> Unfit | None:
-    if (frame.width, frame.height) != (wanted.width, wanted.height):
-        sizes = f"{frame.width} x {frame.height} px, at the set-up {wanted.width} x {wanted.height}"
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Kind:
+    """What a camera does not change by itself."""
+
+    width: int
+    height: int
+    channels: int
+    bit_depth: int
+
+
+def _kind_of(frame: Frame) -> _Kind:
+    channels = frame.pixels.shape[2]
+    return _Kind(width=frame.width, height=frame.height, channels=channels, bit_depth=frame.bit_depth)
+
+
+def _wrong_kind(found: _Kind, wanted: _Kind, whose: str) -> Unfit:
+    """Of two that differ."""
+    if (found.width, found.height) != (wanted.width, wanted.height):
+        sizes = f"{found.width} x {found.height} px, {whose} {wanted.width} x {wanted.height}"
         return Unfit(cause=Cause.WRONG_SIZE, reason=sizes)
-    found, set_up = ((one.pixels.shape[2], one.bit_depth) for one in (frame, wanted))
-    if found != set_up:
-        formats = f"{found[0]} channels of {found[1]} bits, at the set-up {set_up[0]} of {set_up[1]}"
-        return Unfit(cause=Cause.WRONG_FORMAT, reason=formats)
-    return None
+    formats = f"{found.channels} channels of {found.bit_depth} bits, {whose} {wanted.channels} of {wanted.bit_depth}"
+    return Unfit(cause=Cause.WRONG_FORMAT, reason=formats)
 
 
 def _light(found: Measured, limits: FitnessLimits) -> list[Unfit]:
