@@ -8,7 +8,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -143,8 +143,8 @@ def write_video(path: Path, frames: int) -> None:
 
 def video_bench(path: Path) -> Bench:
     write_video(path, 20)
-    config = OpencvConfig(source=str(path), rate_hz=50)
-    endless = OpencvConfig(source=str(path), rate_hz=50, repeat=True)
+    config = OpencvConfig(source=str(path), trigger=Trigger.FREE, rate_hz=50)
+    endless = replace(config, repeat=True)
     configs = iter([config])  # the first connection is the one that ends
 
     return Bench(

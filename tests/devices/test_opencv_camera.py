@@ -37,7 +37,7 @@ def stream() -> Iterator[tuple[str, subprocess.Popen[str]]]:
 
 def test_a_stream_is_read_and_its_loss_seen(stream: tuple[str, subprocess.Popen[str]]) -> None:
     address, server = stream
-    camera = OpencvCamera("top", OpencvConfig(source=address))
+    camera = OpencvCamera("top", OpencvConfig(source=address, trigger=Trigger.FREE))
     try:
         shots = [camera.grab(PATIENCE_S) for _ in range(3)]
         assert {shot.frame.pixels.shape for shot in shots} == {(HEIGHT, WIDTH, 3)}
@@ -51,7 +51,7 @@ def test_a_stream_is_read_and_its_loss_seen(stream: tuple[str, subprocess.Popen[
 def test_a_file_is_shown_at_its_rate_and_ends(tmp_path: Path) -> None:
     path = tmp_path / "line.avi"
     write_video(path, 6)
-    camera = OpencvCamera("top", OpencvConfig(source=str(path), rate_hz=20, grey=True))
+    camera = OpencvCamera("top", OpencvConfig(source=str(path), trigger=Trigger.FREE, rate_hz=20, grey=True))
     try:
         shots = [camera.grab(PATIENCE_S) for _ in range(5)]
         assert shots[0].frame.pixels.shape == (HEIGHT, WIDTH, 1)
@@ -65,7 +65,7 @@ def test_a_file_is_shown_at_its_rate_and_ends(tmp_path: Path) -> None:
 def test_by_software_only_the_picture_after_the_trigger_comes(tmp_path: Path) -> None:
     path = tmp_path / "line.avi"
     write_video(path, 50)
-    config = OpencvConfig(source=str(path), trigger=Trigger.SOFTWARE, rate_hz=20, repeat=True)
+    config = OpencvConfig(source=str(path), rate_hz=20, repeat=True)
     camera = OpencvCamera("top", config)
     try:
         with pytest.raises(DeviceTimeout):
@@ -77,6 +77,21 @@ def test_by_software_only_the_picture_after_the_trigger_comes(tmp_path: Path) ->
         assert shot.monotonic_s > triggered_s
         with pytest.raises(DeviceTimeout):
             camera.grab(0.2)
+    finally:
+        camera.close()
+
+
+def test_triggers_that_come_together_have_one_picture_and_the_earlier_ones_are_counted_as_lost(tmp_path: Path) -> None:
+    path = tmp_path / "line.avi"
+    write_video(path, 50)
+    camera = OpencvCamera("top", OpencvConfig(source=str(path), rate_hz=1, repeat=True))
+    try:
+        camera.trigger()
+        camera.grab(PATIENCE_S)  # the next one is read a second later
+        for _ in range(3):
+            camera.trigger()
+        shot = camera.grab(PATIENCE_S)
+        assert (shot.number, shot.lost) == (3, 2)
     finally:
         camera.close()
 

@@ -1,6 +1,7 @@
 """From a recipe to a station at work: what it opens, what it says, and how it changes recipes."""
 
 import json
+import re
 import socket
 import threading
 import urllib.request
@@ -214,8 +215,50 @@ def test_a_recipe_says_which_camera_each_view_has(
     if not message:
         assert len(plan.read(path).views) == 3
         return
-    with pytest.raises(OptionError, match=message):
+    with pytest.raises(OptionError, match=rf"1\.toml, line \d+: views\[\d\]\.camera: {message}"):
         plan.read(path)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        (
+            'kind = "sim"\npictures',
+            'kind = "sim"\ntrigger = "free"\npictures',
+            r"line 17: views\[0\]\.camera\.trigger: is free",
+        ),
+        ("[views.camera]", "deblur = {}\n[views.camera]", r"line 15: views\[0\]\.deblur: view top: deblur needs"),
+        (
+            "window_ms = 3000\n",
+            "gate.tracked_by = 'station'\n"
+            "conveyor = { speed_mm_s = 400, gate_mm = 300, pitch_mm = 9, counts_per_mm = 1 }\n",
+            r"line 4: gate: the gate would be open",
+        ),
+        (
+            "window_ms = 3000\n",
+            "conveyor = { speed_mm_s = 400, gate_mm = 9000, pitch_mm = 1 }\n",
+            r"line 4: conveyor: capacity is",
+        ),
+    ],
+)
+def test_what_cannot_work_together_is_told_with_its_line(
+    write: Callable[..., Path], old: str, new: str, message: str
+) -> None:
+    path = write(1)
+    text = path.read_text("utf-8")
+    assert old in text
+    path.write_text(text.replace(old, new, 1), "utf-8")
+    with pytest.raises(OptionError, match=rf"^{re.escape(str(path))}, {message}"):
+        plan.read(path)
+
+
+def test_all_that_cannot_work_together_is_told_at_once(write: Callable[..., Path]) -> None:
+    path = write(1)
+    text = path.read_text("utf-8").replace("[views.camera]", 'deblur = {}\n[views.camera]\ntrigger = "free"')
+    path.write_text(text, "utf-8")
+    with pytest.raises(OptionError) as refused:
+        plan.read(path)
+    assert len(str(refused.value).splitlines()) == 2
 
 
 MOVING = "mm_per_px = 0.1\ndeblur = {{ speed_mm_s = {speed}, angle_deg = 90 }}"

@@ -26,7 +26,7 @@ class OpencvConfig:
     """A USB camera by its number, an RTSP stream by its address, or a video file."""
 
     source: int | str  # 0; "rtsp://user:password@camera/stream"; "line.avi"
-    trigger: Trigger = Trigger.FREE  # SOFTWARE: of the stream, only the picture after each trigger is kept
+    trigger: Trigger = Trigger.SOFTWARE  # of the stream, only the picture after each trigger is kept; FREE: all are
     width: int | None = None  # px, asked of a USB camera
     height: int | None = None
     rate_hz: float | None = None  # asked of a USB camera; of a file, how fast it is shown; None: as it says
@@ -56,7 +56,7 @@ class OpencvCamera:
         self._name = name
         self._config = config
         self._buffer = FrameBuffer(name)
-        self._wanted = threading.Event()
+        self._triggers = 0
         self._closing = threading.Event()
         silence()
         self._capture = _opened(name, config)
@@ -65,7 +65,7 @@ class OpencvCamera:
 
     def trigger(self) -> None:
         self._buffer.check()
-        self._wanted.set()
+        self._triggers += 1
 
     def grab(self, timeout_s: float) -> Shot:
         return self._buffer.take(timeout_s)
@@ -88,8 +88,9 @@ class OpencvCamera:
     def _read(self) -> None:
         period_s = self._period_s()
         due_s = time.monotonic()
+        free, served = self._config.trigger is Trigger.FREE, 0
         while not self._buffer.ended:
-            wanted = self._config.trigger is Trigger.FREE or self._wanted.is_set()
+            wanted = self._triggers
             came, picture = self._capture.read()  # begun after the trigger, so that it does not show what was before
             if not came and self._config.is_file and self._config.repeat:
                 self._capture.set(cv2.CAP_PROP_POS_FRAMES, 0)
@@ -97,9 +98,9 @@ class OpencvCamera:
             if not came:
                 end = "the video has ended." if self._config.is_file else "no picture comes any more. Check its cable."
                 self._buffer.lose(end)
-            elif wanted:
-                self._wanted.clear()
-                self._buffer.put(Frame(pixels=self._pixels(picture), source=self._name))
+            elif free or wanted > served:  # that of the newest trigger; those before it have none
+                lost, served = max(0, wanted - served - 1), wanted
+                self._buffer.put(Frame(pixels=self._pixels(picture), source=self._name), lost=0 if free else lost)
             due_s = max(due_s + period_s, time.monotonic())
             if period_s:
                 self._closing.wait(due_s - time.monotonic())

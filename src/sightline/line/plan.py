@@ -3,7 +3,9 @@
 import math
 import os
 import tomllib
-from dataclasses import fields, is_dataclass, replace
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, fields, is_dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -22,6 +24,7 @@ from sightline.line.photographer import Patience
 from sightline.line.recipe import Changeover, Doubt, Recipe, View, read_recipe, window_s
 from sightline.line.recipe import Track as TrackedBy
 from sightline.line.station import LONGEST_CYCLE_S
+from sightline.line.toml_table import Key, place_in
 from sightline.line.tracking import Track, track_of
 from sightline.line.view import ViewPlan
 from sightline.line.window import working_window_s
@@ -49,32 +52,65 @@ def read(path: Path) -> Recipe:
         plc=lambda table, place: _rooted(plc_config(table, place), folder),
         window=working_window_s,
     )
-    try:
-        handshake_of(recipe)
-        way_of(recipe)
-        for view in recipe.views:
-            motion_of(recipe, view)
-        _refuse_shared_cameras(recipe)
-    except OptionError as error:
-        raise OptionError(f"{path}: {error}") from error
+    told = [f"{place_in(path, trouble.key)}: {trouble.message}" for trouble in _troubles(recipe)]
+    if told:
+        raise OptionError("\n".join(told))
     return recipe
 
 
-def _refuse_shared_cameras(recipe: Recipe) -> None:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Trouble:
+    """What the recipe's records do not see, each by itself."""
+
+    key: Key
+    message: str
+
+
+def _troubles(recipe: Recipe) -> Iterator[_Trouble]:
+    rules: list[tuple[Key, Callable[[], object]]] = [
+        (("conveyor",), partial(handshake_of, recipe)),
+        (("gate",), partial(way_of, recipe)),
+    ]
+    for place, view in enumerate(recipe.views):
+        rules += [
+            (("views", place, "deblur"), partial(motion_of, recipe, view)),
+            (("views", place, "camera", "trigger"), partial(_refuse_free, view)),
+            (("views", place, "camera"), partial(_refuse_shared_camera, recipe.views, place)),
+        ]
+    for key, rule in rules:
+        try:
+            rule()
+        except OptionError as error:
+            yield _Trouble(key=key, message=str(error))
+
+
+def _refuse_free(view: View) -> None:
+    """A camera that goes by itself gives many pictures for a part, and nobody knows which one shows it."""
+    if getattr(view.camera, "trigger", None) is Trigger.FREE:
+        raise OptionError(
+            'is free, and nobody could tell which picture is of which part; give "software", which takes the first one '
+            'after each part\'s trigger, or "hardware" where the camera has that.'
+        )
+
+
+def _refuse_shared_camera(views: Sequence[View], place: int) -> None:
     """Two views of one camera, or a camera that could be any: which view would get its pictures?"""
-    seen: dict[str, str] = {}
-    for view in recipe.views:
-        if not (hasattr(view.camera, "device") or hasattr(view.camera, "source")):
-            continue
-        named = str(getattr(view.camera, "device", "") or getattr(view.camera, "source", ""))
-        if not named and len(recipe.views) > 1:
-            raise OptionError(
-                f"view {view.name} takes the first camera that is found, which may be another view's; "
-                "name its device by its serial."
-            )
-        if named in seen:
-            raise OptionError(f"views {seen[named]} and {view.name} name one camera, {named}; give each its own.")
-        seen[named] = view.name
+    view, named = views[place], [_device_of(one) for one in views[: place + 1]]
+    if named[place] == "" and len(views) > 1:
+        raise OptionError(
+            f"view {view.name} takes the first camera that is found, which may be another view's; "
+            "name its device by its serial."
+        )
+    if named[place] in named[:place] and named[place] is not None:
+        other = views[named.index(named[place])]
+        raise OptionError(f"views {other.name} and {view.name} name one camera, {named[place]}; give each its own.")
+
+
+def _device_of(view: View) -> str | None:
+    """What its camera is known by; empty where it is the first that is found, None where it is no device."""
+    if not (hasattr(view.camera, "device") or hasattr(view.camera, "source")):
+        return None
+    return str(getattr(view.camera, "device", "") or getattr(view.camera, "source", ""))
 
 
 def find(path: Path, number: int) -> Path:
