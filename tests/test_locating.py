@@ -10,6 +10,7 @@ import onnx
 import onnxruntime
 import pytest
 from numpy.typing import NDArray
+from tests.line.through_worker import judged
 
 from sightline.bundle import load as load_bundle
 from sightline.bundle import save
@@ -90,6 +91,15 @@ def test_a_large_defect_is_found_and_named_where_it_lies(inspector: Inspector) -
             near = max(abs(box.x - x), abs(box.y - y), abs(box.width - width), abs(box.height - height)) <= 8
             right += near and defects[0].label == name
     assert (found, right) >= (10, 9)
+
+
+def test_a_stations_worker_passes_on_what_is_found(model: Path, inspector: Inspector) -> None:
+    frames = [Frame(pixels=picture(200, boxes)[0][..., None]) for boxes in (1, 0)]
+    for frame, answer in zip(frames, judged(model, *frames), strict=True):
+        here, there = inspector.inspect(frame), answer.inspection
+        assert here.boxes is not None
+        assert there is not None, answer.fault
+        assert (there.verdict, there.named, there.defects) == (here.verdict, here.named, here.defects)
 
 
 def test_what_is_found_lies_in_the_pictures_own_pixels(inspector: Inspector) -> None:

@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 import pytest
 from click.testing import CliRunner, Result
+from tests.line.through_worker import judged
 
 from sightline.cli.evaluate import evaluate_model
 from sightline.cli.main import cli
@@ -15,6 +16,7 @@ from sightline.datasets.annotations import Annotation, Rectangle
 from sightline.datasets.segmented import open_segmented
 from sightline.errors import DatasetError, OptionError
 from sightline.evaluation.run import Outlines
+from sightline.imaging.decode import read_frame
 from sightline.inspector import Inspector, load
 from sightline.models import segment_training
 from sightline.models.segment_config import SegmentConfig
@@ -80,6 +82,15 @@ def test_a_part_that_passes_has_no_defect(inspector: Inspector, folder: Path) ->
         found = inspector.inspect(path)
         if found.verdict is Verdict.PASS:
             assert (found.defects, found.named, found.segments) == ((), "good", None)
+
+
+def test_a_stations_worker_passes_on_what_it_finds(trained: Trained, inspector: Inspector, folder: Path) -> None:
+    frames = [read_frame(folder / "test" / label / "00.png") for label in ("square", "good", "bar")]
+    assert inspector.inspect(frames[0]).segments is not None
+    for frame, answer in zip(frames, judged(trained.bundle.path, *frames), strict=True):
+        here, there = inspector.inspect(frame), answer.inspection
+        assert there is not None, answer.fault
+        assert (there.verdict, there.named, there.defects) == (here.verdict, here.named, here.defects)
 
 
 def test_what_it_outlines_is_measured_against_the_masks(inspector: Inspector, folder: Path) -> None:

@@ -71,7 +71,9 @@ def receive_judged(connection: Connection) -> Judged:
 
 
 def _document(inspection: Inspection) -> dict[str, Any]:
-    return asdict(replace(inspection, map=None)) | {"map": inspection.map is not None}
+    """Without outlines and raw boxes, which nobody at the station wants: what they come to are defects."""
+    plain = replace(inspection, map=None, segments=None, boxes=None)
+    return asdict(plain) | {"map": inspection.map is not None}
 
 
 def _inspection(document: dict[str, Any], arrays: list[Array]) -> Inspection:
