@@ -19,16 +19,21 @@ import pytest
 from tests.line.deadline import until
 from tests.line.parts import outcome
 
+from sightline.cli.line import _write
 from sightline.devices.plc import Request
+from sightline.devices.sim_camera import SimCamera, SimDevice
 from sightline.imaging.decode import read_frame
 from sightline.imaging.writing import write_png
+from sightline.line import plan
 from sightline.line.board import Board
+from sightline.line.calibration import take
 from sightline.line.history import History
 from sightline.line.origin import Origin, Origins
+from sightline.line.recipe import View
 from sightline.line.spool import Spool
 from sightline.line.status import StatusServer
 from sightline.line.systemd import Notifier
-from sightline.records import Verdict
+from sightline.records import Frame, Verdict
 
 Sightline = Callable[..., CompletedProcess[str]]
 ROOT = Path(__file__).resolve().parents[2]
@@ -109,6 +114,18 @@ def test_calibrate_writes_the_set_up_and_compares_with_it(sightline: Sightline, 
     assert (done.returncode, "brightness 0." in done.stdout) == (1, True)
 
 
+def test_a_camera_of_12_bits_fits_the_set_up_that_was_written_of_it(tmp_path: Path) -> None:
+    pixels = np.random.default_rng(0).integers(200, 3900, (64, 64, 1), dtype=np.uint16)
+    device = SimDevice(lambda _: Frame(pixels=pixels, bit_depth=12, source="top"))
+    view = View(name="top", model=tmp_path / "part.sight", camera=None, reference=tmp_path / "top.png")
+    with closing(SimCamera("top", device)) as camera:
+        _write(tmp_path / "recipe.toml", view, take(camera, view, None, 1))
+        assert view.reference is not None
+        assert read_frame(view.reference).bit_depth == 12
+        again = take(camera, view, plan.reference_of_view(view), 1)
+    assert [one.unfit for one in again.fitness] == [()]
+
+
 def test_verify_finds_what_was_changed(sightline: Sightline, tmp_path: Path) -> None:
     path = tmp_path / "records.db"
     with closing(Spool(path, station="test")) as spool:
@@ -181,7 +198,7 @@ def test_a_station_works_with_a_real_plc_drains_and_its_records_are_whole(
         systemd.bind(str(tmp_path / "notify"))
         systemd.settimeout(PATIENCE_S)
         page = servers.free_port()
-        plc = f'kind = "modbus"\nhost = "127.0.0.1"\nport = {server.port}\ntimeout_s = 5.0'
+        plc = f'kind = "modbus"\nhost = "127.0.0.1"\nport = {server.port}\ntimeout_s = 2.0'
         recipe = write(plc=plc, more=f"\n[pages]\nstatus_port = {page}\n")
         with _process(recipe, tmp_path) as process, Programme(server) as programme:
             assert systemd.recv(100) == b"READY=1"

@@ -290,7 +290,7 @@ def _through(view: View, pictures: int) -> Calibrated:
 def _write(recipe: Path, view: View, calibrated: Calibrated) -> None:
     path = view.reference or recipe.parent / f"{view.name}.png"
     refuse_unwritable(path)
-    write_png(path, calibrated.sharpest.pixels)
+    write_png(path, calibrated.sharpest.pixels, calibrated.sharpest.bit_depth)
     click.echo(f"{view.name}: wrote {path}")
     if view.reference is None:
         click.echo(f'{view.name}: add to its [[views]]: reference = "{path.name}"')

@@ -41,8 +41,9 @@ def decode(data: bytes | memoryview, *, source: str = "", max_megapixels: float 
     """The picture in a PNG, JPEG, BMP, TIFF or WebP file, upright.
 
     Pixels are (H, W, 1) for a grey picture, a palette of greys included, else (H, W, 3) RGB. They keep their depth:
-    uint8 with `bit_depth` 8 for up to 8 bits (1, 2 and 4-bit grey is spread over 0..255), uint16 with 16, or 12 for
-    a TIFF with packed 12-bit samples. 12-bit values that a camera stored in a 16-bit file count as 16-bit.
+    uint8 with `bit_depth` 8 for up to 8 bits (1, 2 and 4-bit grey is spread over 0..255), uint16 with 16, 12 for a
+    TIFF with packed 12-bit samples, or 9 to 15 for a PNG that says in sBIT how many were spread over its 16. 12-bit
+    values that a camera stored in a 16-bit file as they are count as 16-bit.
 
     Alpha is dropped, not composited: no background is right for every part, and the colours beneath it are what
     the camera saw. Colour profiles and gamma are not applied, for the same reason. The EXIF orientation is
@@ -157,7 +158,13 @@ def _declared(data: memoryview, limit: int) -> Declared | tiff.Layout:
 def _stored(data: memoryview, limit: int) -> tuple[Pixels, int, int]:
     """(pixels as stored, bit depth, orientation)."""
     declared = _declared(data, limit)
-    pixels = tiff.pixels(declared) if isinstance(declared, tiff.Layout) else _decoded(declared, _kind(data))
+    if isinstance(declared, tiff.Layout):
+        return tiff.pixels(declared), declared.bit_depth, declared.orientation
+    pixels, bits = _decoded(declared, _kind(data)), declared.significant_bits
+    if pixels.dtype == np.uint16 and bits < 16:
+        found = png.gathered(pixels.astype(np.uint16, copy=False), bits)
+        if found is not None:
+            return found, bits, declared.orientation
     return pixels, declared.bit_depth, declared.orientation
 
 

@@ -22,6 +22,7 @@ class Declared:
     height: int
     bit_depth: int  # of the decoded pixels, 8 or 16
     grey: bool  # one channel carries everything: a grey picture, or a palette of greys
+    significant_bits: int = 16  # that a 16-bit file says its values had before they were spread over all 16
     orientation: int = 1  # EXIF 1..8
     payload: memoryview  # the file without what a decoder has no need of (metadata, alpha, padding)
 

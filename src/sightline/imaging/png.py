@@ -4,6 +4,9 @@ import struct
 import zlib
 from collections.abc import Iterator
 
+import numpy as np
+from numpy.typing import NDArray
+
 from sightline.errors import FrameError
 from sightline.imaging.headers import Declared, check_size, check_tail, cut_short
 from sightline.imaging.tags import exif_orientation
@@ -12,14 +15,16 @@ _GREY, _RGB, _PALETTE, _GREY_ALPHA, _RGBA = 0, 2, 3, 4, 6
 _DEPTHS = {_GREY: (1, 2, 4, 8, 16), _RGB: (8, 16), _PALETTE: (1, 2, 4, 8), _GREY_ALPHA: (8, 16), _RGBA: (8, 16)}
 _CHANNELS = {_GREY: 1, _RGB: 3, _PALETTE: 1, _GREY_ALPHA: 2, _RGBA: 4}
 _NEEDED = (b"IHDR", b"PLTE", b"IDAT", b"IEND")
+_READ = (b"eXIf", b"sBIT")  # of those that are not needed
 _MAX_RATIO = 1032  # deflate cannot shrink further: 258 bytes for two one-bit codes
 
 
 def parse(data: memoryview, limit: int) -> Declared:
     """Check the structure of a PNG; only its four critical chunks go on to the decoder.
 
-    Everything else (profiles, texts, transparency) is dropped unopened, so a compressed comment cannot be a bomb.
-    Animated pictures, a damaged checksum, and anything after IEND except padding are refused.
+    Of everything else orientation and significant bits are read; profiles, texts and transparency are dropped unopened,
+    so a compressed comment cannot be a bomb. Animated pictures, a damaged checksum, and anything after IEND except
+    padding are refused.
     """
     if bytes(data[8:16]) != b"\0\0\0\x0dIHDR":
         raise FrameError("this PNG does not begin with an IHDR chunk. Save it again as an ordinary PNG.")
@@ -28,7 +33,8 @@ def parse(data: memoryview, limit: int) -> Declared:
     if depth not in _DEPTHS.get(colour, ()) or compression or filtering or interlace > 1:
         raise FrameError(f"this PNG declares colour type {colour} with {depth} bits, which the format does not know.")
     needed = [data[:8]]
-    orientation, palette, compressed, end = 1, b"", 0, 0
+    notes: dict[bytes, memoryview] = {}
+    palette, compressed, end = b"", 0, 0
     for name, start, stop in _chunks(data):
         body = data[start:stop]
         if name in _NEEDED:
@@ -43,8 +49,8 @@ def parse(data: memoryview, limit: int) -> Declared:
             raise FrameError("this PNG is animated. Give one still picture per file.")
         elif not name[0] & 0x20:
             raise FrameError(f"this PNG needs the unknown chunk {name!r}. Save it again as an ordinary PNG.")
-        elif name == b"eXIf":
-            orientation = exif_orientation(body)
+        elif name in _READ:
+            notes[name] = body
         end = stop + 4
     if compressed * _MAX_RATIO < height * ((width * depth * _CHANNELS[colour] + 7) // 8):
         raise cut_short("PNG")
@@ -54,9 +60,26 @@ def parse(data: memoryview, limit: int) -> Declared:
         height=height,
         bit_depth=max(8, depth),
         grey=colour in (_GREY, _GREY_ALPHA) or (colour == _PALETTE and palette[::3] == palette[1::3] == palette[2::3]),
-        orientation=orientation,
+        significant_bits=_significant_bits(bytes(notes.get(b"sBIT", b"")), depth, colour),
+        orientation=exif_orientation(notes[b"eXIf"]) if b"eXIf" in notes else 1,
         payload=memoryview(b"".join(needed)),
     )
+
+
+def _significant_bits(said: bytes, depth: int, colour: int) -> int:
+    most = max(said[: 3 if colour in (_RGB, _RGBA) else 1], default=16)  # alpha, which comes after, is dropped
+    return most if depth == 16 and 8 < most < 16 else 16
+
+
+def spread(values: NDArray[np.uint16], bits: int) -> NDArray[np.uint16]:
+    """Values of 9 to 15 bits over all 16, their first bits repeated below (PNG, third edition, section 12.4)."""
+    return ((values << (16 - bits)) | (values >> (2 * bits - 16))).astype(np.uint16, copy=False)
+
+
+def gathered(values: NDArray[np.uint16], bits: int) -> NDArray[np.uint16] | None:
+    """What `spread` made these of; None where it did not."""
+    found = (values >> (16 - bits)).astype(np.uint16, copy=False)
+    return found if np.array_equal(spread(found, bits), values) else None
 
 
 def _chunks(data: memoryview) -> Iterator[tuple[bytes, int, int]]:

@@ -10,23 +10,35 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sightline.files import write_bytes
+from sightline.imaging.png import spread
 from sightline.records import Pixels
 
+_HEADER = 33  # bytes of a PNG until its header chunk ends
 
-def write_png(path: Path, pixels: Pixels) -> None:
+
+def write_png(path: Path, pixels: Pixels, bit_depth: int = 16) -> None:
     """Write a picture as PNG, whole or not at all.
 
     Args:
-        pixels: as `png` takes them.
+        pixels, bit_depth: as `png` takes them.
 
     Raises:
         StoreError: it could not be written.
     """
-    write_bytes(path, png(pixels))
+    write_bytes(path, png(pixels, bit_depth))
 
 
-def png(pixels: Pixels) -> bytes:
-    """(H, W, 3) RGB, (H, W, 1) or (H, W) grey, uint8 or uint16, as a PNG file."""
+def png(pixels: Pixels, bit_depth: int = 16) -> bytes:
+    """(H, W, 3) RGB, (H, W, 1) or (H, W) grey, uint8 or uint16, as a PNG file.
+
+    Args:
+        bit_depth: significant bits of uint16 values; where they are 9 to 15, they are spread over the file's 16, which
+            says so, and `decode` gives them back as they were.
+    """
+    if pixels.dtype == np.uint16 and bit_depth < 16:
+        whole = png(spread(pixels.astype(np.uint16, copy=False), bit_depth))
+        channels = 3 if pixels.ndim == 3 and pixels.shape[2] == 3 else 1
+        return whole[:_HEADER] + _chunk(b"sBIT", bytes([bit_depth] * channels)) + whole[_HEADER:]
     colour = pixels.ndim == 3 and pixels.shape[2] == 3
     made, content = cv2.imencode(".png", np.ascontiguousarray(pixels[..., ::-1] if colour else pixels))
     assert made, "PNG takes pictures of both depths with 1 and 3 channels"
