@@ -11,7 +11,7 @@ ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = ROOT / "src" / "sightline"
 
 ORDER = [  # a module imports from earlier entries, or from its own folder
-    *("errors", "records", "files", "imaging", "datasets", "synthesis", "evaluation", "models"),
+    *("errors", "supervision", "records", "files", "imaging", "datasets", "synthesis", "evaluation", "models"),
     *(
         "name_rules",
         "segment_rule",
@@ -78,6 +78,8 @@ UNSAFE_CALLS = {"eval", "exec", "yaml.load", "yaml.unsafe_load", "yaml.full_load
 AT_IMPORT = {"print", "os.getenv", "os.environ", "np.random.seed", "numpy.random.seed", "random.seed"}
 AT_IMPORT |= {"cv2.setNumThreads", "torch.manual_seed", "torch.set_num_threads", "logging.basicConfig"}
 REPORTS_OFF = "os.environ.setdefault('ORT_DISABLE_TELEMETRY', '1')"  # ONNX Runtime reads it when it is imported
+
+SUPERVISION = "sightline.supervision"  # the one place that catches anything, for threads that must go on
 
 Rule = Callable[[str, ast.Module], Iterator[str]]
 
@@ -199,7 +201,10 @@ def swallows(module: str, tree: ast.Module) -> Iterator[str]:
         caught = "everything" if node.type is None else ast.unparse(node.type)
         last = node.body[-1]
         raises_again = isinstance(last, ast.Raise) and last.exc is None
-        if not raises_again and {"everything", "Exception", "BaseException"} & set(caught.strip("()").split(", ")):
+        allowed = module == SUPERVISION and caught == "Exception"
+        if not (raises_again or allowed) and {"everything", "Exception", "BaseException"} & set(
+            caught.strip("()").split(", ")
+        ):
             yield f"{module}:{node.lineno}: catches {caught}; name what can go wrong"
 
 
@@ -277,6 +282,7 @@ REFUSED: list[tuple[str, Rule, str, str]] = [
     ("Exception", swallows, "sightline.inspector", "try:\n    f()\nexcept Exception as error:\n    log(error)"),
     ("among others", swallows, "sightline.inspector", "try:\n    f()\nexcept (OSError, Exception):\n    pass"),
     ("BaseException", swallows, "sightline.inspector", "try:\n    f()\nexcept BaseException:\n    pass"),
+    ("all in the supervision", swallows, SUPERVISION, "try:\n    f()\nexcept BaseException:\n    pass"),
     ("print", acts_at_import, "sightline.line.gate", "print('loaded')"),
     ("environment", acts_at_import, "sightline.line.gate", "HOME = os.environ['HOME']"),
     ("environment in a default", acts_at_import, "sightline.line.gate", "def f(home=os.getenv('HOME')): ..."),
@@ -304,6 +310,7 @@ ALLOWED: list[tuple[str, Rule, str, str]] = [
     ("arrays only", unsafe, "sightline.bundle", "np.load(path)\nnp.load(path, allow_pickle=False)"),
     ("a method named eval", unsafe, "backbone/export.py", "model.eval()"),
     ("cleans up", swallows, "sightline.bundle", "try:\n    f()\nexcept BaseException:\n    undo()\n    raise"),
+    ("Exception in the supervision", swallows, SUPERVISION, "try:\n    f()\nexcept Exception:\n    pass"),
     ("a named error", swallows, "sightline.bundle", "try:\n    f()\nexcept (OSError, ValueError):\n    pass"),
     ("in a function", acts_at_import, "sightline.cli.main", "def f():\n    print(os.environ['HOME'])"),
 ]

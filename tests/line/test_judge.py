@@ -1,5 +1,7 @@
 """A view's model in a process that may die: what it had is a fault, and another takes its place."""
 
+import errno
+import math
 import os
 import queue
 import signal
@@ -8,15 +10,18 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import closing
+from multiprocessing.connection import Connection
+from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 
-from sightline.line import worker
+from sightline.line import judge, worker
 from sightline.line.judge import Judge, JudgeState, Patience
-from sightline.line.messages import Judged
+from sightline.line.messages import Judged, receive_judged
 from sightline.line.worker import Motion, Work
 from sightline.records import Frame, Verdict
 
@@ -226,6 +231,79 @@ def test_closing_judges_what_waits_and_leaves_neither_threads_nor_processes(brig
     with pytest.raises(ProcessLookupError):
         os.kill(pid, 0)
     assert not office.judge.submit(4, frame(10))
+
+
+def refuse_to_start(monkeypatch: pytest.MonkeyPatch, times: float) -> None:
+    """So many processes from now on, as where there is no memory."""
+    start, tried = ForkServerProcess.start, 0
+
+    def failing(process: ForkServerProcess) -> None:
+        nonlocal tried
+        tried += 1
+        if tried <= times:
+            raise OSError(errno.ENOMEM, "Cannot allocate memory")
+        start(process)
+
+    monkeypatch.setattr(ForkServerProcess, "start", failing)
+
+
+def test_a_machine_that_starts_no_process_for_a_moment_is_got_over(
+    opened: Open, brightness: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    refuse_to_start(monkeypatch, 2)
+    office = opened(Work(model=brightness))
+    office.ready()
+    assert office.judge.submit(1, frame(10))
+    assert verdict(office.answer()) is Verdict.PASS
+
+
+def test_a_machine_that_starts_no_process_at_all_holds_and_says_why(
+    opened: Open, brightness: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    refuse_to_start(monkeypatch, math.inf)
+    office = opened(Work(model=brightness), Patience(restarts=2, within_s=1_000.0))
+    until(lambda: office.judge.state is JudgeState.HELD)
+    assert "2 times" in office.judge.reason
+    assert "Cannot allocate memory" in office.judge.reason
+
+
+def test_an_answer_that_cannot_be_read_is_a_fault_and_another_worker_judges_the_next(
+    opened: Open, brightness: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    office = opened(Work(model=brightness))
+    pid = office.ready()
+    garbled = iter([True])
+
+    def receive(connection: Connection) -> Judged:
+        if next(garbled, False):
+            raise KeyError("inspection")
+        return receive_judged(connection)
+
+    monkeypatch.setattr(judge, "receive_judged", receive)
+    assert office.judge.submit(1, frame(10))
+    answer = office.answer()
+    assert (answer.number, answer.inspection) == (1, None)
+    until(lambda: office.judge.pid not in (None, pid))
+    assert office.judge.submit(2, frame(10))
+    assert verdict(office.answer()) is Verdict.PASS
+    assert (office.judge.counts.faults, office.judge.counts.restarts) == (1, 1)
+
+
+def test_an_answer_that_its_hearer_cannot_take_is_told_again_as_a_fault(brightness: Path) -> None:
+    heard: queue.SimpleQueue[Judged] = queue.SimpleQueue()
+
+    def hear(_: str, judged: Judged) -> None:
+        heard.put(judged)
+        if judged.number == 1 and judged.inspection is not None:
+            raise ValueError("no such verdict")
+
+    with closing(Judge("top", Work(model=brightness), hear, PATIENCE)) as one:
+        for number in (1, 2):
+            until(lambda: one.state is JudgeState.READY)
+            assert one.submit(number, frame(10))
+            assert verdict(heard.get(timeout=GRACE_S)) is Verdict.PASS
+            if number == 1:
+                assert heard.get(timeout=GRACE_S).fault is not None
 
 
 STATION_THAT_DIES = """

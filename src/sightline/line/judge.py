@@ -19,6 +19,7 @@ from sightline.line.messages import Job, Judged, receive_judged, send_job
 from sightline.line.restarts import RestartBudget
 from sightline.line.worker import READY, Work, work
 from sightline.records import Frame
+from sightline.supervision import survived
 
 _POLL_S = 0.05  # how soon a death between two jobs is seen
 MOST_WAITING = 4  # frames; more than that would be late anyhow
@@ -76,6 +77,8 @@ class Judge:
         self._task, self._answer, self._patience = task, answer, patience or Patience()
         self._budget = RestartBudget(restarts=self._patience.restarts, within_s=self._patience.within_s)
         self._jobs: queue.Queue[Job] = queue.Queue(MOST_WAITING)
+        self._worker: _Worker | None = None
+        self._in_hand: Job | None = None  # taken from those, and not answered yet
         self._lock = threading.Lock()  # of the limit
         self._limit: tuple[BaseProcess, float] | None = None  # what is killed when the clock passes this
         self._released = False
@@ -118,37 +121,53 @@ class Judge:
         self._threads[1].join()
 
     def _run(self) -> None:
-        worker: _Worker | None = None
-        while not (self._ending.is_set() and (worker is None or self._jobs.empty())):
-            if worker is None:
-                worker = self._replacement()
-                continue
-            try:
-                job = self._jobs.get(timeout=_POLL_S)
-            except queue.Empty:
-                if not worker.process.is_alive():
-                    self._bury(worker, "between two frames")
-                    worker = None
-                continue
-            judged = self._judged(worker, job)
-            if judged is None:
-                self._fault(job, "the worker died or hung on this frame")
-                self._bury(worker, "on a frame")
-                worker = None
-                continue
-            self.counts.judged += judged.inspection is not None
-            self.counts.faults += judged.inspection is None
-            self._answer(self.view, judged)
-        self._finish(worker)
+        while not (self._ending.is_set() and (self._worker is None or self._jobs.empty())):
+            with survived(self._recover):
+                self._turn()
+        with survived():
+            self._finish()
 
-    def _finish(self, worker: "_Worker | None") -> None:
+    def _turn(self) -> None:
+        if self._worker is None:
+            self._worker = self._replacement()
+            return
+        try:
+            job = self._in_hand = self._jobs.get(timeout=_POLL_S)
+        except queue.Empty:
+            if not self._worker.process.is_alive():
+                self._bury("the worker died between two frames")
+            return
+        judged = self._judged(self._worker, job)
+        if judged is None:
+            self._fault(job, "the worker died or hung on this frame")
+            self._bury("the worker died on a frame")
+            return
+        self._answer(self.view, judged)
+        self._in_hand = None
+        self.counts.judged += judged.inspection is not None
+        self.counts.faults += judged.inspection is None
+
+    def _recover(self, error: Exception) -> None:
+        """From what nobody expected: as where the worker died."""
+        reason = f"its worker failed ({error})"
+        try:
+            if self._in_hand is not None:
+                self._fault(self._in_hand, reason)
+        finally:
+            self._bury(reason)
+
+    def _finish(self) -> None:
         self.state, self.pid = JudgeState.CLOSED, None
         self._fault_waiting("the station ends")
-        if worker is not None:
-            worker.end()
+        if self._worker is not None:
+            self._worker.end()
 
     def _replacement(self) -> "_Worker | None":
-        """A worker that is ready; None where it is not to be had yet."""
+        """A worker that is ready; None where it is not to be had yet.
+
+        Raises:
+            OSError: this machine starts no process now; counts as one that died.
+        """
         if self.state is JudgeState.HELD:
             if not self._released:
                 self._ending.wait(_POLL_S)
@@ -156,15 +175,16 @@ class Judge:
             self._budget.renew()
         self._released = False
         if self.state is not JudgeState.LOADING and not self._budget.spend(time.monotonic()):
-            self._hold(f"{self.view}: workers died {self._budget.restarts} times within {self._budget.within_s:g} s.")
+            often = f"{self._budget.restarts} times within {self._budget.within_s:g} s"
+            self._hold(f"{self.view}: workers died {often}, at last: {self.reason}.")
             return None
         try:
             worker = _started(self.view, self._task, self._patience.load_s, self._ending)
         except OptionError as error:
             self._hold(str(error))
             return None
-        except EOFError:  # died while loading, which a second try may get over
-            self.state = JudgeState.RESTARTING
+        except EOFError:  # which a second try may get over
+            self.state, self.reason = JudgeState.RESTARTING, "the worker died while it was loading"
             return None
         self.counts.restarts += self.state is not JudgeState.LOADING
         self.state, self.pid = JudgeState.READY, worker.process.pid
@@ -173,11 +193,13 @@ class Judge:
     def _hold(self, reason: str) -> None:
         self.reason, self.state = reason, JudgeState.HELD
 
-    def _bury(self, worker: "_Worker", when: str) -> None:
+    def _bury(self, reason: str) -> None:
         """What waits would wait for seconds: it is a fault now."""
-        self.state, self.pid, self.reason = JudgeState.RESTARTING, None, f"the worker died {when}"
-        self._fault_waiting(self.reason)
-        worker.end()
+        self.state, self.pid, self.reason = JudgeState.RESTARTING, None, reason
+        worker, self._worker = self._worker, None
+        self._fault_waiting(reason)
+        if worker is not None:
+            worker.end()
 
     def _fault_waiting(self, reason: str) -> None:
         while True:
@@ -187,6 +209,7 @@ class Judge:
                 return
 
     def _fault(self, job: Job, reason: str) -> None:
+        self._in_hand = None
         self.counts.faults += 1
         self._answer(self.view, Judged(number=job.number, inspection=None, fault=f"{self.view}: {reason}."))
 
@@ -241,7 +264,8 @@ def _started(view: str, task: Work, load_s: float, ending: threading.Event) -> _
     """A worker that has said it is ready.
 
     Raises:
-        OptionError: the model cannot be used, or is not loaded in time. EOFError: the process died.
+        OptionError: the model cannot be used, or is not loaded in time. EOFError: the process died. OSError: it could
+        not be started.
     """
     # a server that has imported what a worker needs forks one in a tenth of the time; there is none on Windows
     if sys.platform == "win32":
@@ -250,11 +274,15 @@ def _started(view: str, task: Work, load_s: float, ending: threading.Event) -> _
         context = multiprocessing.get_context("forkserver")
         context.set_forkserver_preload([_WORKER])
     ours, theirs = context.Pipe()
-    process = context.Process(target=work, args=(theirs, task), name=f"worker {view}", daemon=True)
-    process.start()
+    with theirs:
+        process = context.Process(target=work, args=(theirs, task), name=f"worker {view}", daemon=True)
+        try:
+            process.start()
+        except BaseException:  # no memory, or too many processes or files
+            ours.close()
+            raise
     # it ignores the polite signal, for which multiprocessing would wait without end when a station dies unclosed
     atexit.register(process.kill)
-    theirs.close()
     worker = _Worker(process=process, connection=ours)
     until = time.monotonic() + load_s
     try:
@@ -264,7 +292,7 @@ def _started(view: str, task: Work, load_s: float, ending: threading.Event) -> _
         said = ours.recv_bytes()
         if said != READY:
             raise OptionError(said.decode())
-    except (OptionError, EOFError):
+    except BaseException:
         worker.end()
         raise
     return worker
