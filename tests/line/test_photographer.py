@@ -4,9 +4,11 @@ import queue
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import closing
 
 import numpy as np
 import pytest
+from tests.line.deadline import until
 
 from sightline.devices.camera import Shot, Trigger
 from sightline.devices.sim_camera import Fault, SimCamera, SimDevice
@@ -288,3 +290,45 @@ def test_closing_ends_a_wait_and_leaves_no_thread(desk: Callable[..., Desk]) -> 
     one.photographer.close()
     assert one.report().shot is None
     assert not [thread for thread in threading.enumerate() if thread.name == "photographer top"]
+
+
+def test_what_fails_over_one_picture_costs_that_part_and_no_other(desk: Callable[..., Desk]) -> None:
+    one = desk(late_s=20.0)
+    told: queue.SimpleQueue[Taken] = queue.SimpleQueue()
+
+    def report(taken: Taken) -> None:
+        told.put(taken)
+        if taken.number == 1 and taken.shot is not None:
+            raise MemoryError("no room for a copy")
+
+    for number in (1, 2):
+        one.photographer.take(number, time.monotonic(), Patience(late_s=20.0), report)
+    first, again, second = (told.get(timeout=GRACE_S) for _ in range(3))
+    assert first.shot is not None
+    assert (again.number, again.shot) == (1, None)
+    assert "no room for a copy" in str(again.fault)
+    assert (second.number, second.shot is not None) == (2, True)
+
+
+class FlakyDriver(SlowCamera):
+    """Its driver fails so many times in a way that it is not known for."""
+
+    def __init__(self, times: int) -> None:
+        super().__init__()
+        self._left = times
+
+    def grab(self, timeout_s: float) -> Shot:
+        if self._left:
+            self._left -= 1
+            raise RuntimeError("not in the manual")
+        return super().grab(timeout_s)
+
+
+def test_a_driver_that_fails_otherwise_than_it_may_is_asked_again() -> None:
+    camera, told = FlakyDriver(2), queue.SimpleQueue[Taken]()
+    photographer = Photographer("top", camera)
+    with closing(photographer):
+        until(lambda: photographer.connected)
+        camera.pictures.put(3)
+        photographer.take(1, time.monotonic(), Patience(late_s=20.0, early_s=20.0, delay_s=None), told.put)
+        assert told.get(timeout=GRACE_S).shot is not None

@@ -6,10 +6,12 @@ import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 from sightline.devices.camera import Camera, Shot
 from sightline.errors import DeviceError, DeviceTimeout, FrameError
 from sightline.line.pairing import FORGOTTEN_S, Pairing
+from sightline.supervision import survived
 
 _GRAB_S = 0.1  # between two looks at whether the station ends
 _NONE = -1  # before the first shot of a connection, whose number is 0 unless that was lost
@@ -120,7 +122,8 @@ class Photographer:
         Args:
             part_id: the PLC's number of it, as pictures may say it; 0: none has one.
             since_s: when the part was announced, by the monotonic clock.
-            report: called once, from this photographer's thread; must not block.
+            report: called from this photographer's thread, once, and again without a shot where it raised; must not
+                block.
         """
         self._pairing.announce(since_s)
         self._asked.put(_Asked(number=number, part_id=part_id, since_s=since_s, patience=patience, report=report))
@@ -143,18 +146,28 @@ class Photographer:
     def _run(self) -> None:
         while True:
             if not self.connected and not self._ending.is_set():
-                self._probe()
+                with survived():
+                    self._probe()
             try:
                 asked = self._asked.get(timeout=None if self.connected else _PROBE_S)
             except queue.Empty:
                 continue
             if asked is None:
                 return
-            self._pairing.owe(asked.since_s)
-            if isinstance(asked, _PassedOver):
-                self._pairing.came(as_usual=False)
-            else:
-                asked.report(self._taken(asked))
+            with survived(partial(self._give_up, asked)):
+                self._attend(asked)
+
+    def _attend(self, asked: _Asked | _PassedOver) -> None:
+        self._pairing.owe(asked.since_s)
+        if isinstance(asked, _PassedOver):
+            self._pairing.came(as_usual=False)
+        else:
+            asked.report(self._taken(asked))
+
+    def _give_up(self, asked: _Asked | _PassedOver, error: Exception) -> None:
+        """What nobody expected costs this part; what was reported of it before that does not count."""
+        if isinstance(asked, _Asked):
+            asked.report(Taken(number=asked.number, shot=None, fault=f"{self.name}: the picture failed ({error})."))
 
     def _probe(self) -> None:
         """Look whether the camera is there: while it is not, no part comes that would tell."""
