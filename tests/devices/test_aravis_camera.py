@@ -214,3 +214,15 @@ def test_lost_frames_are_counted_once_from_ids_and_statistics() -> None:
     assert arrivals.lost(5, 1) == 2
     unnumbered = Arrivals()
     assert [unnumbered.lost(0, missed) for missed in (0, 0, 3)] == [0, 0, 3]
+
+
+def test_a_camera_that_no_network_leads_to_is_released_and_opened_again(
+    fake_camera: FakeCamera, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr("sightline.devices.aravis_camera._address", lambda *_: "255.255.255.255")
+        with pytest.raises(DeviceLost, match=r"^top: no network leads to 255\.255\.255\.255"):
+            AravisCamera("top", GenicamConfig(device=LOOPBACK))
+    with opened(GenicamConfig(device=LOOPBACK)) as camera:  # nobody else controls it
+        camera.trigger()
+        assert camera.grab(PATIENCE_S).number == 0

@@ -145,3 +145,19 @@ def test_attempts_are_at_most_one_a_second_and_counted() -> None:
     with pytest.raises(DeviceLost, match=r"^top: it is not there"):
         camera.trigger()
     camera.close()
+
+
+def test_it_is_opened_again_after_what_no_driver_should_raise() -> None:
+    trouble = iter([OSError(101, "Network is unreachable")])
+    device = SimDevice(frame)
+
+    def opening() -> SimCamera:
+        if error := next(trouble, None):
+            raise error
+        return SimCamera("top", device)
+
+    camera = ReconnectingCamera("top", opening)
+    wait_until(lambda: "unreachable" in str(camera.fault), "the first attempt")
+    wait_until(lambda: camera.connected, "the second attempt")
+    assert (camera.failures, camera.connections) == (1, 1)
+    camera.close()

@@ -112,10 +112,10 @@ class AravisCamera:
             self._camera: int | None = self._aravis.call("arv_camera_new", config.device or None)
         except DeviceError as error:
             raise DeviceLost(name, f"{_reason(error)} Check its power, its cable and who else has it open.") from error
-        self._device: int = self._aravis.call("arv_camera_get_device", self._camera)
         try:
+            self._device: int = self._aravis.call("arv_camera_get_device", self._camera)
             self._start()
-        except DeviceError:
+        except BaseException:
             self._release()
             raise
         self._thread = threading.Thread(target=self._run, name=f"camera {name}", daemon=True)
@@ -166,7 +166,7 @@ class AravisCamera:
             fresh = call("arv_buffer_new_allocate", call("arv_camera_get_payload", camera))
             call("arv_stream_push_buffer", self._stream, fresh)
         if is_gige:
-            self._probe = GigeProbe(_address(self._aravis, device))
+            self._probe = _probe(self._name, _address(self._aravis, device))
         call("arv_camera_start_acquisition", camera)
 
     def _run(self) -> None:
@@ -376,6 +376,13 @@ def _address(aravis: Aravis, device: int) -> str:
         return ctypes.string_at(text).decode("ascii")
     finally:
         aravis.call("g_free", text)
+
+
+def _probe(name: str, address: str) -> GigeProbe:
+    try:
+        return GigeProbe(address)
+    except OSError as error:
+        raise DeviceLost(name, f"no network leads to {address} ({error.strerror}). Check the cable.") from error
 
 
 def _reason(error: DeviceError) -> str:

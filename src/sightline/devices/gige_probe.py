@@ -17,9 +17,14 @@ class GigeProbe:
     """Asks one camera again and again; owns a socket. One thread uses it."""
 
     def __init__(self, address: str) -> None:
+        """Raises OSError where no network leads there."""
         self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        self._socket.setblocking(False)
-        self._socket.connect((address, _PORT))
+        try:
+            self._socket.setblocking(False)
+            self._socket.connect((address, _PORT))
+        except OSError:
+            self._socket.close()
+            raise
         self._asked_s = time.monotonic()
         self.unanswered = 0  # questions since the last answer
         self._number = 0

@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 from sightline.devices.camera import Camera, Shot
 from sightline.errors import DeviceError, DeviceLost, InspectionError
+from sightline.supervision import survived
 
 _PAUSE_S, _JITTER_S = 1.0, 0.5  # between two attempts; jitter keeps the cameras of a line from trying all at once
 _LEAVING = 8  # lost connections that are being released at a time
@@ -91,7 +92,8 @@ class ReconnectingCamera:
         while not self._closed:
             tried_s = time.monotonic()
             if len([thread for thread in self._leaving if thread.is_alive()]) < _LEAVING:
-                self._try()
+                with survived(self._failed):
+                    self._try()
             with self._changed:
                 self._changed.wait_for(lambda: self._closed or self._camera is None)
                 pause_s = tried_s + _PAUSE_S + self._rng.uniform(0, _JITTER_S) - time.monotonic()
@@ -101,10 +103,7 @@ class ReconnectingCamera:
         try:
             camera = self._opening()
         except InspectionError as error:  # a setting that the camera refuses may be right once it is the right camera
-            with self._changed:
-                self.failures += 1
-                if not self._closed:
-                    self.fault = _reason(error)
+            self._failed(error)
             return
         with self._changed:
             if not self._closed:
@@ -113,7 +112,13 @@ class ReconnectingCamera:
                 return
         camera.close()
 
+    def _failed(self, error: Exception) -> None:
+        with self._changed:
+            self.failures += 1
+            if not self._closed:
+                self.fault = _reason(error)
 
-def _reason(error: InspectionError) -> str:
+
+def _reason(error: Exception) -> str:
     """Its message without the device's name."""
     return str(error).removeprefix(f"{error.device}: ") if isinstance(error, DeviceError) else str(error)

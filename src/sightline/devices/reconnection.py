@@ -8,6 +8,7 @@ from typing import TypeVar
 
 from sightline.devices.plc import Answer, Plc, Request
 from sightline.errors import DeviceError, DeviceLost, DeviceTimeout, OptionError, StoreError
+from sightline.supervision import survived
 
 SHORTEST_PAUSE_S = 1.0  # from one attempt to the next
 LARGEST_JITTER_S = 0.5  # so that the stations of a plant do not all come at once
@@ -72,8 +73,11 @@ class ReconnectingPlc:
         with self._changed:
             if self._plc is plc:
                 self._plc, self._dead, self._timeouts = None, plc, 0
-                self._reason = str(error).removeprefix(f"{self._name}: ")
+                self._note(error)
                 self._changed.notify_all()
+
+    def _note(self, error: Exception) -> None:
+        self._reason = str(error).removeprefix(f"{self._name}: ")
 
     def _keep_open(self) -> None:
         while True:
@@ -81,11 +85,13 @@ class ReconnectingPlc:
                 self._changed.wait_for(lambda: self._over or self._plc is None)
                 dead, self._dead = self._dead, None
             if dead is not None:
-                dead.close()
+                with survived():
+                    dead.close()
             if self._over:
                 return
             started_s = time.monotonic()
-            self._attempt()
+            with survived(self._note):
+                self._attempt()
             pause_s = SHORTEST_PAUSE_S + self._random.uniform(0, LARGEST_JITTER_S)
             with self._changed:  # also after an attempt that succeeded, of a PLC that hangs up at once
                 self._changed.wait_for(lambda: self._over, started_s + pause_s - time.monotonic())
@@ -95,7 +101,7 @@ class ReconnectingPlc:
         try:
             plc: Plc | None = self._opening()
         except (DeviceError, OptionError, StoreError) as error:  # a password file may come back, too
-            self._reason = str(error).removeprefix(f"{self._name}: ")
+            self._note(error)
             return
         with self._changed:
             if not self._over:

@@ -52,6 +52,21 @@ def test_the_simulated_opc_ua_plc_of_the_trials_can_be_unplugged() -> None:
     wire.close()
 
 
+def test_it_is_opened_again_after_what_no_plc_should_raise() -> None:
+    trouble = iter([OSError(101, "Network is unreachable")])
+    sim = SimPlc(MonotonicClock(), SimPlcConfig())
+
+    def opening() -> Plc:
+        if error := next(trouble, None):
+            raise error
+        return sim
+
+    plc = ReconnectingPlc("plc", opening, seed=0)
+    wait_for(lambda: connected(plc), "the second attempt")
+    assert (plc.attempts, plc.connections) == (2, 1)
+    plc.close()
+
+
 def test_it_comes_back_after_a_cut() -> None:
     server = ModbusServer()
     cable = Proxy(server.port)
