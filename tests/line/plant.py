@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from email.message import Message
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 
 @dataclass(slots=True)
@@ -31,6 +32,7 @@ class Plant:
     bad_views: set[str] = field(default_factory=set)  # pictures of these are refused
     batches: list[int] = field(default_factory=list)  # pictures in each request with several
     batch_status: int = 200  # of all answers to those
+    bulletins: list[tuple[str, bytes]] = field(default_factory=list)  # station, what it says of itself
     unheard: int = 0  # how many answers to those are lost from now on, after the pictures were taken
 
     def take(self, body: str) -> tuple[int, bytes]:
@@ -123,6 +125,12 @@ class PlantServer:
                 plant.puts += 1
                 plant.tokens.add(self.headers["Authorization"])
                 body = self.rfile.read(int(self.headers["Content-Length"]))
+                where = urlsplit(self.path)
+                if where.path == "/api/v1/ingest/status":
+                    plant.bulletins.append((parse_qs(where.query)["station"][0], body))
+                    self.send_response(200)
+                    self.end_headers()
+                    return
                 status = plant.picture_status
                 if status == 200:
                     status = plant.put(self.path, self.headers, body)

@@ -2,7 +2,7 @@
 
 import sqlite3
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
 
@@ -175,6 +175,50 @@ def test_the_token_is_sent_and_may_change(tmp_path: Path, plant: Plant, server: 
     token.unlink()
     with pytest.raises(DeliveryError):
         sink.send(['{"id":"c"}'])
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"\xff\xfe", "schl\u00fcssel".encode(), "schl\u00fcssel".encode("latin-1"), b"a b", b"a\rb", b"\nsecond"],
+)
+def test_a_token_that_no_header_carries_is_refused_at_the_start_and_survived_later(
+    tmp_path: Path, plant: Plant, server: PlantServer, content: bytes
+) -> None:
+    token = tmp_path / "token"
+    token.write_bytes(content)
+    with pytest.raises(OptionError, match=r"token: its first line is no token"):
+        PlantClient(server.url, token_file=token)
+    token.write_text("first\n")
+    ids = recorded(tmp_path, 1)
+    sink = HttpSink(PlantClient(server.url, token_file=token))
+    with closing(Outbox(tmp_path / "records.db", tmp_path / "outbox.db", sink, PACE)) as box:
+        until(lambda: box.status.backlog == 0)
+        token.write_bytes(content)
+        ids += recorded(tmp_path, 1)
+        until(lambda: "its first line is no token" in box.status.error)
+        token.write_text("second\n")
+        until(lambda: box.status.backlog == 0)
+    assert plant.ids == ids
+
+
+class FlakySink(HttpSink):
+    """Fails once in a way that nobody expects of it."""
+
+    failing = True
+
+    def send(self, lines: Sequence[str]) -> None:
+        if self.failing:
+            self.failing = False
+            raise RuntimeError("a bug")
+        super().send(lines)
+
+
+def test_a_bug_delays_and_loses_nothing(tmp_path: Path, plant: Plant, server: PlantServer) -> None:
+    ids = recorded(tmp_path, 3)
+    sink = FlakySink(PlantClient(server.url))
+    with closing(Outbox(tmp_path / "records.db", tmp_path / "outbox.db", sink, PACE)) as box:
+        until(lambda: box.status.backlog == 0)
+    assert (plant.ids, sink.failing) == (ids, False)
 
 
 def test_a_redirection_is_no_confirmation(plant: Plant, server: PlantServer) -> None:

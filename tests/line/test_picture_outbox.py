@@ -241,3 +241,20 @@ def test_the_address_is_that_of_the_records_up_to_its_interface() -> None:
     for url in ("http://plant:8000/api/v1/records", "http://plant:8000/records", "http://plant:8000"):
         assert PlantClient(url).base == "http://plant:8000"
     assert PlantClient("https://plant/sightline/api/v1/records").base == "https://plant/sightline"
+
+
+def test_a_bug_delays_a_picture_and_loses_none(
+    plant: Plant, server: PlantServer, folder: PictureFolder, record: Callable[..., str]
+) -> None:
+    known, failing = record(), iter([True])
+    plant.ids.append(known)
+
+    def has_record(_: str) -> bool:
+        if next(failing, False):
+            raise RuntimeError("a bug")
+        return True
+
+    stored(folder, known)
+    with closing(picture_outbox(folder, server.url, has_record)) as box:
+        until(lambda: box.status.sent == 1)
+    assert plant.pictures == {(known, "top"): b"a picture"}

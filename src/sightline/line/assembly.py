@@ -3,7 +3,7 @@
 import logging
 import time
 from collections.abc import Callable, Mapping
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -105,7 +105,7 @@ def open_station(path: Path, *, name: str, records: Path | None = None) -> Line:
         survey = Survey(station, stores)
         opened.callback(survey.close)
         if recipe.plant is not None:
-            bulletin = Bulletin(_client(recipe.plant), name, partial(_bulletin, station.board, stores))
+            bulletin = Bulletin(_client(recipe.plant), name, partial(bulletin_of, station.board, stores.outbox))
             opened.callback(bulletin.close)
         return Line(recipe, station, pages, opened.pop_all())
 
@@ -155,9 +155,14 @@ def open_outboxes(
     return outbox, picture_outbox
 
 
-def _bulletin(board: Board, stores: Stores) -> Mapping[str, Any]:
-    outbox = stores.outbox
-    return board.status() | ({} if outbox is None else {"backlog": outbox.status.backlog})
+def bulletin_of(board: Board, outbox: Outbox | None) -> Mapping[str, Any]:
+    """What the plant server is told of a station; without the backlog, where nobody can tell it."""
+    told = board.status()
+    told.pop("backlog")  # which is for the station's own page
+    if outbox is not None:
+        with suppress(StoreError):  # the rest is worth all the more then; the devices say what is wrong
+            told["backlog"] = outbox.status.backlog
+    return told
 
 
 def _client(plant: PlantServer) -> PlantClient:

@@ -9,6 +9,7 @@ from urllib.parse import quote
 
 from sightline.errors import DeliveryError
 from sightline.line.http_sink import REFUSALS, PlantClient
+from sightline.supervision import survived
 
 LOG = logging.getLogger("sightline.line")
 _TOLD = ("product", "state", "ready", "reason", "devices", "alarms")  # of what the station's own page shows
@@ -48,8 +49,9 @@ class Bulletin:
 
     def _run(self) -> None:
         while not self._closing.is_set():
-            try:
-                self.tell()
-            except DeliveryError as error:  # the outbox tells people that the server is away
-                LOG.debug("bulletin: %s", error)
+            with survived():
+                try:
+                    self.tell()
+                except DeliveryError as error:  # the outbox tells people that the server is away
+                    LOG.debug("bulletin: %s", error)
             self._closing.wait(self._every_s)

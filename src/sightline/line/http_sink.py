@@ -5,7 +5,7 @@ import json
 import math
 import ssl
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from urllib.parse import quote, urlsplit
 
@@ -21,6 +21,7 @@ MOST_PICTURES = 32  # in one request
 PICTURES_TYPE = "application/vnd.sightline.pictures"
 CLOCK, DIGEST = "X-Sightline-Clock", "X-Sightline-Digest"  # unix seconds at the station; SHA-256 of the body, hex
 _LONGEST_ANSWER, _LONGEST_REFUSAL = 65_536, 200  # bytes
+_LONGEST_TOKEN = 8_192  # bytes
 _ALONE_S = 600.0  # pictures are sent one in each request, after several were refused as a whole
 _PNG = "image/png"
 _CONNECTIONS = 4  # kept open: those of records, pictures and the station's own state
@@ -52,7 +53,7 @@ class PlantClient:
             context = ssl.create_default_context(cafile=ca_file)
             if token_file:
                 _token(token_file)
-        except (OSError, ssl.SSLError) as error:
+        except (OSError, ssl.SSLError, ValueError) as error:
             raise OptionError(f"plant server {url}: a file cannot be used ({error}). Check its path.") from error
         # what the outboxes send may come twice, so they repeat it themselves, after their own time
         self._pool = urllib3.PoolManager(ssl_context=context, maxsize=_CONNECTIONS, retries=False, timeout=timeout_s)
@@ -65,17 +66,15 @@ class PlantClient:
         return f"{parts.scheme}://{parts.netloc}{before if interface else ''}"
 
     def ask(
-        self, method: str, url: str, body: bytes | None, headers: Mapping[str, str], refusals: frozenset[int]
+        self, method: str, url: str, body: bytes | None, headers: dict[str, str], refusals: frozenset[int]
     ) -> bytes:
         """The answer to one request.
 
         Raises:
             DeliveryRefused: it answered with one of `refusals`. DeliveryError: it cannot be reached, or anything else.
         """
-        sent = dict(headers)
+        sent = headers | self._authorization()
         try:
-            if self._token_file:
-                sent["Authorization"] = f"Bearer {_token(self._token_file)}"
             answer = self._pool.request(method, url, body, headers=sent, redirect=False, preload_content=False)
             content = answer.read(_LONGEST_ANSWER)
             if answer.read(1):  # more than anybody would have to say
@@ -88,6 +87,14 @@ class PlantClient:
             kind = DeliveryRefused if answer.status in refusals else DeliveryError
             raise kind(f"{url}: answered {answer.status} {said}".rstrip())
         return content
+
+    def _authorization(self) -> dict[str, str]:
+        if self._token_file is None:
+            return {}
+        try:
+            return {"Authorization": f"Bearer {_token(self._token_file)}"}
+        except (OSError, ValueError) as error:
+            raise DeliveryError(f"plant server {self.url}: the token cannot be used ({error}).") from error
 
 
 class HttpSink:
@@ -181,8 +188,12 @@ def _until_later(url: str, became: Sequence[tuple[str, int, str]]) -> list[str]:
 
 
 def _token(path: Path) -> str:
-    with path.open(encoding="utf-8") as file:
-        return file.readline().strip()
+    """Raises OSError where it cannot be read, ValueError where no header could carry it."""
+    with path.open("rb") as file:
+        token = file.readline(_LONGEST_TOKEN).strip()
+    if not token.isascii() or not token.decode("ascii").isprintable() or b" " in token or not token:
+        raise ValueError(f"{path}: its first line is no token; give ASCII characters without a space")
+    return token.decode("ascii")
 
 
 def _body(lines: Sequence[str]) -> tuple[bytes, str]:

@@ -18,6 +18,7 @@ from typing import Protocol
 from sightline.errors import DeliveryError, DeliveryRefused, StoreError
 from sightline.line.history import History, Recorded
 from sightline.line.spool import refused
+from sightline.supervision import survived
 
 _SCHEMA = """
     PRAGMA journal_mode = WAL;
@@ -118,7 +119,10 @@ class Outbox:
 
     def _run(self) -> None:
         while not self._closing.is_set():
-            self._closing.wait(self._deliver())
+            wait_s = self._pace.longest_wait_s
+            with survived(self._note):
+                wait_s = self._deliver()
+            self._closing.wait(wait_s)
 
     def _deliver(self) -> float:
         """Send one batch; returns how long to wait before the next."""
@@ -128,10 +132,13 @@ class Outbox:
                 return self._pace.poll_s
             return self._send(batch)
         except (DeliveryError, StoreError) as error:
-            self._error = str(error)
-            self._failures += 1
+            self._note(error)
             doubled = math.ldexp(self._pace.first_wait_s, min(self._failures - 1, 30))
             return min(self._pace.longest_wait_s, doubled) * self._rng.uniform(0.5, 1)
+
+    def _note(self, error: Exception) -> None:
+        self._error = str(error)
+        self._failures += 1
 
     def _send(self, batch: Sequence[Recorded]) -> float:
         try:

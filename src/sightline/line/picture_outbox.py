@@ -17,6 +17,7 @@ from typing import Protocol
 
 from sightline.errors import DeliveryError, StoreError
 from sightline.line.pictures import Outgoing, PictureFolder
+from sightline.supervision import survived
 
 _AT_ONCE = 128  # pictures looked at together
 
@@ -129,17 +130,26 @@ class PictureOutbox:
 
     def _run(self) -> None:
         while not self._closing.is_set():
-            try:
-                wait_s = self._deliver()
-            except (DeliveryError, StoreError) as error:
-                self._error = str(error)
-                self._failures += 1
-                doubled = math.ldexp(self._pace.first_wait_s, min(self._failures - 1, 30))
-                wait_s = min(self._pace.longest_wait_s, doubled) * self._rng.uniform(0.5, 1)
+            wait_s = self._pace.longest_wait_s
+            with survived(self._note):
+                wait_s = self._turn()
             self._closing.wait(wait_s)
 
+    def _turn(self) -> float:
+        """Look once; returns how long to wait before the next look."""
+        try:
+            return self._deliver()
+        except (DeliveryError, StoreError) as error:
+            self._note(error)
+            doubled = math.ldexp(self._pace.first_wait_s, min(self._failures - 1, 30))
+            return min(self._pace.longest_wait_s, doubled) * self._rng.uniform(0.5, 1)
+
+    def _note(self, error: Exception) -> None:
+        self._error = str(error)
+        self._failures += 1
+
     def _deliver(self) -> float:
-        """Send those whose turn it is; returns how long to wait before the next look."""
+        """Send those whose turn it is; how long to wait then."""
         done, after = 0, 0
         unknown: dict[int, float] = {}
         while rows := self._folder.outgoing(after, _AT_ONCE):
