@@ -278,3 +278,22 @@ def test_what_is_in_hand_when_the_station_ends_is_recorded(desk: Desk) -> None:
     desk.book.close(desk.now_s)
     assert [(record["verdict"], record["told"]) for record in desk.records(2)] == [("FAULT", None)] * 2
     assert time.time() - desk.records(2)[0]["unix_s"] < 3600
+
+
+class _Asked:
+    """A case that, while it is asked, another thread adds to."""
+
+    def __init__(self, cases: dict[int, Any]) -> None:
+        self._cases = cases
+
+    @property
+    def told(self) -> None:
+        self._cases[len(self._cases) + 1] = self
+
+
+def test_parts_may_be_counted_while_the_loop_goes_on(desk: Desk) -> None:
+    cases: dict[int, Any] = desk.book._cases
+    cases[1] = _Asked(cases)
+    assert desk.book.open == 1
+    assert len(cases) == 2
+    cases.clear()

@@ -1,5 +1,6 @@
 """Pictures are written by policy, never in the line's way; what is dear stays when the disk fills up."""
 
+import errno
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -11,9 +12,11 @@ from tests.line.deadline import until
 
 from sightline.errors import StoreError
 from sightline.imaging.decode import read_frame
+from sightline.imaging.writing import png
+from sightline.line import images
 from sightline.line.images import Dropped, ImagePolicy, ImageWriter, Picture, Policy
 from sightline.line.pictures import INDEX, PictureFolder, Worth
-from sightline.records import Frame
+from sightline.records import Frame, Pixels
 
 DAY_S = 86_400.0
 NOW = 1.8e9
@@ -154,6 +157,49 @@ def test_a_folder_that_is_gone_is_an_alarm_and_counted(folder: PictureFolder) ->
     until(lambda: writer.dropped == {Dropped.ERROR: 1})
     assert writer.alarm
     writer.close()
+
+
+def test_a_disk_that_fails_while_it_is_looked_at_is_an_alarm_and_the_next_picture_is_written(
+    folder: PictureFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def failing(_: Path) -> bool:
+        raise OSError(errno.EIO, "Input/output error")
+
+    writer = ImageWriter(folder, ImagePolicy(policy=Policy.ALL), free_share=lambda _: 0.5, clock=lambda: NOW)
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "exists", failing)
+        writer.put(picture(1))
+        until(lambda: writer.dropped == {Dropped.ERROR: 1})
+        with pytest.raises(StoreError, match="Input/output error"):
+            folder.of("part 1")
+    assert writer.alarm
+    writer.put(picture(2))
+    writer.close()
+    assert writer.written == 1
+
+
+def test_a_picture_that_cannot_be_written_for_whatever_reason_costs_no_other(
+    folder: PictureFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    failing = iter([True])
+
+    def png_of(pixels: Pixels) -> bytes:
+        if next(failing, False):
+            raise MemoryError
+        return png(pixels)
+
+    monkeypatch.setattr(images, "png", png_of)
+    writer = written(folder, picture(1), picture(2))
+    assert (writer.dropped, writer.written) == ({Dropped.ERROR: 1}, 1)
+
+
+def test_a_clock_that_is_set_forward_makes_no_picture_old(folder: PictureFolder) -> None:
+    written(folder, picture(1), picture(2, Worth.FLAGGED))
+    readings = iter([NOW])
+    writer = ImageWriter(folder, ImagePolicy(), free_share=lambda _: 0.5, clock=lambda: next(readings, NOW + 1e9))
+    writer.close()
+    assert writer.removed == 0
+    assert len(files(folder)) == 2
 
 
 def test_an_unfinished_file_never_shows(folder: PictureFolder, monkeypatch: pytest.MonkeyPatch) -> None:

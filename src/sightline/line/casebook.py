@@ -76,8 +76,8 @@ class Casebook:
 
     @property
     def open(self) -> int:
-        """Parts whose result is still to be told."""
-        return sum(case.told is None for case in self._cases.values())
+        """Parts whose result is still to be told; any thread may ask."""
+        return sum(case.told is None for case in list(self._cases.values()))  # a copy: the loop goes on meanwhile
 
     @property
     def waiting(self) -> int:

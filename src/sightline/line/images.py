@@ -14,11 +14,14 @@ from pathlib import Path
 
 from sightline.errors import OptionError, StoreError
 from sightline.imaging.writing import png
+from sightline.line.patient_clock import PatientClock
 from sightline.line.pictures import PictureFolder, Worth
 from sightline.line.toml_table import NotNegative, Positive, Share
 from sightline.records import Frame
+from sightline.supervision import survived
 
 TIDY_EVERY_S = 10.0
+_LOOK_S = 0.1  # between two looks at whether the station ends
 _DAY_S = 86_400.0
 
 
@@ -96,7 +99,7 @@ class ImageWriter:
         self._folder = folder
         self._policy = policy
         self._free_share = free_share or free_share_of
-        self._clock = clock
+        self._clock = PatientClock(clock)
         self._queue: queue.Queue[Picture] = queue.Queue(most_waiting)
         self._closing = threading.Event()
         self._tidied_s = -math.inf
@@ -147,12 +150,21 @@ class ImageWriter:
 
     def _run(self) -> None:
         while not (self._closing.is_set() and self._queue.empty()):
-            self._tidy()
+            with survived(self._note):
+                self._tidy()
             try:
-                picture = self._queue.get(timeout=0.1)
+                picture = self._queue.get(timeout=_LOOK_S)
             except queue.Empty:
                 continue
-            self._write(picture)
+            with survived(self._give_up):
+                self._write(picture)
+
+    def _note(self, _: Exception) -> None:
+        self.alarm, self._tidied_s = True, time.monotonic()
+
+    def _give_up(self, _: Exception) -> None:
+        self.alarm = True
+        self._drop(Dropped.ERROR)
 
     def _write(self, picture: Picture) -> None:
         try:
@@ -166,9 +178,8 @@ class ImageWriter:
             name = hashlib.blake2b(content, digest_size=20).hexdigest()
             self._folder.add(picture.outcome, picture.view, picture.worth, picture.unix_s, name, content)
             self._written += 1
-        except StoreError:
-            self.alarm = True
-            self._drop(Dropped.ERROR)
+        except StoreError as error:
+            self._give_up(error)
 
     def _tidy(self) -> None:
         """Remove what is too old, and plain pictures where there is too little room; flagged ones go by age alone."""
@@ -187,7 +198,7 @@ class ImageWriter:
         self._tidied_s = -math.inf if went else time.monotonic()  # goes on at once where there is more to do
 
     def _remove(self, worth: Worth, days: float) -> int:
-        return self._folder.remove_oldest(worth, self._clock() - days * _DAY_S)
+        return self._folder.remove_oldest(worth, self._clock.now_s() - days * _DAY_S)
 
     def _cramped(self) -> bool:
         if self._free_share(self._folder.folder) < self._policy.alarm_share:

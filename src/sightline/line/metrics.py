@@ -33,6 +33,7 @@ class Metrics:
         self._plc_lost = self._counter("plc_lost", "Losses of the PLC")
         self._camera_lost = self._counter("camera_lost", "Losses of a camera", "view")
         self._doubts = self._counter("picture_doubts", "Times it was in doubt which picture is of which part", "view")
+        self._surveys_failed = self._counter("surveys_failed", "Looks at devices and disk that a bug ended")
         self._latency = Histogram(
             "sightline_line_latency_seconds",
             "From the trigger to the recorded verdict",
@@ -95,6 +96,10 @@ class Metrics:
 
     def lost_plc(self) -> None:
         self._plc_lost.inc()
+
+    def failed_survey(self) -> None:
+        """What is told of devices, disk and backlog may be old."""
+        self._surveys_failed.inc()
 
     def dropped_image(self, why: str, pictures: int = 1) -> None:
         self._images_dropped.labels(why).inc(pictures)

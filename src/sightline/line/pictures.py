@@ -95,7 +95,7 @@ class PictureFolder:
             self._connection.execute(
                 "REPLACE INTO pictures VALUES (?, ?, ?, ?, ?, ?)", (outcome, view, worth, unix_s, name, len(content))
             )
-        if not path.exists():
+        if not _is_there(path):
             with suppress(OSError):  # what is wrong with it is told when the picture is written
                 path.parent.mkdir(exist_ok=True)
             write_bytes(path, content)
@@ -139,7 +139,7 @@ class PictureFolder:
             StoredPicture(outcome=outcome, view=view, worth=Worth(worth), path=self._path(name))
             for view, worth, name in rows
         )
-        return [picture for picture in found if picture.path.exists()]
+        return [picture for picture in found if _is_there(picture.path)]
 
     def size_bytes(self) -> int:
         """Of all pictures together, those shared by several parts counted for each."""
@@ -181,3 +181,10 @@ class PictureFolder:
                 yield
             except sqlite3.Error as error:
                 raise refused(self.folder / INDEX, error) from error
+
+
+def _is_there(path: Path) -> bool:
+    try:
+        return path.exists()
+    except OSError as error:  # of a disk that fails, or a folder that may not be searched
+        raise StoreError(f"{path}: cannot be looked at ({error.strerror}). Check the disk.") from error

@@ -8,6 +8,7 @@ import math
 import threading
 import time
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -17,10 +18,12 @@ from sightline.line.board import Backlog, Device
 from sightline.line.images import ImageWriter, free_share_of
 from sightline.line.judge import Judge, JudgeState
 from sightline.line.outbox import Outbox
+from sightline.line.patient_clock import PatientClock
 from sightline.line.picture_outbox import PictureOutbox
 from sightline.line.spool import PRUNED_AT_ONCE, Spool
 from sightline.line.station import Station
 from sightline.line.view import View
+from sightline.supervision import survived
 
 LOG = logging.getLogger("sightline.line")
 _EVERY_S = 1.0
@@ -28,6 +31,7 @@ _PRUNE_EVERY_S = 600.0
 _LONGEST_DAYS = 36_500.0  # kept; what a calendar can do
 _ALL = 2**62  # more records than a station writes
 _NO_ROOM = "The disk is nearly full"
+_SURVEY = "survey"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -61,7 +65,9 @@ class _Totals:
 class Survey:
     """Looks at a station and what it keeps, until it is closed."""
 
-    def __init__(self, station: Station, stores: Stores) -> None:
+    def __init__(self, station: Station, stores: Stores, *, clock: Callable[[], float] = time.time) -> None:
+        """`clock` gives unix seconds, by which records become old."""
+        self._clock = PatientClock(clock)
         self._station, self._stores = station, stores
         self._board, self._metrics = station.board, station.metrics
         self._totals = _Totals()
@@ -97,8 +103,15 @@ class Survey:
 
     def _run(self) -> None:
         while not self._closing.is_set():
-            self.look()
+            with survived(self._failed):
+                self.look()
             self._closing.wait(_EVERY_S)
+
+    def _failed(self, error: Exception) -> None:
+        """What else is shown is of an earlier look."""
+        self._metrics.failed_survey()
+        others = [device for device in self._board.devices if device.name != _SURVEY]
+        self._board.devices = [*others, Device(name=_SURVEY, state=f"failed ({error}); what is told here may be old")]
 
     def _of_view(self, view: View) -> list[Device]:
         name, camera, judge = view.name, view.photographer, view.judge
@@ -137,7 +150,8 @@ class Survey:
         if time.monotonic() - self._pruned_s < _PRUNE_EVERY_S:
             return
         outbox = self._stores.outbox
-        before = datetime.now(UTC) - timedelta(days=min(self._stores.record_days, _LONGEST_DAYS))
+        now = datetime.fromtimestamp(self._clock.now_s(), UTC)
+        before = now - timedelta(days=min(self._stores.record_days, _LONGEST_DAYS))
         went = self._stores.spool.prune(through=_ALL if outbox is None else outbox.status.delivered, before=before)
         if went < PRUNED_AT_ONCE:  # else there is more, for the next second
             self._pruned_s = time.monotonic()
