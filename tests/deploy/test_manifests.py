@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+from sightline.devices.controllers import LONGEST_WAIT_S
+
 yaml = pytest.importorskip("yaml", reason="PyYAML is not installed: pip install pyyaml")
 DEPLOY = Path(__file__).resolve().parents[2] / "deploy"
 
@@ -32,6 +34,15 @@ def test_kubernetes_runs_it_as_nobody_with_a_read_only_root() -> None:
     assert found["Service"]["spec"]["selector"] == labels
     assert found["PersistentVolumeClaim"]["metadata"]["name"] == pod["volumes"][0]["persistentVolumeClaim"]["claimName"]
     assert found["NetworkPolicy"]["spec"]["podSelector"]["matchLabels"] == labels
+
+
+def test_the_watchdog_leaves_a_station_alone_that_waits_for_its_plc() -> None:
+    unit = configparser.ConfigParser(strict=False, interpolation=None)
+    unit.optionxform = str  # type: ignore[method-assign,assignment]
+    unit.read(DEPLOY / "sightline-line.service")
+    watchdog_s = float(unit["Service"]["WatchdogSec"])
+    longest_cycle_s = 6 * LONGEST_WAIT_S  # OPC UA reads, and writes in two steps; each may take twice its timeout
+    assert watchdog_s / 2 + longest_cycle_s < watchdog_s  # it is fed every half of its time, between two cycles
 
 
 def test_compose_keeps_the_server_small_and_reachable_from_this_machine_alone() -> None:

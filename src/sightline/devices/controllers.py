@@ -22,6 +22,9 @@ from sightline.errors import OptionError
 
 PlcConfig = ModbusConfig | S7Config | OpcUaConfig | VisionServerConfig | MqttConfig | SparkplugConfig | SimPlcConfig
 
+LONGEST_WAIT_S = 2.0  # the station's loop waits with it, and its PLC may stand still no longer (`HandshakeConfig`)
+_WAITS = ("timeout_s", "stale_s")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Protocol:
@@ -85,6 +88,11 @@ def _record(table: Mapping[str, object], record: Any, place: str) -> Any:
         raise OptionError(f"{place}.{missing[0]}: is missing.")
     hints = typing.get_type_hints(record)
     values = {key: _value(value, hints[key], f"{place}.{key}") for key, value in table.items()}
+    if slow := [key for key in _WAITS if values.get(key, 0.0) > LONGEST_WAIT_S]:
+        raise OptionError(
+            f"{place}.{slow[0]}: is {values[slow[0]]:g}; give {LONGEST_WAIT_S:g} s at most, after which the PLC is "
+            "taken for lost."
+        )
     try:
         return record(**values)
     except OptionError as error:

@@ -49,6 +49,15 @@ def test_tables_become_configs() -> None:
         pytest.param(MODBUS | {"port": True}, r"plc\.port: is True", id="a bit is no number"),
         pytest.param(MODBUS | {"unit": 256}, r"plc: unit 256", id="range"),
         pytest.param(MODBUS | {"timeout_s": float("nan")}, r"plc: .*timeout_s nan", id="not a number"),
+        pytest.param(MODBUS | {"timeout_s": 2.5}, r"plc\.timeout_s: is 2\.5; give 2 s at most", id="too patient"),
+        pytest.param(
+            {"kind": "mqtt", "prefix": "a", "broker": BROKER, "stale_s": 3}, r"plc\.stale_s: is 3; give 2 s", id="stale"
+        ),
+        pytest.param(
+            {"kind": "mqtt", "prefix": "a", "broker": BROKER | {"timeout_s": 60}},
+            r"plc\.broker\.timeout_s: is 60; give 2 s",
+            id="too patient with the broker",
+        ),
         pytest.param(MODBUS | {"answer_address": 24}, r"plc: .*apart", id="blocks overlap"),
         pytest.param({"kind": "s7", "host": "plc", "answer_byte": 51}, r"plc: .*even byte", id="odd byte"),
         pytest.param(
