@@ -1,13 +1,17 @@
 """What can be checked of the manifests without the programs that read them."""
 
 import configparser
+import json
+import shlex
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 from shutil import which
 from typing import Any
 
 import pytest
 
+from sightline.cli import line, main, serve
 from sightline.devices.controllers import LONGEST_WAIT_S
 
 yaml = pytest.importorskip("yaml", reason="PyYAML is not installed: pip install pyyaml")
@@ -69,10 +73,44 @@ def test_the_image_runs_as_nobody_and_copies_what_exists() -> None:
         assert f"!{name}" in ignored, name
 
 
+def dockerfile(word: str) -> list[str]:
+    """What the Dockerfile says behind a word, as a list."""
+    found = [one for one in (DEPLOY / "Dockerfile").read_text().splitlines() if one.startswith(f"{word} ")]
+    return list(json.loads(found[-1].removeprefix(word)))
+
+
+def command_lines() -> Iterator[tuple[str, list[str]]]:
+    """(file, words behind the program's name) of every command that a manifest starts."""
+    for path in sorted(DEPLOY.glob("*.service")):
+        for text in path.read_text().splitlines():
+            if text.startswith("ExecStart="):
+                yield path.name, shlex.split(text.removeprefix("ExecStart="))[1:]
+    assert dockerfile("ENTRYPOINT") == ["sightline"]
+    yield "Dockerfile", dockerfile("CMD")
+    compose = yaml.safe_load((DEPLOY / "compose.yaml").read_text())
+    yield "compose.yaml", compose["services"]["server"].get("command", dockerfile("CMD"))
+    (container,) = documents()["Deployment"]["spec"]["template"]["spec"]["containers"]
+    yield "server.yaml", container["args"]
+
+
+@pytest.mark.parametrize(("file", "words"), [pytest.param(*one, id=one[0]) for one in command_lines()])
+def test_the_program_takes_what_it_is_started_with(
+    file: str, words: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    taken: list[dict[str, Any]] = []
+    for command in (line.run_command, serve.run_command):
+        monkeypatch.setattr(command, "callback", lambda **given: taken.append(given))
+    assert main.run(words) == main.DONE
+    (given,) = taken
+    assert given["json_log"] is True
+    if file == "sightline-server.service":
+        assert given["settings"] == Path("/etc/sightline/server.toml")
+
+
 @pytest.mark.skipif(which("systemd-analyze") is None, reason="systemd is not installed")
 @pytest.mark.parametrize("name", ["sightline-server.service", "sightline-line.service"])
 def test_systemd_takes_the_unit(name: str, tmp_path: Path) -> None:
-    # the program is not installed here, and that is all that may be wrong
+    # the program is not installed here, and that is all that may be wrong; its options are tested above
     unit = (DEPLOY / name).read_text().replace("/opt/sightline/bin/sightline", "/bin/true")
     (tmp_path / name).write_text(unit)
     done = subprocess.run(
