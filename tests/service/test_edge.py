@@ -112,6 +112,28 @@ def test_a_form_that_is_too_large_is_refused(server: Server, declared: bool) -> 
     assert answer.status_code == 413
 
 
+@pytest.mark.parametrize("path", ["/api/v1/models/cap/versions", "/api/v1/datasets/cap/imports"])
+def test_a_file_that_is_brought_may_be_large(server: Server, path: str) -> None:
+    size = SMALL + 1000
+    assert server.program(Role.STATION).post(path, content=chunks(size)).status_code == 403
+    assert server.program(Role.QUALITY_ENGINEER).post(path, content=chunks(size)).status_code in (202, 422)
+
+
+@pytest.mark.parametrize("declared", [True, False])
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("POST", "/api/v1/models/cap/roll-back"),
+        ("PATCH", "/api/v1/models/cap/versions/1/figures"),
+        ("POST", "/api/v1/datasets/cap/versions"),
+    ],
+)
+def test_what_is_no_file_may_not_be_large(server: Server, method: str, path: str, declared: bool) -> None:
+    body = b"1" * (SMALL + 1000) if declared else chunks(SMALL + 1000)
+    headers = {"Content-Type": "application/json"}
+    assert server.program(Role.STATION).request(method, path, content=body, headers=headers).status_code == 413
+
+
 def test_somebody_unknown_may_send_little(server: Server) -> None:
     body = b"x" * (UNKNOWN_BYTES + 1)
     assert server.client().post("/stream", content=body).status_code == 413

@@ -70,7 +70,7 @@ PUBLIC = frozenset(  # paths for which nobody needs to be known
         *inference_protocol.PUBLIC,
     }
 )
-UPLOADS = ("/api/v1/models", "/api/v1/datasets")  # paths below which a body may be large
+UPLOADS = ("/api/v1/models/{name}/versions", "/api/v1/datasets/{name}/imports")  # whose bodies may be large
 TAGS = [
     {"name": name, "description": told}
     for name, told in (

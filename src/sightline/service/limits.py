@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
+from starlette.routing import compile_path
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from sightline.service.problems import refusal
@@ -22,13 +23,14 @@ class Limits:
         """
         Args:
             most_bytes: of a body, whether its length is declared or not.
-            upload_bytes: of a body to a path that begins with one of `uploads`.
+            upload_bytes: of a body that is posted to one of `uploads`.
+            uploads: paths of routes that write the body to the disk as it comes, after they have asked who may.
             longest_s: until the answer begins, a body's own time at `SLOWEST_BYTES_PER_S` not counted.
         """
         self._app = app
         self._most_bytes = most_bytes
         self._upload_bytes = upload_bytes
-        self._uploads = tuple(uploads)
+        self._uploads = [compile_path(path)[0] for path in uploads]
         self._longest_s = longest_s
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -84,7 +86,8 @@ class Limits:
     def _most(self, scope: Scope) -> int:
         if scope.get("state", {}).get("caller") is None:
             return min(UNKNOWN_BYTES, self._most_bytes)
-        return self._upload_bytes if scope["path"].startswith(self._uploads) else self._most_bytes
+        is_upload = scope["method"] == "POST" and any(path.match(scope["path"]) for path in self._uploads)
+        return self._upload_bytes if is_upload else self._most_bytes
 
 
 def _too_large(most: int) -> str:

@@ -33,7 +33,7 @@ class ServerSettings:
     ] = ()
     most_connections: Annotated[Count, "Connections at once; further ones get 503"] = 500
     largest_body_mb: Annotated[Positive, "Of a request, in megabytes"] = 64.0
-    largest_upload_mb: Annotated[Positive, "Of an uploaded model, data set or archive, in megabytes"] = 4000.0
+    largest_upload_mb: Annotated[Positive, "Of an uploaded model or archive, in megabytes"] = 4000.0
     longest_request_s: Annotated[Positive, "Until an answer begins"] = 120.0
     drain_s: Annotated[Count, "What requests in hand have when the server is told to stop"] = 20
 
