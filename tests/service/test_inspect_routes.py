@@ -17,6 +17,8 @@ from sightline.service.rights import Right
 
 GOOD, BAD = picture(60), picture(200)
 BASE64 = base64.b64encode(BAD).decode()
+TYPE = "multipart/form-data; boundary=b; charset=undefined"
+FORM = b'--b\r\nContent-Disposition: form-data; name="a"; filename="a"\r\n\r\n' + BAD + b"\r\n--b--\r\n"
 
 
 @pytest.mark.parametrize(
@@ -76,6 +78,7 @@ def test_a_batch_goes_on_behind_a_picture_that_cannot_be_judged(client: httpx.Cl
         ("/api/v1/inspect", {"json": [1]}, 400, "not a JSON object"),
         ("/api/v1/inspect", {"files": [("a", ("a", BAD)), ("b", ("b", BAD))]}, 400, "/inspect/batch"),
         ("/api/v1/inspect", {"content": b"x", "headers": {"Content-Type": "multipart/form-data"}}, 400, "not a form"),
+        ("/api/v1/inspect", {"content": FORM, "headers": {"Content-Type": TYPE}}, 400, "its charset is none"),
         ("/api/v1/inspect?product=lid", {"content": BAD}, 400, "not trained on several products"),
         ("/api/v1/inspect?min_confidence=2", {"content": BAD}, 422, "less than or equal"),
         ("/api/v1/inspect?colour=red", {"content": BAD}, 422, "Extra inputs"),

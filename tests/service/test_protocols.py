@@ -63,6 +63,10 @@ def test_vertex_tells_of_its_endpoint_and_of_errors(client: httpx.Client) -> Non
     reply = client.post(f"{ENDPOINT}:predict", json={"instances": "none"})
     assert reply.status_code == 400
     assert reply.json()["error"]["status"] == "INVALID_ARGUMENT"
+    for name in ("confidenceThreshold", "maxPredictions"):
+        asked = {"instances": [{"content": b64(GOOD)}], "parameters": {name: 10**400}}
+        reply = client.post(f"{ENDPOINT}:predict", json=asked)
+        assert (reply.status_code, f"parameters.{name}: is too large" in reply.text) == (400, True)
     assert client.post(f"{ENDPOINT}:rawPredict", json={"instances": [{"content": b64(BAD)}]}).status_code == 200
 
 

@@ -69,17 +69,23 @@ def number(value: object, where: str, default: float) -> float:
     """A finite number, `default` where there is none; raises OptionError."""
     if value is None:
         return default
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+    if isinstance(value, bool) or not isinstance(value, int | float):
         raise OptionError(f"{where}: is not a number.")
-    return float(value)
+    try:
+        given = float(value)
+    except OverflowError:  # JSON's whole numbers have as many digits as one likes
+        given = math.inf
+    if not math.isfinite(given):
+        raise OptionError(f"{where}: is too large a number.")
+    return given
 
 
 async def files_of(request: Request, most: int = MOST_BYTES) -> list[tuple[str, bytes]]:
     """(name, content) of each file in a form; raises OptionError where it is none, HTTPException as `chunks`."""
     try:
         form = await MultiPartParser(request.headers, chunks(request, most), max_files=MOST_FILES).parse()
-    except (MultiPartException, KeyError) as error:
-        said = getattr(error, "message", "no boundary")
+    except (MultiPartException, KeyError, ValueError) as error:  # ValueError: a charset that decodes nothing
+        said = getattr(error, "message", "no boundary" if isinstance(error, KeyError) else "its charset is none")
         raise OptionError(f"the body is not a form with files ({said}). Send multipart/form-data.") from error
     try:
         parts = [part for _, part in form.multi_items() if isinstance(part, UploadFile)]
