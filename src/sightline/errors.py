@@ -7,6 +7,7 @@
       FrameError      this picture cannot be judged          -> FAULT, never PASS
       StoreError      the result is not on disk              -> stop
         StoreAway       the database cannot be reached       -> try again later
+        StoreFull       the disk is full                     -> 507, somebody has to free some space
       NotFoundError   what was asked for does not exist      -> 404
       ConflictError   it is not in a state for that          -> 409
       BusyError       there is no room now                   -> 429, try again later
@@ -47,6 +48,10 @@ class StoreError(InspectionError):
 
 class StoreAway(StoreError):
     """The database cannot be reached or is busy; what was asked was not done and may be asked again."""
+
+
+class StoreFull(StoreError):
+    """There is no room on the disk, or the quota is used up; somebody has to free some space."""
 
 
 class NotFoundError(InspectionError):

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from sightline.errors import DatasetError, StoreError
+from sightline.errors import DatasetError, StoreError, StoreFull
 
 _CURES = {
     errno.ENOSPC: "The disk is full: free some space, or write to another disk.",
@@ -114,7 +114,8 @@ def _move_into_place(built: Path, folder: Path) -> None:
 
 def _refused(path: Path, error: OSError) -> StoreError:
     cure = _CURES.get(error.errno or 0, "Check the disk and the folder.")
-    return StoreError(f"{path}: cannot be written ({error.strerror or error}). {cure}")
+    kind = StoreFull if error.errno in (errno.ENOSPC, errno.EDQUOT) else StoreError
+    return kind(f"{path}: cannot be written ({error.strerror or error}). {cure}")
 
 
 def _sync_folder(folder: Path) -> None:

@@ -85,7 +85,7 @@ VOC = b"""<annotation><filename>a.png</filename><size><width>32</width><height>2
 
 def test_an_archive_comes_in_and_goes_out_in_another_format(pictures: Pictures, tmp_path: Path) -> None:
     files = {"part/JPEGImages/a.png": png(1), "part/Annotations/a.xml": VOC, "__MACOSX/x": b"1"}
-    items = from_archive(pictures, zipped(tmp_path / "a.zip", files), now_s=NOW_S)
+    items = from_archive(pictures, zipped(tmp_path / "a.zip", files), tmp_path, now_s=NOW_S)
     assert [(item.label, item.picture) for item in items] == [("scratch", digest_of(png(1)))]
     known = add_version(pictures, MAKING, items, now_s=NOW_S)
     with pictures.database.reading() as session:
@@ -123,7 +123,7 @@ def test_an_archive_that_would_do_harm_is_refused_in_one_line(
     pictures = Pictures(database, {Tier.HOT: Shelf(f"memory://none-{tmp_path.name}")}, Retention())
     archive = zipped(tmp_path / "a.zip", files, links)
     with pytest.raises(DatasetError, match=told) as error:
-        from_archive(pictures, archive, now_s=NOW_S, bounds=Bounds(files=20))
+        from_archive(pictures, archive, tmp_path, now_s=NOW_S, bounds=Bounds(files=20))
     assert "\n" not in str(error.value)
     assert "sightline-" not in str(error.value), "where it was unpacked is nobody's business"
 
@@ -133,7 +133,7 @@ def test_a_list_that_names_a_file_outside_is_refused(pictures: Pictures, tmp_pat
     outside = f"path,label\n{tmp_path / 'secret.png'},good\n".encode()
     archive = zipped(tmp_path / "a.zip", {"part/list.csv": outside, "part/a.png": png(1)})
     with pytest.raises(DatasetError):
-        from_archive(pictures, archive, now_s=NOW_S)
+        from_archive(pictures, archive, tmp_path, now_s=NOW_S)
     with pytest.raises(NotFoundError):
         pictures.known(digest_of(png(9)))
 

@@ -52,6 +52,7 @@ def client(database: Database, tmp_path: Path) -> Iterator[httpx.Client]:
     serving = Serving(workers=1)
     app.state.plant = plant_with(
         database=database,
+        scratch=tmp_path / "scratch",
         pictures=kept,
         thumbnails=Thumbnails(kept),
         models=files,

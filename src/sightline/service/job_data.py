@@ -90,7 +90,7 @@ def _import(options: ImportOptions, task: Task) -> Mapping[str, Any]:
     try:
         with closing(Database(task.site.database)) as database:
             pictures, now_s = task.site.kept_pictures(database), time.time()
-            items = from_archive(pictures, archive, now_s=now_s, progress=task.progress)
+            items = from_archive(pictures, archive, task.folder, now_s=now_s, progress=task.progress)
             made = datasets.add_version(pictures, making, items, now_s=now_s)
     except InspectionError as error:
         archive.unlink(missing_ok=True)  # of no use; one that was interrupted begins again with it

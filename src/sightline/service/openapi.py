@@ -19,6 +19,7 @@ _ANSWERS = {
     "422": "Not as it should be",
     "429": "Too much at once; Retry-After says when to try again",
     "503": "The database is away; Retry-After says when to try again",
+    "507": "The server's disk is full",
 }
 SCHEMES: dict[str, Any] = {
     "key": {"type": "http", "scheme": "bearer", "description": "A key: Authorization: Bearer KEY"},

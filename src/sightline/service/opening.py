@@ -27,6 +27,7 @@ from sightline.service.upkeep import Upkeep
 from sightline.service.webhooks import Sender
 from sightline.store.alerts import add_defaults
 from sightline.store.database import Database
+from sightline.store.scratch import clear
 
 
 @contextmanager
@@ -55,9 +56,11 @@ def open_plant(settings: Settings, models: Mapping[str, Path]) -> Iterator[Plant
         sender = opened.enter_context(closing(Sender(database, _reach(settings)).start()))
         watch = opened.enter_context(closing(Watch(database, {"store": settings.store.folder}).start()))
         opened.enter_context(closing(Upkeep(database, jobs).start()))
+        clear(scratch := settings.store.folder / "scratch", time.time())
         yield Plant(
             database=database,
             quality=settings.quality.shift,
+            scratch=scratch,
             pictures=pictures,
             thumbnails=Thumbnails(pictures, run=run),
             tiles=Tiles(pictures, run=run),

@@ -1,6 +1,7 @@
 """What the routes of one server share; the application holds it as `request.app.state.plant`."""
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Annotated
 
 from fastapi import Depends, Request
@@ -28,6 +29,7 @@ class Plant:
 
     database: Database
     quality: Settings  # shifts, prices
+    scratch: Path  # for files on their way in and out
     pictures: Pictures
     thumbnails: Thumbnails
     tiles: Tiles

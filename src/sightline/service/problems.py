@@ -26,6 +26,7 @@ from sightline.errors import (
     NotFoundError,
     OptionError,
     StoreAway,
+    StoreFull,
 )
 
 LOG = logging.getLogger("sightline.server")
@@ -42,6 +43,7 @@ _STATUS: dict[type[InspectionError], int] = {
     DeliveryRefused: 422,  # of a station's records: it sets them aside
     BusyError: 429,
     StoreAway: 503,
+    StoreFull: 507,
 }
 
 

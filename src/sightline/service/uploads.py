@@ -1,6 +1,5 @@
 """What a route depends on to be given a raw body: as bytes, or as a file."""
 
-import tempfile
 from collections.abc import AsyncIterator, Callable, Coroutine
 from pathlib import Path
 from typing import Any
@@ -9,6 +8,7 @@ from fastapi import Request
 from starlette.concurrency import run_in_threadpool
 
 from sightline.service import body
+from sightline.store.scratch import scratch
 
 _FLUSH_BYTES = 4 << 20
 
@@ -23,11 +23,11 @@ def raw(most_bytes: int) -> Callable[[Request], Coroutine[None, None, bytes]]:
 
 
 def in_a_file(most_bytes: int, suffix: str) -> Callable[[Request], AsyncIterator[Path]]:
-    """A dependency: the body as a file, which is gone after the request; 413 where it is longer."""
+    """A dependency: the body as a file, which is gone after the request; 413 where it is longer, 507 on a full disk."""
 
     async def read(request: Request) -> AsyncIterator[Path]:
-        with tempfile.TemporaryDirectory(prefix="sightline-") as folder:
-            path = Path(folder, f"upload{suffix}")
+        with scratch(request.app.state.plant.scratch) as folder:
+            path = folder / f"upload{suffix}"
             path.touch()
             waiting = bytearray()
             async for chunk in body.chunks(request, most_bytes):

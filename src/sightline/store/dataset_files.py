@@ -3,23 +3,24 @@
 import shutil
 import tempfile
 import zipfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import Any, TypeVar
 
 from sightline.datasets.annotations import LabelledPicture, LabelledSet
 from sightline.datasets.conversion import Conversion, write_labelled
 from sightline.datasets.formats.format import size_of
 from sightline.datasets.labelled import guessed, open_labelled
 from sightline.datasets.opening import open_dataset
-from sightline.errors import DatasetError, FrameError
+from sightline.errors import BusyError, DatasetError, FrameError
 from sightline.store.archives import Bounds, unpack
 from sightline.store.datasets import MOST_ITEMS, Item
 from sightline.store.drawing import annotation_document, annotation_from
 from sightline.store.pictures import Pictures
 from sightline.store.retention import Kept
 
+T = TypeVar("T")
 Progress = Callable[[str, int, int], None]  # stage, done, total
 
 
@@ -34,6 +35,7 @@ class Exported:
 def from_archive(
     pictures: Pictures,
     archive: Path,
+    work: Path,
     *,
     now_s: float,
     bounds: Bounds | None = None,
@@ -41,12 +43,16 @@ def from_archive(
 ) -> tuple[Item, ...]:
     """Items of the data set in a ZIP, in any format; its pictures are stored.
 
+    Args:
+        work: a folder where it is unpacked.
+
     Raises:
         DatasetError: the archive or the data set in it cannot be used; it may have stored some of the pictures, which
             then go again when their time is over.
+        StoreError: it cannot be unpacked, as the disk is full.
     """
-    with tempfile.TemporaryDirectory(prefix="sightline-") as work:
-        folder = Path(work)
+    with tempfile.TemporaryDirectory(prefix="archive-", dir=work) as unpacked:
+        folder = Path(unpacked)
         unpack(archive, folder, bounds)
         try:
             return from_folder(pictures, _only_folder(folder), now_s=now_s, progress=progress)
@@ -104,23 +110,35 @@ def document_of(picture: LabelledPicture) -> dict[str, Any]:
     }
 
 
-def export(pictures: Pictures, name: str, items: Sequence[Item], folder: Path, conversion: Conversion) -> Exported:
+def export(
+    pictures: Pictures,
+    name: str,
+    items: Sequence[Item],
+    folder: Path,
+    conversion: Conversion,
+    *,
+    wanted: Callable[[], bool] = lambda: True,
+) -> Exported:
     """Write a version into `folder` as NAME.zip, in any format.
 
+    Args:
+        wanted: asked at each picture; where it says no, the export ends.
+
     Raises:
+        BusyError: it is not wanted any more.
         DatasetError: the format cannot carry all of it, and `conversion` is not lossy.
         NotFoundError, StoreError, StoreAway: a picture cannot be read.
     """
     with tempfile.TemporaryDirectory(prefix="sightline-", dir=folder) as work:
         root = Path(work, "pictures")
-        labelled = tuple(_placed(pictures, root, number, item) for number, item in enumerate(items))
+        labelled = tuple(_placed(pictures, root, number, item) for number, item in _while(wanted, enumerate(items)))
         dataset = LabelledSet(name=name, root=root, pictures=labelled, format="sightline")
         try:
             done = write_labelled(dataset, Path(work, name), conversion, progress=False)
         except DatasetError as error:
             raise DatasetError(str(error).replace(str(root), name)) from error
         shutil.rmtree(root)
-        return Exported(path=_zipped(Path(work, name), folder / f"{name}.zip"), losses=done.losses)
+        return Exported(path=_zipped(Path(work, name), folder / f"{name}.zip", wanted), losses=done.losses)
 
 
 def _stored(pictures: Pictures, root: Path, picture: LabelledPicture, now_s: float) -> Item:
@@ -132,6 +150,13 @@ def _stored(pictures: Pictures, root: Path, picture: LabelledPicture, now_s: flo
     return Item(
         picture=digest, name=name, split=picture.split, label=picture.label or "", annotations=document_of(picture)
     )
+
+
+def _while(wanted: Callable[[], bool], what: Iterable[T]) -> Iterator[T]:
+    for one in what:
+        if not wanted():
+            raise BusyError("the export was given up, as nobody waits for it any more.")
+        yield one
 
 
 def _content(path: Path, most_bytes: int) -> bytes:
@@ -179,9 +204,9 @@ def _check_inside(folder: Path, *paths: Path) -> None:
             raise DatasetError(f"{folder.name}: names {str(path)[-80:]!r}, which lies outside; put it inside.")
 
 
-def _zipped(source: Path, target: Path) -> Path:
+def _zipped(source: Path, target: Path, wanted: Callable[[], bool]) -> Path:
     with zipfile.ZipFile(target, "w", zipfile.ZIP_STORED) as archive:  # pictures are compressed already
-        for path in sorted(source.rglob("*")):
+        for path in _while(wanted, sorted(source.rglob("*"))):
             if path.is_file():
                 archive.write(path, path.relative_to(source).as_posix())
     return target

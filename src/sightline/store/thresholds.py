@@ -1,7 +1,6 @@
 """A model with other thresholds: a new version of it, as files are never changed."""
 
 import math
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,6 +13,7 @@ from sightline.manifest import Thresholds
 from sightline.products import Limits, limits_of, with_thresholds
 from sightline.store.database import Database
 from sightline.store.models import KnownModel, ModelFiles, Upload, add, one
+from sightline.store.scratch import scratch
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,18 +46,22 @@ def limits_known(files: ModelFiles, known: KnownModel, product: str = "") -> Lim
 
 
 def set_threshold(
-    database: Database, files: ModelFiles, name: str, version: int, wish: Wish, *, now_s: float
+    database: Database, files: ModelFiles, name: str, version: int, wish: Wish, *, now_s: float, work: Path
 ) -> KnownModel:
     """A version with the same graph and another threshold; it is a candidate like any other.
 
+    Args:
+        work: a folder where its file is made.
+
     Raises:
         NotFoundError: there is no such version. OptionError: the wish cannot be, or classes decide in this model.
+        StoreError: the file cannot be made; StoreFull where the disk is full.
     """
     bundle = _bundle(files, one(database, name, version))
     limits = limits_of(bundle, wish.product or None)
     manifest = with_thresholds(bundle, wish.product or None, _thresholds(limits, wish))
-    with tempfile.TemporaryDirectory(prefix="sightline-") as folder:
-        path = Path(folder, "model.sight")
+    with scratch(work) as folder:
+        path = folder / "model.sight"
         save_changed(path, bundle, manifest)
         note = f"version {version} with another threshold: {wish.reason}"
         return add(database, files, path, Upload(name=name, author=wish.by, note=note), now_s=now_s)

@@ -22,6 +22,7 @@ from sightline.errors import (
     NotFoundError,
     OptionError,
     StoreAway,
+    StoreFull,
 )
 from sightline.service.answer import Answer
 
@@ -30,6 +31,7 @@ _STATUS: tuple[tuple[type[InspectionError], HTTPStatus], ...] = (
     (ConflictError, HTTPStatus.CONFLICT),
     (BusyError, HTTPStatus.TOO_MANY_REQUESTS),
     (StoreAway, HTTPStatus.SERVICE_UNAVAILABLE),
+    (StoreFull, HTTPStatus.INSUFFICIENT_STORAGE),
     (OptionError, HTTPStatus.BAD_REQUEST),
     (FrameError, HTTPStatus.BAD_REQUEST),
     (DatasetError, HTTPStatus.BAD_REQUEST),

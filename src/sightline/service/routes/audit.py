@@ -90,7 +90,9 @@ def prove(_: Administrator, here: Here) -> Proof:
 )
 def export(_: Administrator, here: Here) -> StreamingResponse:
     """The whole trail as lines of JSON; `sightline serve audit verify --file FILE` needs nothing else to prove it."""
-    file = tempfile.SpooledTemporaryFile(_IN_MEMORY, "w+", encoding="ascii", newline="\n")  # noqa: SIM115 - closed below
+    file = tempfile.SpooledTemporaryFile(  # noqa: SIM115 - closed below
+        _IN_MEMORY, "w+", encoding="ascii", newline="\n", dir=str(here.scratch)
+    )
     try:
         audit.export(here.database, file)
         file.seek(0)

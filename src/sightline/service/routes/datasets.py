@@ -1,10 +1,10 @@
 """Data sets: brought as archives, made of reviews, compared, exported."""
 
-import shutil
-import tempfile
+import threading
 import time
 from collections import Counter
 from collections.abc import Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -12,6 +12,7 @@ from fastapi import APIRouter, Depends, Query
 from fastapi.responses import FileResponse
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.background import BackgroundTask
+from starlette.concurrency import run_in_threadpool
 
 from sightline.datasets.conversion import Conversion
 from sightline.datasets.dataset import GOOD
@@ -25,6 +26,7 @@ from sightline.service.rights import Right
 from sightline.service.routes.texts import EXAMPLE_DIGEST, Digest, Limit, Moment, Name, Note, Number
 from sightline.store import dataset_files, datasets
 from sightline.store.datasets import Item, KnownVersion, Making, Wanted
+from sightline.store.scratch import scratch
 
 MOST_REVISED = 1000  # pictures of one revision
 router = APIRouter(prefix="/api/v1/datasets", tags=["data sets"])
@@ -256,7 +258,7 @@ def compare(name: Name, old: Number, new: Number, plant: Here, _: Viewer) -> Com
     response_class=FileResponse,
     responses={200: {"content": {"application/zip": {"schema": {"type": "string", "format": "binary"}}}}},
 )
-def export(
+async def export(
     name: Name,
     version: Number,
     plant: Here,
@@ -265,18 +267,30 @@ def export(
     lossy: Annotated[bool, Query(description="Also where the format cannot carry everything")] = False,
 ) -> FileResponse:
     """A version as a ZIP in any format."""
-    conversion = Conversion(format=form, lossy=lossy)
+    conversion, given_up = Conversion(format=form, lossy=lossy), threading.Event()
+    try:
+        path, held = await run_in_threadpool(_exported, plant, name, version, conversion, given_up)
+    except BaseException:  # the request took too long: the thread goes on until it is told
+        given_up.set()
+        raise
+    after = BackgroundTask(held.close)
+    return FileResponse(path, media_type="application/zip", filename=path.name, background=after)
+
+
+def _exported(
+    plant: Plant, name: str, version: int, conversion: Conversion, given_up: threading.Event
+) -> tuple[Path, ExitStack]:
+    """The ZIP, and what is to be closed when nobody needs it any more."""
     with plant.database.reading() as session:
         known = datasets.one(session, name, version)
         items = datasets.every_item(session, name, version)
-    folder = Path(tempfile.mkdtemp(prefix="sightline-"))
-    try:
-        done = dataset_files.export(plant.pictures, f"{known.dataset}-{version}", items, folder, conversion)
-    except BaseException:
-        shutil.rmtree(folder, ignore_errors=True)
-        raise
-    after = BackgroundTask(shutil.rmtree, folder, ignore_errors=True)
-    return FileResponse(done.path, media_type="application/zip", filename=done.path.name, background=after)
+    with ExitStack() as held:
+        folder = held.enter_context(scratch(plant.scratch))
+        title = f"{known.dataset}-{version}"
+        done = dataset_files.export(
+            plant.pictures, title, items, folder, conversion, wanted=lambda: not given_up.is_set()
+        )
+        return done.path, held.pop_all()
 
 
 def _added(plant: Plant, making: Making, base: int | None, items: Sequence[Item]) -> KnownVersion:

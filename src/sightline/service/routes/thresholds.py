@@ -88,5 +88,5 @@ def add_threshold(name: Name, version: Number, new: NewThreshold, plant: Here, c
         by=caller.name,
         reason=new.reason,
     )
-    made = set_threshold(plant.database, plant.models, name, version, wish, now_s=time.time())
+    made = set_threshold(plant.database, plant.models, name, version, wish, now_s=time.time(), work=plant.scratch)
     return ModelRecord.model_validate(made, from_attributes=True)
