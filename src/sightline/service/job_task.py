@@ -28,6 +28,7 @@ class Site:
     models: str  # address of the shelf with the plant's models
     pictures: Mapping[str, str] = field(default_factory=dict)  # addresses of the shelves of its pictures, by tier
     retention: Path | None = None  # the rules by which they are kept; None: the defaults
+    max_megapixels: float = 50.0  # of a picture that is kept
 
     def folder_of(self, job_id: str) -> Path:
         return self.results / job_id
@@ -38,7 +39,8 @@ class Site:
     def kept_pictures(self, database: Database) -> Pictures:
         """Raises OptionError where there is no place for them, or a rule cannot be."""
         shelves = {Tier(name): Shelf(address) for name, address in self.pictures.items()}
-        return Pictures(database, shelves, read_retention(self.retention) if self.retention else Retention())
+        retention = read_retention(self.retention) if self.retention else Retention()
+        return Pictures(database, shelves, retention, max_megapixels=self.max_megapixels)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -107,6 +107,7 @@ def _site(settings: Settings) -> Site:
         models=store.model_shelf,
         pictures=store.picture_shelves,
         retention=store.retention,
+        max_megapixels=settings.serving.largest_megapixels,
     )
 
 
