@@ -17,9 +17,10 @@ SECONDS = Histogram("sightline_server_request_seconds", "", ["route"], registry=
 
 
 def fill() -> None:
-    for name in ("inspections", "alerts_open", "database_up", "disk_free_ratio"):
+    for name in ("inspections", "alerts_open", "database_up"):
         Gauge(f"sightline_server_{name}", "", registry=SERVER).set(1)
     for name, label, values in (
+        ("disk_free_ratio", "disk", ("store", "pictures")),
         ("jobs", "state", ("waiting", "failed")),
         ("deliveries", "state", ("waiting", "given up")),
         ("station_last_seen_seconds", "station", ("press-3",)),

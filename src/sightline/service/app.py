@@ -164,7 +164,7 @@ def _lifespan(
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         opening = open_plant(settings)
         app.state.plant = await run_in_threadpool(opening.__enter__)
-        metrics.watch(app.state.plant, settings.store.folder)
+        metrics.watch(app.state.plant)
         try:
             yield
         finally:

@@ -1,8 +1,8 @@
 """What the server counts, for Prometheus. Names begin with `sightline_server_`."""
 
 import shutil
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from threading import Lock
 
@@ -77,12 +77,12 @@ class ServerMetrics:
         """`ok`, `refused` or `limited`."""
         self._logins.labels(end).inc()
 
-    def watch(self, plant: Plant, folder: Path) -> None:
+    def watch(self, plant: Plant) -> None:
         """Tell of the plant, too, from now on, each time somebody asks; what was watched before is let go."""
         with self._lock:
             for collector in self._watched:
                 self.registry.unregister(collector)
-            self._watched = [_Store(plant.database, folder), _Work(plant)]
+            self._watched = [_Store(plant.database, plant.disks), _Work(plant)]
             for collector in self._watched:
                 self.registry.register(collector)
 
@@ -94,9 +94,9 @@ class ServerMetrics:
 class _Store(Collector):
     """What the database and the disk say of themselves when they are asked."""
 
-    def __init__(self, database: Database, folder: Path) -> None:
+    def __init__(self, database: Database, disks: Mapping[str, Path]) -> None:
         self._store = database
-        self._folder = folder
+        self._disks = disks
 
     def describe(self) -> Iterable[Metric]:
         return ()  # so that registering asks nothing of the database
@@ -108,7 +108,7 @@ class _Store(Collector):
         except StoreError:
             found = []
         up.add_metric([], 1.0 if found else 0.0)
-        return [up, *found, *self._disk()]
+        return [up, *found, self._free()]
 
     def _counted(self) -> Iterator[Metric]:
         with self._store.reading() as session:
@@ -136,12 +136,15 @@ class _Store(Collector):
                 family.add_metric([value], count)
             yield family
 
-    def _disk(self) -> Iterator[Metric]:
-        try:
-            usage = shutil.disk_usage(self._folder)
-        except OSError:
-            return
-        yield _gauge("disk_free_ratio", "Of the disk that the store's folder lies on", usage.free / max(usage.total, 1))
+    def _free(self) -> Metric:
+        family = GaugeMetricFamily(
+            "sightline_server_disk_free_ratio", "Of each disk, by what lies there", labels=["disk"]
+        )
+        for name, folder in self._disks.items():
+            with suppress(OSError):  # one that is away has no share
+                usage = shutil.disk_usage(folder)
+                family.add_metric([name], usage.free / max(usage.total, 1))
+        return family
 
 
 class _Work(Collector):

@@ -9,6 +9,7 @@ from sightline.errors import OptionError, StoreError
 from sightline.service.alerts import Watch
 from sightline.service.apart import Apart, Runner, here
 from sightline.service.candidates import Candidates
+from sightline.service.disks import disks_of
 from sightline.service.hosting import Hosting
 from sightline.service.job_task import Site
 from sightline.service.jobs import Jobs
@@ -54,13 +55,15 @@ def open_plant(settings: Settings, models: Mapping[str, Path]) -> Iterator[Plant
             serving.load(name, path)
         jobs = opened.enter_context(closing(Jobs(database, site, workers=settings.jobs.workers).start()))
         sender = opened.enter_context(closing(Sender(database, _reach(settings)).start()))
-        watch = opened.enter_context(closing(Watch(database, {"store": settings.store.folder}).start()))
+        disks = disks_of(settings)
+        watch = opened.enter_context(closing(Watch(database, disks).start()))
         opened.enter_context(closing(Upkeep(database, jobs).start()))
         clear(scratch := settings.store.folder / "scratch", time.time())
         yield Plant(
             database=database,
             quality=settings.quality.shift,
             scratch=scratch,
+            disks=disks,
             pictures=pictures,
             thumbnails=Thumbnails(pictures, run=run),
             tiles=Tiles(pictures, run=run),

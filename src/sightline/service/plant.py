@@ -1,5 +1,6 @@
 """What the routes of one server share; the application holds it as `request.app.state.plant`."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
@@ -30,6 +31,7 @@ class Plant:
     database: Database
     quality: Settings  # shifts, prices
     scratch: Path  # for files on their way in and out
+    disks: Mapping[str, Path]  # name -> a folder on it
     pictures: Pictures
     thumbnails: Thumbnails
     tiles: Tiles

@@ -3,10 +3,12 @@
 import os
 import shutil
 from collections.abc import Callable, Mapping
+from pathlib import Path
 
 from sqlalchemy import text
 
 from sightline.errors import StoreError
+from sightline.service.disks import PICTURES, STORE
 from sightline.service.plant import Plant
 from sightline.service.settings import Settings
 
@@ -29,8 +31,13 @@ def _database(plant: Plant, _: Settings) -> str:
     return OK
 
 
-def _storage(_: Plant, settings: Settings) -> str:
-    folder = settings.store.folder
+def _storage(plant: Plant, _: Settings) -> str:
+    """Of what each request needs; a full disk of colder pictures is an alert, and no reason to take none."""
+    found = {name: _disk(plant.disks[name]) for name in (STORE, PICTURES) if name in plant.disks}
+    return next((f"{name}: {what}" for name, what in found.items() if what != OK), OK)
+
+
+def _disk(folder: Path) -> str:
     try:
         usage = shutil.disk_usage(folder)
     except OSError:
