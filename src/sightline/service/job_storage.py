@@ -10,9 +10,9 @@ from sightline.errors import OptionError
 from sightline.service.job_task import Kind, Task
 from sightline.store.database import Database
 from sightline.store.shelf import SHARDS
-from sightline.store.tiering import Progress, move, sweep
+from sightline.store.tiering import move, sweep
 
-_AT_ONCE = 1000  # pictures between two signs of life
+_AHEAD = 1000  # pictures that are taken to be still to do, as nobody has counted them
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,36 +32,21 @@ def _tiering(options: TieringOptions, task: Task) -> Mapping[str, Any]:
     now_s = time.time()
     with closing(Database(task.site.database)) as database:
         pictures = task.site.kept_pictures(database)
-        done = move(pictures, now_s=now_s, most=min(_AT_ONCE, options.most), dry_run=options.dry_run)
-        while done.more and not options.dry_run and done.failed == 0 and _handled(done) < options.most:
-            most = min(_AT_ONCE, options.most - _handled(done))
-            done = _sum(done, move(pictures, now_s=now_s, most=most))
-            task.progress("moving", _handled(done), _handled(done) + _AT_ONCE * done.more)
+        done = move(
+            pictures,
+            now_s=now_s,
+            most=options.most,
+            dry_run=options.dry_run,
+            progress=lambda number: task.progress("moving", number, number + _AHEAD),
+        )
+        for fault in done.faults:
+            task.say(fault)
         first = int(now_s // 3600) * options.shards
         for number in range(options.shards):
             swept = sweep(pictures, (first + number) % len(SHARDS), dry_run=options.dry_run)
-            done = replace(_sum(done, swept), more=done.more)
+            done = replace(done, swept=done.swept + swept.swept)
             task.progress("sweeping", number + 1, options.shards)
     return asdict(done)
-
-
-def _handled(done: Progress) -> int:
-    return done.moved + done.removed
-
-
-def _sum(one: Progress, other: Progress) -> Progress:
-    """Of two runs; what is held is counted anew by each, and whether there is more is told by the later one."""
-    return Progress(
-        moved=one.moved + other.moved,
-        removed=one.removed + other.removed,
-        freed_bytes=one.freed_bytes + other.freed_bytes,
-        moved_bytes=one.moved_bytes + other.moved_bytes,
-        failed=one.failed + other.failed,
-        held=max(one.held, other.held),
-        swept=one.swept + other.swept,
-        faults=(*one.faults, *other.faults)[:10],
-        more=other.more,
-    )
 
 
 TIERING = Kind(

@@ -19,7 +19,7 @@ _LOOK_S = 60.0
 
 
 class Upkeep:
-    """Starts the job when none was begun for an hour, by whichever server looks first."""
+    """Starts the job when none was begun for an hour, nor waits or runs, by whichever server looks first."""
 
     def __init__(self, database: Database, jobs: Jobs, *, clock: Callable[[], float] = time.time) -> None:
         self._database, self._jobs, self._clock = database, jobs, clock
@@ -41,7 +41,7 @@ class Upkeep:
         now_s = self._clock()
         with self._database.reading() as session:
             latest = queue.jobs(session, kind=TIERING.name, limit=1)
-        if latest and latest[0].created_s > now_s - EVERY_S:
+        if latest and (latest[0].ended_s is None or latest[0].created_s > now_s - EVERY_S):
             return False
         self._jobs.submit(TIERING.name, {}, author=AUTHOR, now_s=now_s)
         return True

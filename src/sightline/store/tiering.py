@@ -13,13 +13,14 @@ from sqlalchemy import ColumnElement, Select, and_, exists, false, func, or_, se
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from sightline.errors import NotFoundError, StoreError
+from sightline.errors import NotFoundError, StoreAway, StoreError, StoreFull
 from sightline.store.pictures import Pictures, Stored, locked, stored
 from sightline.store.retention import DAY_S, Kept, Retention, Tier
 from sightline.store.schema import DatasetItem, Frame, Hold, Inspection, Picture, Review
 from sightline.store.shelf import SHARDS
 
 _BATCH = 100  # rows read at once
+_MOST_AWAY = 100  # pictures in a row whose shelf does not answer or is full: it is so for the next one, too
 _TIERS = (Tier.HOT, Tier.NEARLINE, Tier.ARCHIVE)
 
 
@@ -48,18 +49,23 @@ def move(
     most: int = 1000,
     dry_run: bool = False,
     stopped: Callable[[], bool] = lambda: False,
+    progress: Callable[[int], None] = lambda _: None,
 ) -> Progress:
-    """Bring at most so many pictures to where they belong by their class and age.
+    """Bring at most so many pictures to where they belong by their class and age; it goes on behind what fails.
 
     Args:
         stopped: asked before each picture; the run then ends, and loses nothing.
+        progress: told how many were looked at, every so often.
 
     Raises:
-        StoreAway: the database does not answer. A shelf that does not is counted under `failed`.
+        StoreAway: the database does not answer. A shelf that does not, or is full, is counted under `failed`; after
+            many in a row the run ends.
     """
-    done = Progress(held=_held(pictures, now_s))
-    for row, target in _due(pictures, now_s):
-        if done.moved + done.removed + done.failed >= most or stopped():
+    done, away = Progress(held=_held(pictures, now_s)), 0
+    for number, (row, target) in enumerate(_due(pictures, now_s)):
+        if number % _BATCH == 0:
+            progress(number)
+        if done.moved + done.removed + done.failed >= most or away >= _MOST_AWAY or stopped():
             return replace(done, more=True)
         try:
             if target is Tier.GONE:
@@ -69,6 +75,9 @@ def move(
                 done = replace(done, moved=done.moved + 1, moved_bytes=done.moved_bytes + row.size_bytes)
         except (StoreError, NotFoundError) as error:
             done = done.failing(f"{row.digest[:12]}: {error}")
+            away = away + 1 if isinstance(error, StoreAway | StoreFull) else 0
+        else:
+            away = 0
     return done
 
 

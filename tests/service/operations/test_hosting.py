@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from tests.service.server import picture, sight
 
-from sightline.errors import NotFoundError
+from sightline.errors import NotFoundError, StoreAway
 from sightline.records import Verdict
 from sightline.service.hosting import Hosting
 from sightline.service.job_kinds import KINDS
@@ -17,10 +17,11 @@ from sightline.service.serving import Serving
 from sightline.service.training import JobTrainer
 from sightline.service.upkeep import EVERY_S, Upkeep
 from sightline.store import jobs as queue
-from sightline.store import models
+from sightline.store import models, tiering
 from sightline.store.database import Database
 from sightline.store.models import Change, Upload
-from sightline.store.retention import Kept
+from sightline.store.retention import Kept, Tier
+from sightline.store.schema import Picture
 
 DAY_S = 86_400.0
 WHY = Change(by="ada", reason="better")
@@ -92,6 +93,9 @@ def test_upkeep_starts_one_job_an_hour(sqlite: Database, site: Site) -> None:
     upkeep = Upkeep(sqlite, Jobs(sqlite, site, workers=0), clock=lambda: now_s[0])
     assert (upkeep.look(), upkeep.look()) == (True, False)
     now_s[0] += EVERY_S + 1
+    assert upkeep.look() is False, "the first one waits still"
+    with sqlite.writing() as session:
+        queue.cancel(session, queue.jobs(session)[0].id, by="ada", now_s=now_s[0])
     assert (upkeep.look(), upkeep.look()) == (True, False)
     with sqlite.reading() as session:
         assert [job.kind for job in queue.jobs(session)] == ["tiering", "tiering"]
@@ -112,6 +116,55 @@ def test_the_tiering_job_removes_what_is_over_its_time_and_nothing_else(sqlite: 
         kept.known(old)
     assert kept.known(rejected).tier == "nearline"
     assert kept.read(rejected) == picture(200)
+
+
+def test_the_tiering_job_goes_on_behind_what_is_damaged_and_tells_of_it(
+    sqlite: Database, site: Site, tmp_path: Path
+) -> None:
+    kept, now_s = site.kept_pictures(sqlite), time.time()
+    damaged = kept.keep(picture(200), kept=Kept.REJECT, now_s=now_s - 60 * DAY_S)
+    (tmp_path / "pictures" / damaged[:2] / damaged).write_bytes(b"damaged")
+    rows = [
+        Picture(
+            digest=f"{number:064x}",
+            media_type="image/png",
+            size_bytes=1,
+            tier="hot",
+            kept_as=Kept.PASS,
+            stored_s=now_s - 50 * DAY_S,
+            keep_until_s=now_s - DAY_S,
+        )
+        for number in range(1001)
+    ]
+    sound = kept.keep(picture(180), kept=Kept.REJECT, now_s=now_s - 40 * DAY_S)
+    with sqlite.writing() as session:
+        session.add_all(rows)
+    said: list[str] = []
+    task = Task(site=site, folder=site.results, author="upkeep", progress=lambda *_: None, say=said.append)
+    kind = KINDS["tiering"]
+    for _ in range(2):
+        done = kind.run(kind.options(), task)
+        assert (done["failed"], done["more"]) == (1, False)
+    assert kept.known(sound).tier == "nearline"
+    assert (done["removed"], kept.known(damaged).tier) == (0, "hot")
+    assert "is damaged. Bring it back from a backup" in said[0]
+    assert list(done["faults"]) == said[:1]
+
+
+def test_a_run_ends_where_the_shelf_does_not_answer(
+    sqlite: Database, site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept, now_s = site.kept_pictures(sqlite), time.time()
+    for brightest in range(60, 64):
+        kept.keep(picture(brightest), kept=Kept.REJECT, now_s=now_s - 40 * DAY_S)
+
+    def away(digest: str, most_bytes: int) -> bytes:
+        raise StoreAway("bucket: does not answer.")
+
+    monkeypatch.setattr(kept.shelf(Tier.HOT), "get", away)
+    monkeypatch.setattr(tiering, "_MOST_AWAY", 3)
+    done = tiering.move(kept, now_s=now_s)
+    assert (done.failed, done.more) == (3, True)
 
 
 def test_what_lookouts_clients_train_is_a_job_like_others(sqlite: Database, site: Site) -> None:
