@@ -2,7 +2,9 @@
 
 import configparser
 import json
+import re
 import shlex
+import stat
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,6 +15,7 @@ import pytest
 
 from sightline.cli import line, main, serve
 from sightline.devices.controllers import LONGEST_WAIT_S
+from sightline.service.settings import read
 
 yaml = pytest.importorskip("yaml", reason="PyYAML is not installed: pip install pyyaml")
 DEPLOY = Path(__file__).resolve().parents[2] / "deploy"
@@ -105,6 +108,28 @@ def test_the_program_takes_what_it_is_started_with(
     assert given["json_log"] is True
     if file == "sightline-server.service":
         assert given["settings"] == Path("/etc/sightline/server.toml")
+
+
+def test_what_the_manifests_set_is_what_the_server_reads() -> None:
+    (container,) = documents()["Deployment"]["spec"]["template"]["spec"]["containers"]
+    given = {one["name"]: one.get("value", "sqlite:///a.db") for one in container["env"]}
+    assert "sightline.example.com" in read(None, given, {}).server.hosts, "the ingress would be refused"
+    compose = yaml.safe_load((DEPLOY / "compose.yaml").read_text())["services"]["server"]["environment"]
+    assert read(None, {**compose, "SIGHTLINE_SERVER_HOSTS": ""}, {}).server.hosts == ()
+    assert compose["SIGHTLINE_SERVER_HOSTS"] == "${SIGHTLINE_SERVER_HOSTS:-}"
+    image = " ".join((DEPLOY / "Dockerfile").read_text().replace("\\\n", " ").split())
+    settings = read(None, dict(re.findall(r"(SIGHTLINE_\w+)=(\S+)", image)), {})
+    assert (settings.server.host, settings.store.folder) == ("0.0.0.0", Path("/var/lib/sightline"))
+
+
+@pytest.mark.skipif(which("openssl") is None, reason="openssl is not installed")
+def test_prometheus_may_read_its_key_and_nobody_else_the_databases_password(tmp_path: Path) -> None:
+    (tmp_path / "deploy" / "prometheus").mkdir(parents=True)
+    told = [line.removeprefix("#   ") for line in (DEPLOY / "compose.yaml").read_text().splitlines()[1:3]]
+    commands = "\n".join(re.split(r" {2,}", line)[0] for line in told)
+    subprocess.run(["sh", "-c", f"umask 077\n{commands}"], cwd=tmp_path, check=True)
+    modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in tmp_path.rglob("*") if path.is_file()}
+    assert modes == {"postgres-password": 0o600, "sightline-key": 0o644}
 
 
 @pytest.mark.skipif(which("systemd-analyze") is None, reason="systemd is not installed")
