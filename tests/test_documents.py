@@ -22,6 +22,9 @@ from sightline.cli.main import cli
 from sightline.datasets.check import check
 from sightline.datasets.opening import open_dataset
 from sightline.manifest import Manifest
+from sightline.service.alert_rules import RULE_KINDS
+from sightline.service.job_kinds import KINDS
+from sightline.store.webhooks import EVENTS
 from sightline.training import TrainConfig, train
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -143,6 +146,19 @@ def command_paths(command: click.Command, path: str) -> Iterator[str]:
 def test_every_command_has_its_section() -> None:
     headings = re.findall(r"^## (.*)$", COMMANDS.read_text("utf-8"), re.MULTILINE)
     assert sorted(headings) == sorted(command_paths(cli, "sightline"))
+
+
+@pytest.mark.parametrize(
+    ("page", "names"),
+    [
+        pytest.param("jobs.md", tuple(KINDS), id="jobs"),
+        pytest.param("alerts.md", EVENTS, id="events"),
+        pytest.param("alerts.md", tuple(RULE_KINDS), id="rules"),
+    ],
+)
+def test_every_kind_and_event_has_its_row(page: str, names: tuple[str, ...]) -> None:
+    heads = re.findall(r"^\| ([^|]+) \|", (ROOT / "docs" / page).read_text("utf-8"), re.MULTILINE)
+    assert set(names) <= {name for head in heads for name in head.split(", ")}
 
 
 def shell_lines() -> list[tuple[str, list[str]]]:
