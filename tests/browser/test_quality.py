@@ -17,11 +17,12 @@ from sightline.records import Verdict
 
 @pytest.fixture(scope="module")
 def site(filled: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """With a third press that made a bad batch a while ago."""
+    """With a third press that made a bad batch a while ago, and a fourth that made one in the week before."""
     folder = tmp_path_factory.mktemp("quality") / "plant"
     shutil.copytree(filled / "plant", folder)
     batch = [Verdict.PASS, Verdict.REJECT] * 20
     report(folder, "press-3", batch, ago_s=30 * 3600.0, kind=Kind.PRODUCTION)
+    report(folder, "press-4", batch[:24], ago_s=12 * 24 * 3600.0, kind=Kind.PRODUCTION)
     with running("--folder", str(folder)) as server:
         yield server.url
 
@@ -52,9 +53,19 @@ def test_a_time_and_a_station_are_chosen_and_what_is_unusual_is_said(visit: Visi
     assert tile(page, "Rejects") == "20"
     expect(page.get_by_text("a control chart needs at least").first).to_be_visible()  # one day with parts is no chart
     page.get_by_role("link", name="scratch").click()
-    page.wait_for_url("**/inspections?label=scratch&station=press-3&**")
+    page.wait_for_url(re.compile(r"/inspections\?.*&station=press-3&label=scratch"))
     page.go_back()
     assert tile(page, "Rejects") == "20"
+
+
+def test_a_bar_leads_to_the_parts_that_it_counts(visit: Visit) -> None:
+    page = visit("/quality?period=30d&station=press-4")
+    assert tile(page, "Rejects") == "12"
+    page.get_by_role("link", name="scratch").click()
+    page.wait_for_url("**/inspections?**")
+    expect(page.locator(".gallery .part")).to_have_count(12)
+    expect(page.locator(".tile.reject .value")).to_have_text("12")
+    expect(page.get_by_label("From", exact=True)).not_to_have_value("")
 
 
 def test_an_own_range_without_parts_says_so(visit: Visit) -> None:

@@ -1,7 +1,5 @@
 """Which few kinds of defect make most of the rejects."""
 
-from urllib.parse import urlencode
-
 from nicegui import ui
 from nicegui.events import EChartPointClickEventArguments
 
@@ -17,10 +15,12 @@ from sightline.console.charts import (
     numbers_axis,
     table,
 )
-from sightline.console.figures import between, number, share
+from sightline.console.figures import between, calendar, number, share
+from sightline.console.part_filter import BETWEEN, PartFilter
 from sightline.console.session import Session
 from sightline.console.window import Span
 from sightline.evaluation.intervals import rate
+from sightline.line.outcome import Kind
 from sightline.service.routes.quality_models import BarShown, ParetoShown
 
 _FEW = 5  # parts, with fewer of which an order says nothing
@@ -97,7 +97,7 @@ def _drawn(session: Session, when: Span, found: ParetoShown, summary: str) -> No
     drawn = chart(session, options, summary)
 
     def lead_on(event: EChartPointClickEventArguments) -> None:
-        if address := _inspections(when, found.bars[event.data_index].label):
+        if address := _inspections(session, when, found.bars[event.data_index].label):
             ui.navigate.to(address)
 
     drawn.on_point_click(lead_on)
@@ -110,7 +110,7 @@ def _table(session: Session, when: Span, found: ParetoShown) -> str:
         of_all = rate(one.count, found.total)
         rows.append(
             [
-                (one.label, _inspections(when, one.label)),
+                (one.label, _inspections(session, when, one.label)),
                 number(session, one.count),
                 f"{share(session, one.share, 0)} ({between(session, of_all.low, of_all.high, 0)})",
                 share(session, one.cumulative, 0),
@@ -120,15 +120,23 @@ def _table(session: Session, when: Span, found: ParetoShown) -> str:
     return table(columns, rows, caption=text("Pareto of defects"))
 
 
-def _inspections(when: Span, label: str) -> str:
+def _inspections(session: Session, when: Span, label: str) -> str:
     """Where the parts with this defect are; empty for all the rare kinds together."""
     if label == _OTHERS:
         return ""
-    asked = {
-        "label": label,
-        "product": when.product,
-        "station": when.station,
-        "since_s": f"{when.since_s:.0f}",
-        "until_s": f"{when.until_s + 1:.0f}",
-    }
-    return f"/inspections?{urlencode({name: value for name, value in asked.items() if value})}"
+    since, until = (_by_the_clock(session, at_s) for at_s in (when.since_s, when.until_s))
+    chosen = PartFilter(
+        within=BETWEEN,
+        since=since,
+        until=until,
+        product=when.product,
+        station=when.station,
+        label=label,
+        kind=Kind.PRODUCTION,  # a part of the audit sample passed, and one of a challenge does not count
+    )
+    return chosen.address("/inspections")
+
+
+def _by_the_clock(session: Session, at_s: float) -> str:
+    """As fields for a time have it."""
+    return calendar(session).local(at_s).replace(tzinfo=None).isoformat(timespec="milliseconds")
