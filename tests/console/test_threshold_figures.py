@@ -36,6 +36,8 @@ def test_a_histogram_counts_every_score() -> None:
     scores = scores_of(ROWS)
     assert sum(histogram(scores.good, scores.reach)) == 3
     assert scores_of([]).reach == (0.0, 1.0)
+    low, high = scores.reach_with([-3.0, 9.0])
+    assert (low < -3.0, high > 9.0) == (True, True)
     low, high = scores_of([("good", 2.0)]).reach
     assert low < 2.0 < high
     assert np.isfinite(low)

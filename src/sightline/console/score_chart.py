@@ -13,13 +13,14 @@ _HEIGHT = 100
 class ScoreChart:
     """Good scores upwards and those of defects on top of them; markers can be moved."""
 
-    def __init__(self, scores: Scores, *, named: str, good: str, bad: str) -> None:
+    def __init__(self, scores: Scores, *, named: str, good: str, bad: str, limits: Sequence[float] = ()) -> None:
         """
         Args:
             named: what it shows, for those who do not see it.
             good, bad: what the two kinds are called.
+            limits: that have their place in it even where they are beyond all scores.
         """
-        self._reach = scores.reach
+        self._reach = scores.reach_with(limits)
         self._markers: dict[str, ui.element] = {}
         shapes = _bars(histogram(scores.good, self._reach), histogram(scores.bad, self._reach))
         with ui.element("figure").classes("scores"):

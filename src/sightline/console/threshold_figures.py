@@ -30,7 +30,11 @@ class Scores:
     @property
     def reach(self) -> tuple[float, float]:
         """The lowest and the highest score, with some room; they differ."""
-        both = np.concatenate([self.good, self.bad])
+        return self.reach_with(())
+
+    def reach_with(self, limits: Sequence[float]) -> tuple[float, float]:
+        """The same, wide enough for these limits, too."""
+        both = np.concatenate([self.good, self.bad, np.asarray(limits, np.float64)])
         if not both.size:
             return 0.0, 1.0
         low, high = float(both.min()), float(both.max())

@@ -57,6 +57,7 @@ def _by_share(session: Session, draft: Draft, scores: ScoresRecord) -> None:
             named=text("Scores of the good pictures"),
             good=text("Good pictures"),
             bad=text("Bad parts"),
+            limits=[for_overkill(good, one).value for one in SHARES],
         )
         names = {share: text(told) for share, told in SHARES.items()}
         ui.label(text("How many good parts may be rejected by mistake?")).classes("strong")
