@@ -56,6 +56,9 @@ class InputSpec:
             refuse("input.bit_depth", f"is {self.bit_depth}; it must be 8 for uint8 and 9 to 16 for uint16")
 
 
+BAND = "; REVIEW band: "  # in rule and promise, between what is said of the threshold and what of the band
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Thresholds:
     """Where raw scores become verdicts, and what that was set for."""

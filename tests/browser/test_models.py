@@ -1,9 +1,11 @@
 """Models: a threshold is moved and promoted, taken back, and two versions are compared."""
 
 import re
+from pathlib import Path
 
 from playwright.sync_api import Page, expect
 from tests.browser.conftest import Visit
+from tests.service.server import sight
 
 
 def give_reason(page: Page, reason: str, action: str) -> None:
@@ -47,6 +49,33 @@ def test_a_threshold_is_moved_promoted_and_rolled_back(visit: Visit) -> None:
     give_reason(page, "it passed a scratch", "Roll back")
     expect(page.get_by_role("heading", name="cap 1")).to_be_visible()
     expect(page.get_by_text("quentin: it passed a scratch")).to_be_visible()
+
+
+def test_a_band_that_people_look_at_stays_and_a_limit_beyond_all_scores_is_shown(visit: Visit, tmp_path: Path) -> None:
+    page = visit("/models")
+    path, headers = (
+        "/api/v1/models/banded/versions",
+        {"X-CSRF-Token": page.locator('meta[name="csrf"]').get_attribute("content") or ""},
+    )
+    file = sight(tmp_path / "banded.sight").read_bytes()  # its good scores are 40 to 78
+    assert page.request.post(path, data=file, headers=headers).ok
+    wish = {"reject": 900, "review": 500, "reason": "people look at doubtful ones"}
+    assert page.request.post(f"{path}/1/thresholds", data=wish, headers=headers).ok
+    page.goto("/models/banded?version=2")
+    scale = page.locator(".scores .plot").bounding_box()
+    assert scale is not None
+    for kind in ("now", "chosen", "review"):
+        mark = page.locator(f".scores .mark.{kind}").bounding_box()
+        assert mark is not None
+        assert scale["x"] < mark["x"] < scale["x"] + scale["width"], kind
+    expect(page.get_by_text("Parts from 500.000 up to the threshold go to a person")).to_be_visible()
+    drag_threshold(page, 0.95, 0.9)
+    expect(page.locator(".figure").first).not_to_have_text("900.000")
+    page.get_by_role("button", name="Use this threshold").click()
+    give_reason(page, "a little stricter", "Make it")
+    expect(page.get_by_role("heading", name="banded 3")).to_be_visible()
+    expect(page.get_by_text("REVIEW if 500 <= score")).to_be_visible()
+    expect(page.get_by_text("Parts from 500.000 up to the threshold go to a person")).to_be_visible()
 
 
 def test_two_versions_are_compared_on_what_the_line_saw(visit: Visit) -> None:

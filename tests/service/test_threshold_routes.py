@@ -37,6 +37,34 @@ def test_another_threshold_is_another_version_that_scores_the_same(engineer: Tes
 
 
 @pytest.mark.parametrize(
+    ("wish", "review", "told"),
+    [
+        pytest.param({"reject": 95}, 60.0, "60 <= score < 95, as before; 10 of the 20 lie in it", id="kept"),
+        pytest.param({"reject": 50}, 50.0, "50 <= score < 50, as before; 0 of the 20 lie in it", id="capped"),
+        pytest.param(
+            {"reject": 95, "review": 70}, 70.0, "70 <= score < 95, set by hand; 5 of the 20 lie in it", id="moved"
+        ),
+        pytest.param({"reject": 95, "review": 95}, None, "", id="taken away"),
+        pytest.param({"max_overkill": 0.1}, 60.0, "as before; 9 of the 20 lie in it", id="by a share"),
+    ],
+)
+def test_a_review_band_stays_unless_told_otherwise(
+    server: Server, engineer: TestClient, wish: dict[str, float], review: float | None, told: str
+) -> None:
+    engineer.post(f"{CAP}/1/thresholds", json={"reject": 100, "review": 60, "reason": "people look"})
+    assert engineer.post(f"{CAP}/2/thresholds", json={**wish, "reason": "moved"}).status_code == 201
+    assert engineer.get(f"{CAP}/3/scores").json()["review"] == review
+    limits = engineer.get(f"{CAP}/3/manifest").json()["thresholds"]
+    bands = [limits[name].partition("; REVIEW band: ")[2] for name in ("rule", "promise")]
+    assert "; ".join(bands).removeprefix("REVIEW if ").strip("; ").endswith(told)
+    admin = server.person(server.add(Role.ADMINISTRATOR))
+    noted = admin.get("/api/v1/audit", params={"subject": "model:cap/3"}).json()[0]
+    assert noted["before"] == {"version": 2, "reject": 100.0, "review": 60.0}
+    after = {name: noted["after"][name] for name in ("reject", "review", "reason")}
+    assert after == {"reject": limits["reject"], "review": review, "reason": "moved"}
+
+
+@pytest.mark.parametrize(
     "wish",
     [{}, {"reject": 50, "max_overkill": 0.1}, {"max_overkill": 0.1, "review": 40}, {"reject": 50, "review": 60}],
 )

@@ -37,11 +37,10 @@ from sightline.evaluation.thresholds import (
 )
 from sightline.files import refuse_unwritable
 from sightline.inspector import Inspector
-from sightline.manifest import Manifest, Thresholds, model_id
+from sightline.manifest import BAND, Manifest, Thresholds, model_id
 from sightline.products import limits_of, with_thresholds
 
 DefectScores = dict[str, list[float]]
-_BAND = "; REVIEW band: "  # between what is said of the threshold and what of the band
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -270,8 +269,8 @@ def with_review(thresholds: Thresholds, review: Threshold) -> Thresholds:
     return replace(
         thresholds,
         review=review.value if review.value < thresholds.reject else None,
-        rule=f"{thresholds.rule.partition(_BAND)[0]}{_BAND}{review.rule}",
-        promise=f"{thresholds.promise.partition(_BAND)[0]}{_BAND}{review.promise}",
+        rule=f"{thresholds.rule.partition(BAND)[0]}{BAND}{review.rule}",
+        promise=f"{thresholds.promise.partition(BAND)[0]}{BAND}{review.promise}",
     )
 
 

@@ -15,10 +15,20 @@ _STEPS = 1000
 class ThresholdPanel:
     """The panel; `value` is what was chosen. All is reckoned from one list of scores; dragging asks for none."""
 
-    def __init__(self, session: Session, scores: Scores, *, now: float, prices: Prices, currency: str = "") -> None:
+    def __init__(
+        self,
+        session: Session,
+        scores: Scores,
+        *,
+        now: float,
+        review: float | None = None,
+        prices: Prices,
+        currency: str = "",
+    ) -> None:
         """
         Args:
             now: the threshold that holds.
+            review: from which on a person decides; None: nobody does.
             prices: to begin with.
         """
         self._session, self._scores, self._now = session, scores, now
@@ -26,9 +36,11 @@ class ThresholdPanel:
         self.value = now
         text = session.text
         named = text("Scores of good and of bad parts, and the threshold")
-        self._chart = ScoreChart(scores, named=named, good=text("Good parts"), bad=text("Bad parts"))
+        limits = [now] if review is None else [now, review]
+        self._chart = ScoreChart(scores, named=named, good=text("Good parts"), bad=text("Bad parts"), limits=limits)
         low, high = self._chart.reach
         self._chart.mark("now", now, text("now"))
+        self._chart.mark("review", review, text("REVIEW"))
         self._chart.mark("chosen", now, "")
         step = (high - low) / _STEPS
         start = min(high, max(low, now))

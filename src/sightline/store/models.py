@@ -53,6 +53,9 @@ class Upload:
     author: str
     note: str = ""
     figures: Mapping[str, float | int | str | None] | None = None  # of its evaluation; None: none were given
+    before: Mapping[str, object] | None = None  # what it changes of an earlier version, for the audit trail
+    after: Mapping[str, object] | None = None
+    signed: bool = False  # the password was given again for it
 
     def __post_init__(self) -> None:
         check_name(self.name)
@@ -138,7 +141,15 @@ def add(database: Database, files: ModelFiles, path: Path, upload: Upload, *, no
             created_s=now_s,
         )
         session.add(row)
-        note(session, who=upload.author, action="upload", subject=_subject(row), before=None, after={"digest": digest})
+        note(
+            session,
+            who=upload.author,
+            action="upload",
+            subject=_subject(row),
+            before=upload.before,
+            after={"digest": digest, **(upload.after or {})},
+            signed=upload.signed,
+        )
         session.flush()
         return _known(row)
 

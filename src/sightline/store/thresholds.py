@@ -1,15 +1,16 @@
 """A model with other thresholds: a new version of it, as files are never changed."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from sightline.bundle import Bundle, load, save_changed
 from sightline.errors import OptionError
 from sightline.evaluation.thresholds import for_overkill
-from sightline.manifest import Thresholds
+from sightline.manifest import BAND, Thresholds
 from sightline.products import Limits, limits_of, with_thresholds
 from sightline.store.database import Database
 from sightline.store.models import KnownModel, ModelFiles, Upload, add, one
@@ -22,10 +23,11 @@ class Wish:
 
     reject: float | None = None  # score that is a REJECT from now on
     max_overkill: float | None = None  # share of good parts that may be rejected; by it the threshold is set
-    review: float | None = None  # score from which a person decides; goes with `reject`
+    review: float | None = None  # score from which a person decides; goes with `reject`, which means no such band
     product: str = ""  # for a model with a bank for each of several
     by: str
     reason: str
+    signed: bool = False  # the password was given again for it
 
     def __post_init__(self) -> None:
         if (self.reject is None) == (self.max_overkill is None):
@@ -50,6 +52,9 @@ def set_threshold(
 ) -> KnownModel:
     """A version with the same graph and another threshold; it is a candidate like any other.
 
+    A REVIEW band stays where it is unless the wish names another one, and at most begins at the threshold: parts that
+    people looked at do not pass unseen because the threshold moved.
+
     Args:
         work: a folder where its file is made.
 
@@ -59,12 +64,21 @@ def set_threshold(
     """
     bundle = _bundle(files, one(database, name, version))
     limits = limits_of(bundle, wish.product or None)
-    manifest = with_thresholds(bundle, wish.product or None, _thresholds(limits, wish))
+    thresholds = _thresholds(limits, wish)
+    manifest = with_thresholds(bundle, wish.product or None, thresholds)
     with scratch(work) as folder:
         path = folder / "model.sight"
         save_changed(path, bundle, manifest)
         note = f"version {version} with another threshold: {wish.reason}"
-        return add(database, files, path, Upload(name=name, author=wish.by, note=note), now_s=now_s)
+        upload = Upload(
+            name=name,
+            author=wish.by,
+            note=note,
+            before={"version": version, **_noted(limits.thresholds, wish)},
+            after={**_noted(thresholds, wish), "reason": wish.reason},
+            signed=wish.signed,
+        )
+        return add(database, files, path, upload, now_s=now_s)
 
 
 def _bundle(files: ModelFiles, known: KnownModel) -> Bundle:
@@ -77,22 +91,55 @@ def _bundle(files: ModelFiles, known: KnownModel) -> Bundle:
     return bundle
 
 
+def _noted(thresholds: Thresholds, wish: Wish) -> dict[str, object]:
+    """For the audit trail."""
+    limits: dict[str, object] = {"reject": thresholds.reject, "review": thresholds.review}
+    return limits | ({"product": wish.product} if wish.product else {})
+
+
 def _thresholds(limits: Limits, wish: Wish) -> Thresholds:
-    if wish.max_overkill is not None:
-        found = for_overkill(limits.good_scores, wish.max_overkill)
-        rate = found.guarantee.rate if found.guarantee else None
-        return Thresholds(reject=found.value, review=None, rule=found.rule, promise=found.promise, max_overkill=rate)
-    reject, review = (None if one is None else _single(one) for one in (wish.reject, wish.review))
-    assert reject is not None, "one of the two is given"
     good = limits.good_scores
-    above = good.size - int(np.searchsorted(good, reject, side="left"))
-    return Thresholds(
+    if wish.max_overkill is not None:
+        found = for_overkill(good, wish.max_overkill)
+        rate = found.guarantee.rate if found.guarantee else None
+        made = Thresholds(reject=found.value, review=None, rule=found.rule, promise=found.promise, max_overkill=rate)
+        return _with_band(made, limits, wish)
+    assert wish.reject is not None, "one of the two is given"
+    reject = _single(wish.reject)
+    made = Thresholds(
         reject=reject,
-        review=review,
+        review=None,
         rule=f"REJECT if score >= {reject:.6g}, set by hand by {wish.by}",
-        promise=f"{above} of the {good.size} good scores it was calibrated with reach it",
+        promise=f"{_reaching(good, reject)} of the {good.size} good scores it was calibrated with reach it",
         max_overkill=None,
     )
+    return _with_band(made, limits, wish)
+
+
+def _with_band(made: Thresholds, limits: Limits, wish: Wish) -> Thresholds:
+    """With the REVIEW band that is wished for, or the one that there was."""
+    kept, reject = limits.thresholds.review, made.reject
+    if wish.review is not None:
+        review, told = _single(wish.review), "set by hand"
+        if review == reject:
+            return made
+    elif kept is not None:
+        review, told = min(kept, reject), "as before"
+    else:
+        return made
+    good = limits.good_scores
+    within = _reaching(good, review) - _reaching(good, reject)
+    return replace(
+        made,
+        review=review,
+        rule=f"{made.rule}{BAND}REVIEW if {review:.6g} <= score < {reject:.6g}, {told}",
+        promise=f"{made.promise}{BAND}{within} of the {good.size} lie in it",
+    )
+
+
+def _reaching(scores: NDArray[np.float64], threshold: float) -> int:
+    """How many of these, ascending, are not below it."""
+    return scores.size - int(np.searchsorted(scores, threshold, side="left"))
 
 
 def _single(value: float) -> float:

@@ -83,6 +83,9 @@ TEXTS = {
     "Promise": "Zusage",
     "Promote": "Freigeben",
     "Promote {model}?": "{model} freigeben?",
+    "Parts from {review} up to the threshold go to a person, and count as passed here. It stays so with another"
+    " threshold, as far as that is above.": "Teile von {review} bis zur Schwelle gehen an einen Menschen und zählen"
+    " hier als durchgelassen. Das bleibt bei einer anderen Schwelle so, soweit sie darüber liegt.",
     "Proven recall of {share}": "Nachgewiesen {share} erkannt",
     "Reading": "Lesen",
     "Reason": "Grund",

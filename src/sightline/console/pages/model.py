@@ -20,7 +20,7 @@ from sightline.service.rights import Right
 from sightline.service.routes.datasets import VersionRecord
 from sightline.service.routes.jobs import JobOut
 from sightline.service.routes.models import ModelRecord
-from sightline.service.routes.thresholds import NewThreshold
+from sightline.service.routes.thresholds import NewThreshold, ScoresRecord
 
 _PRICES = Prices(escape=50.0, overkill=1.0, defect_share=0.01)  # those of `sightline calibrate` and of evaluations
 _SHOWN = 12  # versions
@@ -164,11 +164,26 @@ def _threshold(session: Session, file: ModelFile) -> None:
             ui.label(
                 text("People look at doubtful parts more often than at others, so overkill is overstated here.")
             ).classes("muted")
-        panel = ThresholdPanel(session, _scores(file), now=found.reject, prices=prices, currency=found.currency)
+        panel = ThresholdPanel(
+            session, _scores(file), now=found.reject, review=found.review, prices=prices, currency=found.currency
+        )
+        _band(session, found)
         if Right.MANAGE in session.caller.rights:
             with ui.element("div").classes("actions"):
                 ui.button(text("Use this threshold"), on_click=lambda: _use(session, file, panel)).props("unelevated")
                 ui.label(text("It becomes a new version; this one stays as it is.")).classes("muted")
+
+
+def _band(session: Session, found: ScoresRecord) -> None:
+    """From where on people decide, which the panel leaves as it is."""
+    if found.review is None:
+        return
+    told = session.text(
+        "Parts from {review} up to the threshold go to a person, and count as passed here. It stays so with another"
+        " threshold, as far as that is above.",
+        review=number(session, found.review, 3),
+    )
+    ui.label(told).classes("muted")
 
 
 def _scores(file: ModelFile) -> Scores:

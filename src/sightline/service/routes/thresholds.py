@@ -51,7 +51,10 @@ class NewThreshold(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
     reject: Score | None = None
-    review: Score | None = Field(default=None, description="Goes with reject")
+    review: Score | None = Field(
+        default=None,
+        description="Goes with reject. Left out: a REVIEW band stays, from reject on at most; equal to reject: none",
+    )
     max_overkill: Annotated[float, Field(gt=0, lt=1, examples=[0.01])] | None = Field(
         default=None, description="Share of good parts that may be rejected"
     )
@@ -79,7 +82,10 @@ def get_scores(name: Name, version: Number, plant: Here, _: Viewer, product: Pro
 
 @router.post("/{name}/versions/{version}/thresholds", summary="Set another threshold", status_code=201)
 def add_threshold(name: Name, version: Number, new: NewThreshold, plant: Here, caller: Signer) -> ModelRecord:
-    """Make a new version, a candidate, that scores the same and has another threshold; no file is changed."""
+    """Make a new version, a candidate, that scores the same and has another threshold; no file is changed.
+
+    A REVIEW band stays unless `review` says otherwise, and begins at the new threshold at most.
+    """
     wish = Wish(
         reject=new.reject,
         review=new.review,
@@ -87,6 +93,7 @@ def add_threshold(name: Name, version: Number, new: NewThreshold, plant: Here, c
         product=new.product,
         by=caller.name,
         reason=new.reason,
+        signed=caller.signed,
     )
     made = set_threshold(plant.database, plant.models, name, version, wish, now_s=time.time(), work=plant.scratch)
     return ModelRecord.model_validate(made, from_attributes=True)
