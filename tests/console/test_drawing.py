@@ -50,3 +50,20 @@ def test_strokes_of_one_name_are_one_mask_and_the_others_are_what_they_are() -> 
     assert found[1].geometry["parts"][0]["outline"][2] == (60, 9)  # inside the picture
     for one in found:
         from_document(one.geometry)  # as the store takes it
+
+
+def test_strokes_far_apart_on_a_large_picture_are_one_mask() -> None:
+    strokes = [
+        stroke((10.5, 20.5), (40.5, 20.5), width=5),
+        stroke((5_400.5, 3_900.5), width=9),
+        stroke((-50, 7), width=3),
+    ]
+    (found,) = labelled(strokes, "dent", height=4_000, width=5_500)
+    mask = from_document(found.geometry)
+    assert isinstance(mask, Mask)
+    pixels = decoded(mask)
+    for one in strokes[:2]:
+        alone = from_document(labelled([one], "dent", height=4_000, width=5_500)[0].geometry)
+        assert isinstance(alone, Mask)
+        assert (pixels >= decoded(alone)).all()
+    assert 31 * 5 <= np.count_nonzero(pixels) <= 31 * 5 + 100 + 40

@@ -1,12 +1,17 @@
 """Labels as shapes and back: what somebody draws is what is kept, and what is kept is what is shown."""
 
+import asyncio
+from typing import Any
+
 import numpy as np
 import pytest
 
 from sightline.console.drawn import geometry_of, shapes_of
+from sightline.console.stored_labels import shapes_of as stored_shapes
 from sightline.console.viewer import Shape
-from sightline.datasets.geometry import decoded, encoded, pixels_of
+from sightline.datasets.geometry import Window, decoded, encoded, encoded_window, pixels_of, window_of
 from sightline.errors import DatasetError
+from sightline.service.routes.labels import LabelRecord
 from sightline.store.drawing import from_document, painted, to_document
 
 
@@ -65,3 +70,38 @@ def test_a_stroke_paints_what_is_within_half_its_width(stroke: list[list[float]]
 def test_a_stroke_beside_the_picture_is_refused() -> None:
     with pytest.raises(DatasetError, match="marks nothing"):
         painted({"stroke": [[300, 300], [400, 300]], "width": 5}, 20, 30)
+
+
+def test_a_window_of_a_picture_is_kept_as_the_whole_of_it() -> None:
+    rng = np.random.default_rng(1)
+    for height, width, top, left in ((7, 9, 0, 0), (9, 7, 4, 3), (5, 6, 0, 2)):
+        inside = rng.random((5, 4)) < 0.6
+        inside[:, 1:3] = True  # runs that go on from one column to the next where the window is as high as the picture
+        whole = np.zeros((height, width), np.bool_)
+        whole[top : top + 5, left : left + 4] = inside
+        mask = encoded_window(Window(pixels=inside, top=top, left=left), height, width)
+        assert mask == encoded(whole)
+        window = window_of(mask)
+        assert window.pixels.shape[0] <= 5
+        back = np.zeros_like(whole)
+        back[window.top :, window.left :][: window.pixels.shape[0], : window.pixels.shape[1]] = window.pixels
+        assert np.array_equal(back, whole)
+
+
+def test_the_page_goes_on_while_labels_are_drawn() -> None:
+    pixels = np.random.default_rng(0).random((400, 400)) < 0.5
+    record = LabelRecord.model_construct(id=1, label="dent", geometry=to_document(encoded(pixels)))
+
+    class Server:
+        async def get(self, path: str, kind: Any, /) -> Any:
+            return [record]
+
+    async def look() -> int:
+        turns, stored = 0, asyncio.ensure_future(stored_shapes(Server(), "ab"))  # type: ignore[arg-type]
+        while not stored.done():
+            turns += 1
+            await asyncio.sleep(0)
+        assert await stored
+        return turns
+
+    assert asyncio.run(look()) > 20  # a loop that waits for it turns three times

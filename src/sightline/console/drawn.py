@@ -1,5 +1,6 @@
 """Labels as shapes of the viewer, and what was drawn in it as geometry of labels."""
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -9,10 +10,8 @@ import numpy as np
 
 from sightline.console.viewer import MOST_SHAPES, Shape
 from sightline.datasets.annotations import Rectangle, Ring
-from sightline.datasets.geometry import decoded, encoded, outlines_of
-from sightline.errors import DatasetError
-from sightline.records import BoolArray
-from sightline.store.drawing import from_document, painted, to_document
+from sightline.datasets.geometry import Window, encoded_window, outlines_of
+from sightline.store.drawing import from_document, painted_window, to_document
 
 _MANY_POINTS = 200  # of an outline, from which on it is shown with fewer
 _OFF_PX = 0.75  # that those may lie beside it
@@ -33,18 +32,19 @@ def labelled(shapes: Sequence[Shape], label: str, *, height: int, width: int) ->
         label: of shapes without one.
         height, width: px of the picture.
     """
-    found, strokes = list[Labelled](), dict[str, BoolArray]()
+    found, strokes = list[Labelled](), defaultdict[str, list[Window]](list)
     for shape in shapes:
         name = shape.label or label
         if shape.id:
             continue
         if shape.kind == "brush":
-            strokes[name] = strokes.get(name, np.zeros((height, width), np.bool_)) | _painted(shape, height, width)
+            window = painted_window(geometry_of(shape), height, width)
+            strokes[name] += [window] if window else []
         else:
             points = tuple((min(max(x, 0.0), width), min(max(y, 0.0), height)) for x, y in shape.points)
             found.append(Labelled(label=name, geometry=geometry_of(replace(shape, points=points))))
-    masks = ((name, pixels) for name, pixels in strokes.items() if pixels.any())
-    return found + [Labelled(label=name, geometry=to_document(encoded(pixels))) for name, pixels in masks]
+    masks = ((name, encoded_window(_together(windows), height, width)) for name, windows in strokes.items() if windows)
+    return found + [Labelled(label=name, geometry=to_document(mask)) for name, mask in masks]
 
 
 def geometry_of(shape: Shape) -> dict[str, Any]:
@@ -76,11 +76,16 @@ def shapes_of(label: str, geometry: Mapping[str, Any], name: str) -> list[Shape]
     return [Shape(kind="polygon", points=_fewer(ring), label=label, id=name) for ring in rings]
 
 
-def _painted(stroke: Shape, height: int, width: int) -> BoolArray:
-    try:
-        return decoded(painted(geometry_of(stroke), height, width))
-    except DatasetError:  # it runs beside the picture
-        return np.zeros((height, width), np.bool_)
+def _together(windows: Sequence[Window]) -> Window:
+    """The smallest that holds all of them."""
+    top, left = min(one.top for one in windows), min(one.left for one in windows)
+    bottom = max(one.top + one.pixels.shape[0] for one in windows)
+    right = max(one.left + one.pixels.shape[1] for one in windows)
+    pixels = np.zeros((bottom - top, right - left), np.bool_)
+    for one in windows:
+        height, width = one.pixels.shape
+        pixels[one.top - top :, one.left - left :][:height, :width] |= one.pixels
+    return Window(pixels=pixels, top=top, left=left)
 
 
 def _fewer(ring: Ring) -> Ring:

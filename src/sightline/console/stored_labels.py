@@ -2,6 +2,8 @@
 
 from collections.abc import Sequence
 
+from nicegui import run
+
 from sightline.console import drawn
 from sightline.console.session import Api
 from sightline.console.viewer import Shape
@@ -12,7 +14,7 @@ from sightline.service.routes.pictures import TilesRecord
 async def shapes_of(api: Api, picture: str) -> list[Shape]:
     """What was drawn on a picture; names of the whole picture are left out."""
     found = await api.get(f"/pictures/{picture}/labels", list[LabelRecord])
-    return [shape for label in found for shape in drawn.shapes_of(label.label, label.geometry, str(label.id))]
+    return await run.io_bound(_shapes, found) or []  # None while it shuts down
 
 
 async def keep(api: Api, picture: str, before: Sequence[Shape], after: Sequence[Shape]) -> int:
@@ -24,10 +26,14 @@ async def keep(api: Api, picture: str, before: Sequence[Shape], after: Sequence[
     gone = {shape.id for shape in {*before} - {*after}}
     size = await api.get(f"/pictures/{picture}/tiles", TilesRecord)
     new = [shape for shape in after if not shape.id]
-    made = drawn.labelled(new, "", height=size.height, width=size.width)
+    made = await run.io_bound(drawn.labelled, new, "", height=size.height, width=size.width) or []
     for one in made:
         body = NewLabel(label=one.label, geometry=one.geometry)
         await api.change("POST", f"/pictures/{picture}/labels", LabelRecord, body)
     for label in sorted(gone):
         await api.change("DELETE", f"/labels/{label}", LabelRecord)
     return len(made) + len(gone)
+
+
+def _shapes(labels: Sequence[LabelRecord]) -> list[Shape]:
+    return [shape for one in labels for shape in drawn.shapes_of(one.label, one.geometry, str(one.id))]

@@ -6,6 +6,8 @@ is.
 
 from collections import defaultdict
 from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
 
 import cv2
 import numpy as np
@@ -17,6 +19,15 @@ from sightline.records import BoolArray
 Corner = tuple[int, int]  # (y, x) of a corner of pixels
 
 
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Window:
+    """A piece of a picture, beside which nothing is marked."""
+
+    pixels: BoolArray  # (h, w)
+    top: int  # px of the picture
+    left: int
+
+
 def encoded(pixels: BoolArray) -> Mask:
     """(H, W) bool as a mask; DatasetError if nothing is marked."""
     height, width = pixels.shape
@@ -24,6 +35,37 @@ def encoded(pixels: BoolArray) -> Mask:
     starts = np.flatnonzero(flat[1:] != flat[:-1])
     runs = np.diff(starts, prepend=0, append=height * width)
     return Mask(height=height, width=width, runs=tuple(int(run) for run in runs))
+
+
+def encoded_window(window: Window, height: int, width: int) -> Mask:
+    """As `encoded` of the whole picture, in the time that the window takes; DatasetError if nothing is marked."""
+    ends = np.diff(
+        np.pad(window.pixels, ((1, 1), (0, 0))).astype(np.int8), axis=0
+    )  # 1 where a run begins, -1 behind it
+    columns, rows = np.nonzero(ends.T)
+    places = ((window.left + columns) * height + window.top + rows).tolist()
+    bounds = [0, *places[:1]]
+    for behind, begin in zip(places[1:-1:2], places[2::2], strict=True):
+        if behind != begin:  # else the run goes on at the top of the next column
+            bounds += [behind, begin]
+    bounds += places[-1:]
+    if bounds[-1] != height * width:
+        bounds.append(height * width)
+    return Mask(height=height, width=width, runs=tuple(after - at for at, after in pairwise(bounds)))
+
+
+def window_of(mask: Mask) -> Window:
+    """What of its picture is marked, and no more."""
+    runs, height = np.asarray(mask.runs, np.int64), mask.height
+    bounds = np.concatenate([[0], np.cumsum(runs)])
+    marked = np.arange(len(runs)) % 2 == 1
+    first, last = bounds[:-1][marked & (runs > 0)], bounds[1:][marked & (runs > 0)] - 1
+    left, right = int(first.min() // height), int(last.max() // height) + 1
+    pixels: BoolArray = np.repeat(marked, np.diff(bounds.clip(left * height, right * height)))
+    pixels = pixels.reshape((height, right - left), order="F")
+    rows = np.flatnonzero(pixels.any(axis=1))
+    top, bottom = int(rows[0]), int(rows[-1]) + 1
+    return Window(pixels=np.ascontiguousarray(pixels[top:bottom]), top=top, left=left)
 
 
 def decoded(mask: Mask) -> BoolArray:
@@ -92,7 +134,7 @@ def outlines_of(geometry: Geometry) -> Polygons:
         left, top, right, bottom = geometry.left, geometry.top, geometry.right, geometry.bottom
         corners = ((left, top), (right, top), (right, bottom), (left, bottom))
         return Polygons(parts=(Polygon(outline=corners),))
-    return _traced(decoded(geometry))
+    return _traced(window_of(geometry))
 
 
 def polygon(numbers: Sequence[float]) -> Polygon:
@@ -132,14 +174,15 @@ def _filled(rings: Sequence[Ring], height: int, width: int) -> BoolArray:
     return inside
 
 
-def _traced(pixels: BoolArray) -> Polygons:
+def _traced(window: Window) -> Polygons:
     """Outlines with their holes, one part per group of pixels that touch by a side."""
+    pixels = window.pixels
     _, groups = cv2.connectedComponents(pixels.astype(np.uint8), connectivity=4)
     outlines: dict[int, Ring] = {}
     holes: defaultdict[int, list[Ring]] = defaultdict(list)
     for corners in _rings(pixels):
         y, x = min(corners)  # the pixel below and to the right of it lies within the ring
-        ring = tuple((float(column), float(row)) for row, column in corners)
+        ring = tuple((float(window.left + column), float(window.top + row)) for row, column in corners)
         if pixels[y, x]:
             outlines[int(groups[y, x])] = ring
         else:

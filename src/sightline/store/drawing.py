@@ -15,7 +15,7 @@ import cv2
 import numpy as np
 
 from sightline.datasets.annotations import Annotation, Geometry, Mask, Polygon, Polygons, Rectangle, Ring
-from sightline.datasets.geometry import encoded
+from sightline.datasets.geometry import Window, encoded_window
 from sightline.errors import DatasetError
 
 MOST_POINTS = 20_000  # of one drawing
@@ -58,6 +58,21 @@ def painted(document: Mapping[str, Any], height: int, width: int) -> Mask:
     Raises:
         DatasetError: it is none, or runs beside the picture.
     """
+    window = painted_window(document, height, width)
+    if window is None:
+        raise DatasetError("the stroke runs beside the picture, and marks nothing of it.")
+    return encoded_window(window, height, width)
+
+
+def painted_window(document: Mapping[str, Any], height: int, width: int) -> Window | None:
+    """As `painted`, but only where the stroke is, as a picture may be a thousand times as large.
+
+    Returns:
+        None where it runs beside the picture.
+
+    Raises:
+        DatasetError: it is none.
+    """
     try:
         if set(document) != {"stroke", "width"} or not 0 < len(document["stroke"]) <= MOST_POINTS:
             raise ValueError(document)
@@ -69,16 +84,16 @@ def painted(document: Mapping[str, Any], height: int, width: int) -> Mask:
     edge = math.ceil(max(reach, 0.0))
     low = np.maximum(steps.min(axis=0) - edge, -edge)
     high = np.minimum(steps.max(axis=0) + edge + 1, (width + edge, height + edge))
-    pixels = np.zeros((height, width), np.bool_)
-    if (high > low).all():
-        clear = np.ones((high - low)[::-1], np.uint8)
-        cv2.polylines(clear, [(steps - low).reshape(-1, 1, 2)], isClosed=False, color=(0,))
-        near = cv2.distanceTransform(clear, cv2.DIST_L2, cv2.DIST_MASK_PRECISE) <= reach
-        (left, top), (right, bottom) = np.maximum(low, 0), np.minimum(high, (width, height))
-        if right > left and bottom > top and not clear.all():
-            there = near[top - low[1] : bottom - low[1], left - low[0] : right - low[0]]
-            pixels[top:bottom, left:right] = there
-    return encoded(pixels)
+    if not (high > low).all():
+        return None
+    clear = np.ones((high - low)[::-1], np.uint8)
+    cv2.polylines(clear, [(steps - low).reshape(-1, 1, 2)], isClosed=False, color=(0,))
+    near = cv2.distanceTransform(clear, cv2.DIST_L2, cv2.DIST_MASK_PRECISE) <= reach
+    (left, top), (right, bottom) = np.maximum(low, 0), np.minimum(high, (width, height))
+    if right <= left or bottom <= top or clear.all():
+        return None
+    pixels = near[top - low[1] : bottom - low[1], left - low[0] : right - low[0]]
+    return Window(pixels=pixels, top=int(top), left=int(left)) if pixels.any() else None
 
 
 def annotation_document(annotation: Annotation) -> dict[str, Any]:

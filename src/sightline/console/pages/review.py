@@ -8,11 +8,11 @@ from typing import Any, Literal
 from urllib.parse import urlencode
 
 from fastapi import Request
-from nicegui import ui
+from nicegui import run, ui
 from nicegui.events import ClickEventArguments, GenericEventArguments, Handler
 
 from sightline.console.desk import RENEW_S, Desk, Overtaken, Part, Word
-from sightline.console.drawn import Labelled, labelled
+from sightline.console.drawn import labelled
 from sightline.console.frame import framed
 from sightline.console.gate import ASSETS
 from sightline.console.part_story import findings, in_words, show_story
@@ -374,7 +374,8 @@ class _Review:
             return word
         unnamed = [replace(one, label="" if one.label == UNNAMED else one.label) for one in shapes]
         size = await self.session.api.get(f"/pictures/{self.view.picture}/tiles", TilesRecord)
-        drawn: list[Labelled] = labelled(unnamed, word.label or UNNAMED, height=size.height, width=size.width)
+        name = word.label or UNNAMED
+        drawn = await run.io_bound(labelled, unnamed, name, height=size.height, width=size.width) or []
         return replace(word, picture=self.view.picture, drawn=drawn)
 
     async def _pressed(self, event: GenericEventArguments) -> None:
