@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from nicegui import run
 
 from sightline.console.drawn import geometry_of, shapes_of
 from sightline.console.stored_labels import shapes_of as stored_shapes
@@ -104,4 +105,8 @@ def test_the_page_goes_on_while_labels_are_drawn() -> None:
         assert await stored
         return turns
 
-    assert asyncio.run(look()) > 20  # a loop that waits for it turns three times
+    try:
+        assert asyncio.run(look()) > 20  # a loop that waits for it turns three times
+    finally:
+        run.thread_pool.shutdown()
+        run.reset()

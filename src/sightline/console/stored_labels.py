@@ -5,7 +5,8 @@ from collections.abc import Sequence
 from nicegui import run
 
 from sightline.console import drawn
-from sightline.console.session import Api
+from sightline.console.drawn import Labelled
+from sightline.console.session import Api, Refused
 from sightline.console.viewer import Shape
 from sightline.service.routes.labels import LabelRecord, NewLabel
 from sightline.service.routes.pictures import TilesRecord
@@ -14,7 +15,19 @@ from sightline.service.routes.pictures import TilesRecord
 async def shapes_of(api: Api, picture: str) -> list[Shape]:
     """What was drawn on a picture; names of the whole picture are left out."""
     found = await api.get(f"/pictures/{picture}/labels", list[LabelRecord])
-    return await run.io_bound(_shapes, found) or []  # None while it shuts down
+    return await run.io_bound(_shapes, found) or []  # None while the server shuts down
+
+
+async def labelled(shapes: Sequence[Shape], label: str, size: TilesRecord) -> list[Labelled]:
+    """As `drawn.labelled`, while other pages go on.
+
+    Raises:
+        Refused: the server shuts down, and nothing was made.
+    """
+    made = await run.io_bound(drawn.labelled, shapes, label, height=size.height, width=size.width)
+    if made is None:
+        raise Refused(503, "the server shuts down; nothing was kept.")
+    return made
 
 
 async def keep(api: Api, picture: str, before: Sequence[Shape], after: Sequence[Shape]) -> int:
@@ -26,7 +39,7 @@ async def keep(api: Api, picture: str, before: Sequence[Shape], after: Sequence[
     gone = {shape.id for shape in {*before} - {*after}}
     size = await api.get(f"/pictures/{picture}/tiles", TilesRecord)
     new = [shape for shape in after if not shape.id]
-    made = await run.io_bound(drawn.labelled, new, "", height=size.height, width=size.width) or []
+    made = await labelled(new, "", size)
     for one in made:
         body = NewLabel(label=one.label, geometry=one.geometry)
         await api.change("POST", f"/pictures/{picture}/labels", LabelRecord, body)

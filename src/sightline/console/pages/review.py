@@ -8,15 +8,15 @@ from typing import Any, Literal
 from urllib.parse import urlencode
 
 from fastapi import Request
-from nicegui import run, ui
+from nicegui import ui
 from nicegui.events import ClickEventArguments, GenericEventArguments, Handler
 
 from sightline.console.desk import RENEW_S, Desk, Overtaken, Part, Word
-from sightline.console.drawn import labelled
 from sightline.console.frame import framed
 from sightline.console.gate import ASSETS
 from sightline.console.part_story import findings, in_words, show_story
 from sightline.console.session import Refused, Session
+from sightline.console.stored_labels import labelled
 from sightline.console.viewer import Shape, Viewer
 from sightline.records import UNNAMED
 from sightline.service.routes.inspections import Names, View
@@ -374,9 +374,8 @@ class _Review:
             return word
         unnamed = [replace(one, label="" if one.label == UNNAMED else one.label) for one in shapes]
         size = await self.session.api.get(f"/pictures/{self.view.picture}/tiles", TilesRecord)
-        name = word.label or UNNAMED
-        drawn = await run.io_bound(labelled, unnamed, name, height=size.height, width=size.width) or []
-        return replace(word, picture=self.view.picture, drawn=drawn)
+        picture = self.view.picture
+        return replace(word, picture=picture, drawn=await labelled(unnamed, word.label or UNNAMED, size))
 
     async def _pressed(self, event: GenericEventArguments) -> None:
         key: Any = event.args
