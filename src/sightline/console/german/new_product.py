@@ -34,6 +34,8 @@ TEXTS = {
     " ist ein Teil Ausschuss? Eine niedrige Grenze findet mehr, und weist mehr Gutteile zurück.",
     "Give the product a name, with letters or digits.": "Geben Sie dem Produkt einen Namen aus Buchstaben oder"
     " Ziffern.",
+    "Go on with version {version} of its recipe, which is not released yet:": "Fahren Sie mit Version {version} seines"
+    " Rezepts fort, die noch nicht freigegeben ist:",
     "Good picture with the score {score}": "Gutes Bild mit dem Wert {score}",
     "Good pictures": "Gute Bilder",
     "How many good parts may be rejected by mistake?": "Wie viele Gutteile dürfen irrtümlich Ausschuss werden?",
@@ -43,6 +45,7 @@ TEXTS = {
     "It learns from {good} good pictures what good parts look like.": "Es lernt aus {good} guten Bildern, wie Gutteile"
     " aussehen.",
     "It will be known as {name}.": "Es wird {name} heißen.",
+    "Judging {count} pictures": "Prüft {count} Bilder",
     "Lay a good part before it, each time anew.": "Legen Sie ein Gutteil davor, jedes Mal neu.",
     "Leave out": "Weglassen",
     "Leave out and train again": "Weglassen und neu lernen",
@@ -60,6 +63,8 @@ TEXTS = {
     "Nothing was tried yet.": "Noch wurde nichts ausprobiert.",
     "Number by which the controller calls it": "Nummer, mit der die Steuerung es ruft",
     "OPC UA": "OPC UA",
+    "Only {kept} of the {all} pictures from before were added; the others are in version {version} alone.": "Von den"
+    " {all} Bildern von vorher kamen nur {kept} hinzu; die anderen sind nur in Version {version}.",
     "Or go on with one that was begun:": "Oder fahren Sie mit einem begonnenen fort:",
     "Put into use": "In Betrieb nehmen",
     "Put {model} into use?": "{model} in Betrieb nehmen?",
@@ -81,18 +86,23 @@ TEXTS = {
     "Steps": "Schritte",
     "Take a picture": "Bild aufnehmen",
     "Take each new part": "Jedes neue Teil nehmen",
+    "Take it": "Nehmen",
     "Take its last 20": "Die letzten 20 nehmen",
     "Take ten, one a second": "Zehn aufnehmen, jede Sekunde eines",
+    "Take {name}": "{name} nehmen",
     "Test": "Probe",
     "That is enough.": "Das genügt.",
     "That takes a few minutes. You may leave this page; the work goes on.": "Das dauert einige Minuten. Sie können die"
     " Seite verlassen; es geht weiter.",
+    "Stations run version {version} of its recipe. Leave it as it is, or change it:": "Stationen laufen mit Version"
+    " {version} seines Rezepts. Lassen Sie es, wie es ist, oder ändern Sie es:",
     "The browser does not let this page use the camera. Allow it beside the address, and try again.": "Der Browser"
     " lässt diese Seite nicht an die Kamera. Erlauben Sie es neben der Adresse, und versuchen Sie es noch einmal.",
     "The browser gives its camera to pages with TLS (https) only. Use files, or set up a certificate.": "Der Browser"
     " gibt seine Kamera nur Seiten mit TLS (https). Nehmen Sie Dateien, oder richten Sie ein Zertifikat ein.",
     "The camera of this computer or phone.": "Die Kamera dieses Rechners oder Telefons.",
     "The limit is {limit}.": "Die Grenze ist {limit}.",
+    "The model can judge none of these pictures.": "Das Modell kann keines dieser Bilder prüfen.",
     "The picture, with what was found": "Das Bild, mit dem, was gefunden wurde",
     "The recipe as text": "Das Rezept als Text",
     "The recipe tells the station which camera, which model and which controller. It can be changed later.": "Das"
@@ -126,6 +136,8 @@ TEXTS = {
     "overexposed": "überbelichtet",
     "there twice": "doppelt",
     "{count} left out.": "{count} weggelassen.",
+    "{count} parts did not pass. Take by hand those that are good.": "{count} Teile wurden nicht durchgelassen. Nehmen"
+    " Sie von Hand, was gut ist.",
     "{count} pictures are not like the others; look at them first.": "{count} Bilder sind nicht wie die anderen; sehen"
     " Sie sie zuerst an.",
     "{good} of {enough}": "{good} von {enough}",

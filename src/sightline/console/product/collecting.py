@@ -7,19 +7,18 @@ from urllib.parse import quote
 from nicegui import ui
 
 from sightline.console.job_watch import JobWatch
-from sightline.console.product.draft import DEFECT, ENOUGH, GOOD, LEAST, Draft, Step, draft_of, items_of
+from sightline.console.product.draft import DEFECT, ENOUGH, GOOD, LEAST, Draft, Step, carry_over, draft_of, items_of
+from sightline.console.product.station_parts import Shot, StationParts
 from sightline.console.scripts import scripted
 from sightline.console.session import Session
 from sightline.console.telling import done
 from sightline.datasets.oddities import Odd
 from sightline.service.routes.datasets import ItemRecord, NewItem, OddRecord, VersionRecord
-from sightline.service.routes.inspections import Inspections
 from sightline.service.routes.jobs import JobOut
 from sightline.service.routes.stations import Station
 
 _SHOWN = 60  # pictures at a time
 _FOLLOW_S = 3.0
-_AT_ONCE = 20  # pictures taken from a station
 ODD = {
     Odd.BLURRED: "blurred",
     Odd.DARK: "darker than the others",
@@ -45,6 +44,8 @@ class Collection:
         self._removed: list[ItemRecord] = []
         self._refreshing = asyncio.Lock()  # uploads that end together ask for it together
         self._drawn: object = None  # what the gallery shows
+        self._parts = StationParts(api=session.api, product=draft.name)
+        self._asked: set[str] = set()  # digests of pictures that a person may take
 
     async def show(self) -> None:
         text = self._session.text
@@ -116,26 +117,60 @@ class Collection:
             with ui.element("div").classes("actions"):
                 chosen = ui.select(names, label=text("Station"), value=names[0]).props("outlined dense")
                 ui.button(text("Take its last 20"), on_click=lambda: self._from_station(chosen.value)).props("outline")
-            timer = ui.timer(_FOLLOW_S, lambda: self._from_station(chosen.value, quiet=True), active=False)
-            ui.switch(
-                text("Take each new part"),
-                on_change=lambda event: timer.activate() if event.value else timer.deactivate(),
-            )
+            timer = ui.timer(_FOLLOW_S, lambda: self._follow(chosen.value), active=False)
 
-    async def _from_station(self, station: str, *, quiet: bool = False) -> None:
-        found = await self._session.api.get("/inspections", Inspections, station=station, limit=_AT_ONCE)
+            async def switched() -> None:
+                await self._parts.begin()
+                timer.active = follow.value
+
+            follow = ui.switch(text("Take each new part"), on_change=switched)
+            chosen.on_value_change(self._parts.begin)
+            self._doubt = ui.label().classes("warn").props("role=status")
+            self._doubtful = ui.element("div").classes("gallery")
+
+    async def _from_station(self, station: str) -> None:
+        shots = await self._parts.last(station)
         there = {item.picture for item in await items_of(self._session, self._draft)}
-        new = {
-            view.picture: f"{station}/{one.id}-{view.view}.png"
-            for one in found.items
-            for view in one.views
-            if view.picture and view.picture not in there
-        }
-        if new:
-            added = [NewItem(picture=picture, name=name, label=GOOD) for picture, name in new.items()]
-            await self._revise(add=added)
-        elif not quiet:
+        if not await self._offer([shot for shot in shots if shot.item.picture not in there]):
             done(self._session.text("There is nothing new."))
+
+    async def _follow(self, station: str) -> None:
+        await self._offer(await self._parts.new(station))
+
+    async def _offer(self, shots: Sequence[Shot]) -> bool:
+        """Take those of parts that passed, and show the others; whether there is one."""
+        if passed := [shot.item for shot in shots if shot.passed]:
+            await self._revise(add=passed)
+        for shot in shots:
+            if not shot.passed and shot.item.picture not in self._asked:
+                self._ask(shot)
+        return bool(shots)
+
+    def _ask(self, shot: Shot) -> None:
+        """Whether a part that did not pass is good, which a person must say."""
+        text, item = self._session.text, shot.item
+
+        async def take() -> None:
+            self._asked.discard(item.picture)
+            part.delete()
+            self._show_doubt()
+            await self._revise(add=[item])
+
+        self._asked.add(item.picture)
+        with self._doubtful, ui.element("div").classes("part") as part:
+            _picture(item)
+            with ui.element("div").classes("below"):
+                ui.label(text(shot.verdict)).classes("warn")
+                ui.element("span").classes("grow")
+                button = ui.button(text("Take it"), on_click=take).props("flat dense no-caps")
+                button.props["aria-label"] = text("Take {name}", name=item.name)
+        self._show_doubt()
+
+    def _show_doubt(self) -> None:
+        told = self._session.text(
+            "{count} parts did not pass. Take by hand those that are good.", count=len(self._asked)
+        )
+        self._doubt.set_text(told if self._asked else "")
 
     async def _collected(self, event: object) -> None:
         told = dict(event.args)  # type: ignore[attr-defined]
@@ -162,9 +197,13 @@ class Collection:
 
     async def _imported(self, _: JobOut) -> None:
         """The archive became a version of its own; what was there before is added to it."""
-        before = await items_of(self._session, self._draft)
-        if before:
-            await self._revise(add=[_again(item) for item in before])
+        before = self._draft.data
+        kept = await carry_over(self._session, self._draft)
+        if before is not None and kept < before.items:
+            told = (
+                "Only {kept} of the {all} pictures from before were added; the others are in version {version} alone."
+            )
+            self._told.set_text(self._session.text(told, kept=kept, all=before.items, version=before.version))
         await self._refresh()
 
     async def _revise(self, *, add: Sequence[NewItem] = (), remove: Sequence[str] = ()) -> None:
@@ -174,6 +213,7 @@ class Collection:
         await self._refresh()
 
     async def _remove(self, items: Sequence[ItemRecord]) -> None:
+        self._parts.leave_out(item.picture for item in items)
         await self._revise(remove=[item.picture for item in items])
         self._removed = list(items)
         self._show_undo()
@@ -194,7 +234,7 @@ class Collection:
     async def _refresh(self) -> None:
         async with self._refreshing:
             self._draft = await draft_of(self._session, self._draft.name)
-            items = [item for item in await items_of(self._session, self._draft) if item.label == GOOD]
+            items = await items_of(self._session, self._draft, GOOD)
             odd = await self._odd()
             wanted = ([item.picture for item in items], odd, self._shown)
             if wanted != self._drawn:  # else a button would be replaced while somebody presses it
@@ -245,9 +285,7 @@ class Collection:
     def _part(self, item: ItemRecord, odd: Sequence[Odd]) -> None:
         text = self._session.text
         with ui.element("div").classes("part"):
-            picture = ui.element("img").props("loading=lazy")
-            picture.props["src"] = f"/api/v1/pictures/{item.picture}?size=thumb"
-            picture.props["alt"] = item.name
+            _picture(item)
             with ui.element("div").classes("below"):
                 for one in odd:
                     ui.label(text(ODD[one])).classes("warn")
@@ -273,6 +311,12 @@ def picker(label: str, known_as: str, options: str) -> None:
 def bad_ones(dataset: str) -> str:
     """What the script is told of pictures of bad parts: they are for tests alone."""
     return scripted({"dataset": dataset, "label": DEFECT, "split": "test"})
+
+
+def _picture(item: NewItem) -> None:
+    picture = ui.element("img").props("loading=lazy")
+    picture.props["src"] = f"/api/v1/pictures/{item.picture}?size=thumb"
+    picture.props["alt"] = item.name
 
 
 def _again(item: ItemRecord) -> NewItem:

@@ -12,7 +12,9 @@ from sightline.service.routes.models import ModelRecord
 
 ENOUGH, LEAST = 50, 10  # good pictures: those that are wanted, and those below which nothing can be learned
 GOOD, DEFECT = "good", "defect"
+MOST_READ = 10_000  # pictures of a version
 _MOST = 200
+_PAGE = 1000  # pictures that the API takes, or gives, at once
 
 
 class Step(StrEnum):
@@ -86,12 +88,33 @@ async def draft_of(session: Session, name: str, version: int = 0) -> Draft:
     return Draft(name=name, data=data, job=job, model=chosen[0] if chosen else None)
 
 
-async def items_of(session: Session, draft: Draft, *, after: int = -1, limit: int = 1000) -> list[ItemRecord]:
-    """What was collected."""
+async def items_of(session: Session, draft: Draft, label: str = "") -> list[ItemRecord]:
+    """What was collected, in its order; the first MOST_READ.
+
+    Args:
+        label: that they have; empty: any.
+    """
     if draft.data is None:
         return []
     path = f"/datasets/{quote(draft.name, safe='')}/versions/{draft.data.version}/items"
-    return await session.api.get(path, list[ItemRecord], after=after, limit=limit)
+    found = list[ItemRecord]()
+    while len(found) < MOST_READ:
+        after = found[-1].place if found else -1
+        page = await session.api.get(path, list[ItemRecord], after=after, limit=_PAGE, label=label)
+        found += page
+        if len(page) < _PAGE:
+            break
+    return found
+
+
+async def carry_over(session: Session, draft: Draft) -> int:
+    """Add what was collected until then to the newest version; how many pictures that are, at most MOST_READ."""
+    items = await items_of(session, draft)
+    path = f"/datasets/{quote(draft.name, safe='')}/versions/from-newest"
+    for first in range(0, len(items), _PAGE):
+        add = [item.model_dump(exclude={"place"}) for item in items[first : first + _PAGE]]
+        await session.api.change("POST", path, VersionRecord, {"product": draft.name, "add": add})
+    return len(items)
 
 
 def plain_name(typed: str) -> str:

@@ -68,63 +68,90 @@ async def use_step(session: Session, draft: Draft) -> None:
     """A recipe for the station, the model promoted, and what is left to do."""
     text, model = session.text, draft.model
     assert model is not None, "the step takes one"
-    recipes = [
-        one for one in await session.api.get("/recipes", list[RecipeSummary], limit=1000) if one.name == draft.name
-    ]
-    if model.status == "current" and recipes:
-        path = f"/recipes/{quote(draft.name, safe='')}/versions/{recipes[0].version}"
-        _finished(session, draft, model, await session.api.get(path, RecipeRecord))
+    kept = await _kept(session, draft)
+    if model.status == "current" and kept is not None:
+        _finished(session, draft, model, kept)
         return
     ui.label(
         text("The recipe tells the station which camera, which model and which controller. It can be changed later.")
     ).classes("lead")
     with ui.element("div").classes("card"):
-        with ui.element("div").classes("filters"):
-            number_box = ui.number(
-                text("Number by which the controller calls it"), value=1, min=1, max=65535, format="%d"
-            )
-            camera = ui.select(
-                {key: text(name) for key, name in CAMERAS.items()}, label=text("Camera"), value=next(iter(CAMERAS))
-            )
-            plc = ui.select(
-                {key: text(name) for key, name in CONTROLLERS.items()},
-                label=text("Controller"),
-                value=next(iter(CONTROLLERS)),
-            )
-            for box in (number_box, camera, plc):
-                box.props("outlined dense").classes("wide-select")
-        with ui.expansion(text("The recipe as text")).classes("full"):
-            recipe = (
-                ui.textarea(value="")
-                .props(f'outlined autogrow aria-label="{text("The recipe as text")}"')
-                .classes("code full")
-            )
-
-        def write() -> None:
-            recipe.set_value(recipe_text(draft.name, int(number_box.value or 1), str(camera.value), str(plc.value)))
-
-        for box in (number_box, camera, plc):
-            box.on_value_change(write)
-        write()
+        recipe = _new_recipe(session, draft) if kept is None else _known_recipe(session, kept)
 
     async def put_into_use() -> None:
         title = text("Put {model} into use?", model=f"{model.name} {model.version}")
         signed = await ask_reason(session, title, text("Put into use"))
         if signed is not None:
-            await _put(session, draft, model, recipe.value, signed)
+            unchanged = kept is not None and kept.released and kept.text == recipe.value
+            await _put(session, draft, model, "" if unchanged else recipe.value, signed)
             ui.navigate.to(draft.address(Step.USE))
 
     ui.button(text("Put into use"), on_click=put_into_use).props("unelevated")
 
 
-async def _put(session: Session, draft: Draft, model: ModelRecord, recipe: str, signed: Signed) -> None:
-    name = quote(draft.name, safe="")
-    saved = await session.api.change("POST", f"/recipes/{name}/versions", RecipeRecord, {"text": recipe})
-    body, headers = {"reason": signed.reason}, dict(signed.headers)
-    if not saved.released:
-        await session.api.change(
-            "POST", f"/recipes/{name}/versions/{saved.version}/release", RecipeRecord, body, headers=headers
+async def _kept(session: Session, draft: Draft) -> RecipeRecord | None:
+    """The recipe that stations fetch, or where none is released the newest; None: there is none."""
+    path = f"/recipes/{quote(draft.name, safe='')}/versions"
+    versions = await session.api.get(path, list[RecipeSummary], limit=1000)
+    chosen = next((one for one in versions if one.released), versions[0] if versions else None)
+    return await session.api.get(f"{path}/{chosen.version}", RecipeRecord) if chosen else None
+
+
+def _known_recipe(session: Session, kept: RecipeRecord) -> ui.textarea:
+    """The one that there is, as it is: what was set in it must not go back to what a new one begins with."""
+    told = session.text(
+        "Stations run version {version} of its recipe. Leave it as it is, or change it:"
+        if kept.released
+        else "Go on with version {version} of its recipe, which is not released yet:",
+        version=kept.version,
+    )
+    ui.label(told).classes("strong")
+    return _text_box(session, kept.text)
+
+
+def _new_recipe(session: Session, draft: Draft) -> ui.textarea:
+    text = session.text
+    with ui.element("div").classes("filters"):
+        number_box = ui.number(text("Number by which the controller calls it"), value=1, min=1, max=65535, format="%d")
+        camera = ui.select(
+            {key: text(name) for key, name in CAMERAS.items()}, label=text("Camera"), value=next(iter(CAMERAS))
         )
+        plc = ui.select(
+            {key: text(name) for key, name in CONTROLLERS.items()},
+            label=text("Controller"),
+            value=next(iter(CONTROLLERS)),
+        )
+        for box in (number_box, camera, plc):
+            box.props("outlined dense").classes("wide-select")
+    with ui.expansion(text("The recipe as text")).classes("full"):
+        recipe = _text_box(session, "")
+
+    def write() -> None:
+        recipe.set_value(recipe_text(draft.name, int(number_box.value or 1), str(camera.value), str(plc.value)))
+
+    for box in (number_box, camera, plc):
+        box.on_value_change(write)
+    write()
+    return recipe
+
+
+def _text_box(session: Session, value: str) -> ui.textarea:
+    box = ui.textarea(value=value).props(f'outlined autogrow aria-label="{session.text("The recipe as text")}"')
+    return box.classes("code full")
+
+
+async def _put(session: Session, draft: Draft, model: ModelRecord, recipe: str, signed: Signed) -> None:
+    """
+    Args:
+        recipe: to be released; empty: the one that is released stays.
+    """
+    name = quote(draft.name, safe="")
+    body, headers = {"reason": signed.reason}, dict(signed.headers)
+    if recipe:
+        saved = await session.api.change("POST", f"/recipes/{name}/versions", RecipeRecord, {"text": recipe})
+        if not saved.released:
+            path = f"/recipes/{name}/versions/{saved.version}/release"
+            await session.api.change("POST", path, RecipeRecord, body, headers=headers)
     if model.status != "current":
         path = f"/models/{name}/versions/{model.version}/promote"
         await session.api.change("POST", path, ModelRecord, body, headers=headers)

@@ -1,5 +1,7 @@
 """Setting a new product's limit: by the share of good parts that may be rejected, or by what errors cost."""
 
+from collections import OrderedDict
+from collections.abc import Sequence
 from urllib.parse import quote
 
 import numpy as np
@@ -23,6 +25,8 @@ SHARES = {0.05: "1 in 20", 0.02: "1 in 50", 0.01: "1 in 100", 0.002: "1 in 500"}
 _USUAL = 0.01
 _MOST_BAD = 60  # pictures judged for the cost
 _BY = ("share", "cost")
+_REMEMBERED = 5000
+_SAID: OrderedDict[tuple[str, str], float | None] = OrderedDict()  # scores by graph and picture, the oldest first
 
 
 async def limit_step(session: Session, draft: Draft, by: str) -> None:
@@ -109,13 +113,39 @@ async def _by_cost(session: Session, draft: Draft, scores: ScoresRecord, path: s
             ui.navigate.to(draft.address(Step.LIMIT, by="cost"))
 
     ui.on("collected", collected)
-    bad = await _bad_scores(session, draft, path)
-    if not bad:
+    items = (await items_of(session, draft, DEFECT))[:_MOST_BAD]
+    if not items:
         return
+    with ui.element("div").classes("card") as board:
+        progress = ui.label(text("Judging {count} pictures", count=len(items))).props("role=status")
+        bar = ui.linear_progress(0.0, show_value=False).props(f'aria-label="{text("Progress")}"')
+
+    async def judge() -> None:
+        bad = list[float]()
+        for place, item in enumerate(items, 1):
+            if board.is_deleted:  # the page was closed
+                return
+            score = await _score(session, draft, item.picture, path)
+            bad += [] if score is None else [score]
+            bar.set_value(place / len(items))
+        if not bad:
+            progress.set_text(text("The model can judge none of these pictures."))
+            return
+        board.clear()
+        with board:
+            _panel(session, draft, scores, bad)
+
+    ui.timer(0.0, judge, once=True)  # the page is there first: judging may take longer than a browser waits for it
+
+
+def _panel(session: Session, draft: Draft, scores: ScoresRecord, bad: Sequence[float]) -> None:
+    """What errors cost at which limit."""
+    text = session.text
     found = Scores(good=np.array(scores.calibration), defects={DEFECT: np.sort(np.array(bad))})
     prices = Prices(escape=scores.price_escape or 50.0, overkill=scores.price_overkill or 1.0, defect_share=0.01)
-    with ui.element("div").classes("card"):
-        panel = ThresholdPanel(session, found, now=scores.reject, prices=prices, currency=scores.currency)
+    panel = ThresholdPanel(
+        session, found, now=scores.reject, review=scores.review, prices=prices, currency=scores.currency
+    )
 
     async def use() -> None:
         if panel.value == scores.reject:
@@ -126,21 +156,22 @@ async def _by_cost(session: Session, draft: Draft, scores: ScoresRecord, path: s
     ui.button(text("Next"), on_click=use).props("unelevated")
 
 
-async def _bad_scores(session: Session, draft: Draft, path: str) -> list[float]:
-    """What the model says of the pictures of bad parts; one that it cannot judge is left out."""
-    scores = []
-    items = [item for item in await items_of(session, draft) if item.label == DEFECT][:_MOST_BAD]
-    for item in items:
+async def _score(session: Session, draft: Draft, picture: str, path: str) -> float | None:
+    """What the model says of a picture; None: it cannot judge it. What it said once is not asked again."""
+    assert draft.model is not None, "the step takes one"
+    key = draft.model.graph, picture
+    if key not in _SAID:
         try:
-            picture = await session.api.content(f"/pictures/{item.picture}")
+            content = await session.api.content(f"/pictures/{picture}")
             reply = await session.api.send(
-                f"{path}/inspect", picture, InspectionReply, media_type="application/octet-stream"
+                f"{path}/inspect", content, InspectionReply, media_type="application/octet-stream"
             )
         except Refused:
-            continue
-        if reply.score is not None:
-            scores.append(reply.score)
-    return scores
+            return None  # and asked again the next time, as the server may only have been busy
+        _SAID[key] = reply.score
+        if len(_SAID) > _REMEMBERED:
+            _SAID.popitem(last=False)
+    return _SAID[key]
 
 
 async def _make(session: Session, draft: Draft, wish: NewThreshold) -> None:
