@@ -1,6 +1,8 @@
 """Data sets: which there are, and new ones."""
 
+import asyncio
 from collections import Counter
+from collections.abc import Sequence
 from urllib.parse import quote
 
 from fastapi import Request
@@ -31,9 +33,10 @@ async def page(request: Request, after: str = "") -> None:
         with ui.element("div").classes("headline"):
             ui.html(f"<h1>{text('Data')}</h1>", sanitize=False)
         if found:
+            inside = await contents(session, found)
             with ui.element("div").classes("cards"):
-                for one in found:
-                    await _card(session, one)
+                for one, (detail, some) in zip(found, inside, strict=True):
+                    _card(session, one, detail, some)
         else:
             first = text("There are no data sets yet. Make the first one of an archive or of pictures.")
             ui.label(first).classes("empty")
@@ -57,10 +60,21 @@ async def newest(request: Request, name: str) -> RedirectResponse | None:
     return RedirectResponse(version_address(name, versions[0].version), 303)
 
 
-async def _card(session: Session, one: VersionRecord) -> None:
-    text, path = session.text, f"/datasets/{quote(one.dataset, safe='')}/versions/{one.version}"
-    detail = await session.api.get(path, VersionDetail)
-    some = await session.api.get(f"{path}/items", list[ItemRecord], limit=_SHOWN)
+async def contents(session: Session, versions: Sequence[VersionRecord]) -> list[tuple[VersionDetail, list[ItemRecord]]]:
+    """What is in each version, and some of its pictures."""
+
+    async def ask(one: VersionRecord) -> tuple[VersionDetail, list[ItemRecord]]:
+        path = f"/datasets/{quote(one.dataset, safe='')}/versions/{one.version}"
+        detail, some = await asyncio.gather(
+            session.api.get(path, VersionDetail), session.api.get(f"{path}/items", list[ItemRecord], limit=_SHOWN)
+        )
+        return detail, some
+
+    return await asyncio.gather(*(ask(one) for one in versions))
+
+
+def _card(session: Session, one: VersionRecord, detail: VersionDetail, some: list[ItemRecord]) -> None:
+    text = session.text
     with ui.element("a").classes("card dataset").props(f'href="{version_address(one.dataset, one.version)}"'):
         with ui.element("div").classes("strip"):
             for item in some:
