@@ -45,6 +45,23 @@ def test_parts_are_searched_filtered_and_exported(visit: Visit) -> None:
     expect(rows).to_have_count(1)
 
 
+def test_maps_are_laid_over_what_is_there_or_being_loaded(visit: Visit) -> None:
+    page = visit("/inspections?within=all")
+    items = page.request.get("/api/v1/inspections?limit=30").json()
+    page.goto(f"/inspections?within=all&before={items['next']}")
+    expect(page.locator(".gallery .part").first).to_contain_text(
+        page.request.get(f"/api/v1/inspections?limit=1&before={items['next']}").json()["items"][0]["serial"]
+    )
+    page.get_by_role("switch", name="Maps").click()
+    expect(page).to_have_url(f"/inspections?within=all&before={items['next']}&overlay=on")
+    page.get_by_role("combobox", name="Verdict").click()
+    page.get_by_role("option", name="REJECT").click()
+    page.get_by_role("switch", name="Maps").click()
+    expect(page.locator(".gallery .part .verdict.reject").first).to_be_visible()
+    expect(page.locator(".gallery .part .verdict.pass")).to_have_count(0)
+    expect(page).to_have_url("/inspections?within=all&verdict=REJECT")
+
+
 def test_older_parts_come_as_one_scrolls(visit: Visit) -> None:
     page = visit("/inspections?within=all", size={"width": 390, "height": 844})
     parts = page.locator(".gallery .part")

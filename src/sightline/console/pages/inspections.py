@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 from urllib.parse import urlencode
 
@@ -81,7 +81,7 @@ class _Search:
         text = self.session.text
 
         def overlay(event: ValueChangeEventArguments[Any]) -> None:
-            self._choose("overlay", "on" if event.value else "")
+            self._keep(replace(self.chosen, overlay="on" if event.value else ""))  # the same parts, so no new page
             self.results.classes(toggle="overlaid")
 
         maps = ui.switch(text("Maps"), value=bool(self.chosen.overlay), on_change=overlay)
@@ -138,7 +138,10 @@ class _Search:
         return set_
 
     def _choose(self, name: str, value: str) -> None:
-        self.chosen = self.chosen.changed(name, value)
+        self._keep(self.chosen.changed(name, value))
+
+    def _keep(self, chosen: PartFilter) -> None:
+        self.chosen = chosen
         ui.navigate.history.replace(self.chosen.address(HERE))
 
     async def show(self) -> None:
@@ -153,7 +156,7 @@ class _Search:
             return
         counted = await count_parts(self.session, chosen, span, now_s)
         found = await self._read(chosen, span, chosen.before)
-        if chosen != self.chosen:
+        if replace(chosen, overlay=self.chosen.overlay) != self.chosen:
             return  # something else was chosen meanwhile, and is being shown
         self.results.clear()
         with self.results:
