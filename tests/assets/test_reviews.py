@@ -1,6 +1,8 @@
 """People decide what is worth their time, together where asked, and nobody does what another one has before them."""
 
 import itertools
+import json
+from dataclasses import asdict
 from typing import Any
 
 import pytest
@@ -13,6 +15,7 @@ from sightline.feedback.review_queue import Question, Reason, counts, waiting
 from sightline.feedback.reviews import Decision, decide, of_inspection, undo
 from sightline.records import Verdict
 from sightline.store import escapes, labels
+from sightline.store.audit import Wanted, changes
 from sightline.store.database import Database
 from sightline.store.escapes import Finding
 from sightline.store.pictures import Pictures, ViewOf
@@ -235,3 +238,22 @@ def test_an_escape_finds_the_inspection_that_passed_it(pictures: Pictures, datab
     wrong = Finding(product="lid", inspection_id=name, found_s=NOW_S)
     with pytest.raises(OptionError, match="correct product or serial"):
         escapes.report(pictures, wrong, by="ada", now_s=NOW_S)
+
+
+def test_an_escape_that_was_a_mistake_counts_no_longer_and_stays_in_the_trail(
+    pictures: Pictures, database: Database
+) -> None:
+    wanted(database, "escape.withdrawn")
+    name = inspected(database, 1)
+    known = escapes.report(pictures, Finding(inspection_id=name, found_s=NOW_S), by="bob", now_s=NOW_S)
+    with pytest.raises(OptionError, match="a reason is missing"):
+        escapes.take_back(database, known.id, by="ada", reason=" ", now_s=NOW_S)
+    assert escapes.take_back(database, known.id, by="ada", reason="another part", now_s=NOW_S) == known
+    with database.reading() as session:
+        assert escapes.listed(session) == []
+    (told,) = changes(database, Wanted(before=2**53, limit=9, action="take back"))
+    assert (told["who"], told["subject"], json.loads(told["before"])) == ("ada", f"escape:{known.id}", asdict(known))
+    assert json.loads(told["after"]) == {"reason": "another part"}
+    assert [(one["id"], one["by"], one["reason"]) for one in news(database)] == [(known.id, "ada", "another part")]
+    with pytest.raises(NotFoundError):
+        escapes.take_back(database, known.id, by="ada", reason="again", now_s=NOW_S)

@@ -68,6 +68,27 @@ def test_a_bar_leads_to_the_parts_that_it_counts(visit: Visit) -> None:
     expect(page.get_by_label("From", exact=True)).not_to_have_value("")
 
 
+def test_escapes_are_listed_with_their_parts_and_a_mistake_is_taken_back(visit: Visit) -> None:
+    page = visit("/inspections?within=all&verdict=PASS&station=press-1")
+    page.locator(".gallery .part").first.click()
+    page.get_by_role("button", name="Escape", exact=True).click()
+    page.get_by_role("dialog").get_by_label("Kind of defect").fill("crack")
+    page.get_by_role("button", name="Report the escape").click()
+    expect(page.get_by_text("The escape is reported.")).to_be_visible()
+    part = page.url.partition("?")[0]
+    page.goto("/quality")
+    assert tile(page, "Escapes found later") == "1"
+    row = page.get_by_role("region", name="Escapes found later").get_by_role("row").filter(has_text="crack")
+    row.get_by_role("link").click()
+    page.wait_for_url(part + "*")
+    page.goto("/quality")
+    row.get_by_role("button", name="Take back").click()
+    page.get_by_role("dialog").get_by_label("Reason").fill("another part")
+    page.get_by_role("dialog").get_by_role("button", name="Take back").click()
+    expect(row).to_have_count(0)
+    assert tile(page, "Escapes found later") == "0"
+
+
 def test_an_own_range_without_parts_says_so(visit: Visit) -> None:
     page = visit("/quality?period=own", size={"width": 390, "height": 844}, language="de")
     page.get_by_role("textbox", name="Von").fill("2020-01-01T06:00")

@@ -125,7 +125,11 @@ def test_findings_of_single_parts(client: Client) -> None:
     assert day["mean"] == pytest.approx(0.5)
     stops = client.get("/api/v1/quality/stops", params=SHIFT | {"longer_than_s": 30}).json()
     assert stops[0]["station"] == "st-1"
-    assert client.get("/api/v1/quality/escapes", params=SHIFT).json()["places"] == {"<b>": 1}
+    escapes = client.get("/api/v1/quality/escapes", params=SHIFT).json()
+    assert escapes["places"] == {"<b>": 1}
+    assert [(one["label"], one["reported_by"], one["inspection_id"]) for one in escapes["newest"]] == [
+        ("scratch", "ann", None)
+    ]
 
 
 def test_what_is_estimated(client: Client) -> None:

@@ -68,7 +68,7 @@ _SEEN = (  # what is looked at where most of a tag changes something
 _CHANGED = (  # and the other way round
     *("pictures_put_picture", "pictures_post_picture", "pictures_place_hold", "jobs_start", "jobs_cancel"),
     *("studies_make_study", "studies_items", "studies_rate_by_machine", "studies_close"),
-    *("alerts_set_rule", "alerts_remove_rule", "Label_Studio_webhook"),
+    *("alerts_set_rule", "alerts_remove_rule", "escapes_take_back", "Label_Studio_webhook"),
 )
 BY_OPERATION: dict[str, frozenset[Role]] = {
     "accounts_log_out": EVERYBODY,

@@ -7,6 +7,7 @@ from sqlalchemy.orm import Session
 
 from sightline.errors import NotFoundError, OptionError
 from sightline.store.audit import note
+from sightline.store.database import Database
 from sightline.store.pictures import Pictures, pictures_of, strengthen_all
 from sightline.store.retention import Kept
 from sightline.store.schema import Escape, Inspection
@@ -73,6 +74,26 @@ def report(pictures: Pictures, finding: Finding, *, by: str, now_s: float) -> Kn
         after = {"inspection": known.inspection_id, "label": known.label}
         note(session, who=by, action="report escape", subject=f"escape:{row.id}", before=None, after=after)
         publish(session, "escape.reported", asdict(known), now_s=now_s)
+        return known
+
+
+def take_back(database: Database, escape_id: int, *, by: str, reason: str, now_s: float) -> KnownEscape:
+    """Remove a report that was a mistake; all of it stays in the audit trail.
+
+    Raises:
+        NotFoundError: there is none, or it was taken back already. OptionError: the reason is missing.
+    """
+    if not reason.strip():
+        raise OptionError("a reason is missing; say in a few words why the report was a mistake.")
+    with database.writing() as session:
+        row = session.get(Escape, escape_id, with_for_update=True)
+        if row is None:
+            raise NotFoundError(f"escape {escape_id}: there is none.")
+        known = _known(row)
+        session.delete(row)
+        after = {"reason": reason}
+        note(session, who=by, action="take back", subject=f"escape:{known.id}", before=asdict(known), after=after)
+        publish(session, "escape.withdrawn", asdict(known) | {"by": by, "reason": reason}, now_s=now_s)
         return known
 
 

@@ -19,7 +19,7 @@ from sightline.store.schema import Delivery, Webhook
 
 EVENTS: Final = (
     *("inspection.rejected", "alert.raised", "alert.acknowledged", "alert.ended", "model.promoted"),
-    *("recipe.released", "job.ended", "review.decided", "escape.reported"),
+    *("recipe.released", "job.ended", "review.decided", "escape.reported", "escape.withdrawn"),
 )
 TEST: Final = "test"
 MOST_WEBHOOKS = 100

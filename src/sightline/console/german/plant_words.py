@@ -120,6 +120,7 @@ TEXTS = {
     "alert.ended": "Meldung vorbei",
     "alert.raised": "Meldung",
     "escape.reported": "Schlupf gemeldet",
+    "escape.withdrawn": "Schlupf zurückgenommen",
     "inspection.rejected": "Ausschuss",
     "job.ended": "Auftrag beendet",
     "model.promoted": "Modell freigegeben",

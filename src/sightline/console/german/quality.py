@@ -24,6 +24,8 @@ TEXTS = {
         "Fehler je Teil in jedem Zeitabschnitt, mit Eingriffsgrenzen bei 3 Sigma für dessen Teilezahl (Montgomery,"
         " 7.3). Ein Teil kann mehrere Fehler haben. Markierte Punkte haben eine eigene Ursache."
     ),
+    "Each report leads to the part that was passed. One that was a mistake is taken back, with a reason.": "Jede"
+    " Meldung führt zu dem Teil, das durchgelassen wurde. Eine irrtümliche wird mit einem Grund zurückgenommen.",
     "Escapes found later": "Später gefundener Fehlschlupf",
     "False rejects": "Pseudofehler",
     "Fewer than {few} scores in this time: too few to show a drift.": (
@@ -108,6 +110,7 @@ TEXTS = {
     "Reported; there may be {low} to {high} by the audit sample.": (
         "Gemeldet; nach der Auditstichprobe mögen es {low} bis {high} sein."
     ),
+    "Reported by": "Gemeldet von",
     "Rules": "Regeln",
     "Scores": "Werte",
     "Scores over time": "Werte im Zeitverlauf",
@@ -140,6 +143,11 @@ TEXTS = {
     "Signals": "Signale",
     "Station": "Station",
     "Stops": "Stillstände",
+    "Take back": "Zurücknehmen",
+    "Take back {name}": "{name} zurücknehmen",
+    "Take this report back?": "Diese Meldung zurücknehmen?",
+    "The escape counts no longer. The audit trail keeps what was reported.": "Der Fehlschlupf zählt nicht mehr. Das"
+    " Änderungsprotokoll behält, was gemeldet wurde.",
     "The last good part, view {view}": "Das letzte Gutteil, Ansicht {view}",
     "The limits are provisional: fewer than 20 points. Take signals as a hint.": (
         "Die Grenzen sind vorläufig: weniger als 20 Punkte. Nehmen Sie Signale als Hinweis."
@@ -152,6 +160,7 @@ TEXTS = {
         " Fehler, die sich an einer Stelle häufen, haben dort eine Ursache: ein Werkzeug, einen Greifer, eine"
         " Lampe oder eine fehlende Maske."
     ),
+    "The report is taken back.": "Die Meldung ist zurückgenommen.",
     "The share of parts not passed in each period, with limits at 3 sigma for its number of parts (Montgomery,"
     " 7.2). Points outside, or in a pattern that chance seldom makes (Nelson 1984), are marked: look for a"
     " cause there.": (
@@ -163,6 +172,7 @@ TEXTS = {
     "There are parts of several products: choose one above, to see its defects on it.": (
         "Es gibt Teile mehrerer Produkte: wählen Sie oben eines, um dessen Fehler darauf zu sehen."
     ),
+    "These are the {number} found last.": "Das sind die {number} zuletzt gefundenen.",
     "This shift": "Diese Schicht",
     "Threshold": "Schwelle",
     "Time": "Zeit",

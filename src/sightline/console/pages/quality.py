@@ -7,7 +7,16 @@ from fastapi import Request
 from nicegui import ui
 
 from sightline.console.frame import framed
-from sightline.console.pages import control_chart, defect_map, pareto, quality_tiles, scores, shift_report, trend
+from sightline.console.pages import (
+    control_chart,
+    defect_map,
+    pareto,
+    quality_escapes,
+    quality_tiles,
+    scores,
+    shift_report,
+    trend,
+)
 from sightline.console.pages.quality_figures import Figures, gathered
 from sightline.console.session import Refused, Session
 from sightline.console.window import PERIODS, Span, Window, chosen, span
@@ -54,6 +63,7 @@ async def page(
 
 async def _content(session: Session, window: Window, when: Span, found: Figures) -> None:
     quality_tiles.show(session, found)
+    quality_escapes.show(session, found.escapes)
     pareto.show(session, when, found.pareto)
     control_chart.steps(session, window, when, HERE)
     with ui.element("div").classes("pair"):

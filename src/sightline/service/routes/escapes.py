@@ -9,13 +9,14 @@ from pydantic import BaseModel, ConfigDict, Field
 from sightline.service.access import Caller, needs
 from sightline.service.plant import Here
 from sightline.service.rights import Right
-from sightline.service.routes.texts import EXAMPLE_ID, InspectionId, Limit, Long, Moment, Name, Note
+from sightline.service.routes.texts import EXAMPLE_ID, InspectionId, Limit, Long, Moment, Name, Note, Number, Reason
 from sightline.store import escapes
 from sightline.store.escapes import Finding, KnownEscape
 
 router = APIRouter(prefix="/api/v1/escapes", tags=["escapes"])
 Viewer = Annotated[Caller, Depends(needs(Right.VIEW))]
 Reviewer = Annotated[Caller, Depends(needs(Right.REVIEW))]
+Manager = Annotated[Caller, Depends(needs(Right.MANAGE))]
 
 
 class NewEscape(BaseModel):
@@ -31,6 +32,13 @@ class NewEscape(BaseModel):
     found_s: Moment | None = Field(default=None, description="None: now", examples=[1790000000.0])
     found_where: Name = Field(default="", examples=["customer"])
     note: Note = Field(default="", examples=["8D report 17"])
+
+
+class Mistake(BaseModel):
+    """Why a report is taken back."""
+
+    model_config = ConfigDict(extra="forbid")
+    reason: Reason = Field(examples=["it was the part of another line"])
 
 
 class EscapeRecord(BaseModel):
@@ -76,6 +84,12 @@ def report(new: NewEscape, plant: Here, caller: Reviewer) -> EscapeRecord:
         note=new.note,
     )
     return _record(escapes.report(plant.pictures, finding, by=caller.name, now_s=now_s))
+
+
+@router.post("/{number}/take-back", summary="Take a report back")
+def take_back(number: Number, mistake: Mistake, plant: Here, caller: Manager) -> EscapeRecord:
+    """Remove a report that was a mistake; it stays in the audit trail, and the pictures stay as they are kept."""
+    return _record(escapes.take_back(plant.database, number, by=caller.name, reason=mistake.reason, now_s=time.time()))
 
 
 def _record(escape: KnownEscape) -> EscapeRecord:

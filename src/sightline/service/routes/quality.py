@@ -30,6 +30,7 @@ router = APIRouter(prefix="/api/v1/quality", tags=["quality"], dependencies=[Dep
 _OC_POINTS = 41
 _WEEK = 7 * 86_400.0
 _MOST_PLACES = 1000
+_MOST_TOLD = 50  # escapes, one by one
 
 
 class Window(BaseModel):
@@ -174,11 +175,12 @@ def stops(
 
 @router.get("/escapes", response_model=shown.EscapesShown)
 def escapes(plant: Here, window: Asked) -> shown.EscapesShown:
-    """Bad parts that were passed and were found in this time, counted."""
+    """Bad parts that were passed and were found in this time, counted, and those found last."""
     with plant.database.reading() as session:
         found = findings.escapes(session, window.slice(plant.quality.calendar))
         labels, where = Counter(one.label for one in found), Counter(one.found_where for one in found)
-    return shown.EscapesShown(count=len(found), labels=dict(labels), places=dict(where))
+        newest = [shown.EscapeShown.model_validate(one) for one in found[:_MOST_TOLD]]
+    return shown.EscapesShown(count=len(found), labels=dict(labels), places=dict(where), newest=newest)
 
 
 @router.get("/recall", response_model=shown.RecallShown)

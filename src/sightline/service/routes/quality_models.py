@@ -6,6 +6,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from sightline.evaluation.attribute_agreement import Standing
 from sightline.evaluation.sampling_plans import Severity
+from sightline.service.routes.texts import EXAMPLE_ID
 
 Share = Annotated[float, Field(ge=0, le=1, examples=[0.0146])]
 Number = Annotated[int, Field(ge=0, examples=[120])]
@@ -121,12 +122,27 @@ class StopShown(Shown):
     seconds: float = Field(examples=[1260.0])
 
 
+class EscapeShown(Shown):
+    """One of them."""
+
+    id: int = Field(examples=[2])
+    product: str = Field(examples=["cap"])
+    serial: str = Field(examples=["A-0017"])
+    inspection_id: str | None = Field(description="None: which one passed it is not known", examples=[EXAMPLE_ID])
+    label: str = Field(examples=["crack"])
+    found_s: float = Field(examples=[1790000000.0])
+    found_where: str = Field(examples=["customer"])
+    note: str = Field(examples=["8D report 17"])
+    reported_by: str = Field(examples=["ada"])
+
+
 class EscapesShown(Shown):
     """Escapes that were found in the time asked for."""
 
     count: Number
     labels: dict[str, int] = Field(examples=[{"scratch": 1}])
     places: dict[str, int] = Field(description="where they were found", examples=[{"customer": 1}])
+    newest: list[EscapeShown] = Field(description="the 50 found last")
 
 
 class ClaimShown(Shown):

@@ -29,6 +29,7 @@ Event = Literal[
     "job.ended",
     "review.decided",
     "escape.reported",
+    "escape.withdrawn",
 ]
 _EXAMPLE: dict[str, Any] = {"url": "https://mes.example.com/sightline", "events": ["alert.raised", "job.ended"]}
 
