@@ -3,28 +3,43 @@
 import csv
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import cv2
 import numpy as np
+import onnx
 import pytest
+from onnx import numpy_helper
 
+from sightline.bundle import Bundle
 from sightline.datasets.dataset import Dataset, Sample
 from sightline.errors import DatasetError
+from sightline.records import Timings
 
 pytest.importorskip("optuna", reason="the search needs the extra [train]")
 pytest.importorskip("torch", reason="a classifier needs the extra [train]")
 
+from sightline.hybrid import train_hybrid
+from sightline.models.convolutions import HEAD
 from sightline.search.leaderboard import write_leaderboard
-from sightline.search.material import nameable, prepare_named
-from sightline.search.space import BEST, SHIPPED, Settings, Space, naming_config_of, space_for
+from sightline.search.material import Material, nameable, prepare_named
+from sightline.search.space import BEST, SHIPPED, Settings, Space, config_of, naming_config_of, space_for
 from sightline.search.study import search
-from sightline.search.trial import Limits, measured
+from sightline.search.trial import Limits, measured, slowest_ms
+from sightline.supervised import train_classifier
 from sightline.synthesis.defects import DefectType
 from sightline.synthesis.parts import PartConfig, render
 
 KINDS = {"good": 24, "missing_component": 8, "discoloration": 8}
 SMALL: Settings = {"short_side": 64, "backbone": SHIPPED, "bank": 500, "dimensions": 32, "position_prior": True}
 NAMED: Settings = {"short_side": 64, "backbone": SHIPPED, "fine_tuned": False, "imbalance": BEST}
+
+
+def weights_of(bundle: Bundle) -> dict[str, np.ndarray]:
+    """Those of the network's own convolutions."""
+    stored = onnx.load_model_from_string(bundle.graph).graph.initializer
+    own = (one for one in stored if len(one.dims) == 4 and not one.name.startswith(HEAD))
+    return {one.name: numpy_helper.to_array(one) for one in own}
 
 
 def told_nothing(stage: str, done: int, total: int) -> None:
@@ -113,5 +128,48 @@ def test_the_space_holds_what_the_task_can_use() -> None:
 def test_the_settings_reach_the_classifier() -> None:
     asked = naming_config_of({**NAMED, "imbalance": "focal"}, minutes=2.0, seed=3, max_megapixels=9.0)
     assert (asked.short_side, asked.max_megapixels, asked.backbone) == (64, 9.0, None)
-    assert (asked.learning.epochs, asked.learning.imbalance, asked.learning.seed) == (0, "focal", 3)
-    assert naming_config_of({**NAMED, "fine_tuned": True}, minutes=2.0, seed=3, max_megapixels=9.0).learning.epochs > 0
+    assert (asked.learning.unfreeze, asked.learning.imbalance, asked.learning.seed) == ("none", "focal", 3)
+    tuned = naming_config_of({**NAMED, "fine_tuned": True}, minutes=2.0, seed=3, max_megapixels=9.0).learning
+    assert (tuned.unfreeze, tuned.epochs > 0) == ("last", True)
+
+
+def test_what_is_fine_tuned_has_another_network(parts: Dataset, tmp_path: Path) -> None:
+    learn = prepare_named(parts, 0, 50.0).learn
+    spoilt = replace(learn, samples=tuple(sample for sample in learn.samples if not sample.is_good))
+    found = []
+    for tuned in (False, True):
+        asked = naming_config_of({**NAMED, "fine_tuned": tuned}, minutes=30.0, seed=0, max_megapixels=9.0)
+        asked = replace(asked, precision="fp32", learning=replace(asked.learning, epochs=2))
+        found.append(weights_of(train_classifier(spoilt, tmp_path / "names.sight", asked).bundle))
+    as_it_is, fine_tuned = found
+    assert as_it_is.keys() == fine_tuned.keys()
+    assert any(not np.array_equal(weights, fine_tuned[name]) for name, weights in as_it_is.items())
+
+
+def test_what_names_the_regions_of_a_hybrid_is_fine_tuned_too(parts: Dataset, tmp_path: Path) -> None:
+    settings: Settings = {"method": "hybrid", **SMALL, **NAMED, "fine_tuned": True}
+    asked = naming_config_of(settings, minutes=30.0, seed=0, max_megapixels=9.0)
+    asked = replace(asked, precision="fp32", learning=replace(asked.learning, epochs=1))
+    anomalies, stages = config_of(settings, max_overkill=0.01, seed=0, max_megapixels=9.0), set[str]()
+    learn = prepare_named(parts, 0, 50.0).learn
+    train_hybrid(learn, tmp_path / "hybrid.sight", anomalies, asked, lambda stage, done, total: stages.add(stage))
+    assert "fine-tuning" in stages
+
+
+class Clock:
+    """Judges by the number of regions that a picture's name ends in: each takes 10 ms to name."""
+
+    def frame(self, picture: Path) -> Path:
+        return picture
+
+    def inspect(self, picture: Path) -> SimpleNamespace:
+        regions = int(picture.stem)
+        timings = Timings(decode_ms=None, graph_ms=5.0, total_ms=5.0 + 10 * regions)
+        return SimpleNamespace(defects=(None,) * regions, timings=timings)
+
+
+def test_the_latency_is_that_of_the_defect_with_the_most_names(parts: Dataset) -> None:
+    clock, defects = Clock(), tuple(Path(f"{regions}.png") for regions in (1, 7, 3))
+    material = Material(learn=parts, good=(Path("0.png"),), defects=defects, painted=False)
+    found = [clock.inspect(picture) for picture in defects]
+    assert slowest_ms(clock, material, found) == 75.0  # type: ignore[arg-type]  # it judges by the clock alone

@@ -57,7 +57,7 @@ _SHOWN = 10  # rows of the leaderboard
     "--max-latency-ms",
     type=Number(min=0, min_open=True),
     metavar="MS",
-    help="Of the graph for one picture, on this machine.  [default: no limit]",
+    help="To judge one picture, naming included, on this machine.  [default: no limit]",
 )
 @click.option(
     "--max-size-mb",

@@ -67,7 +67,7 @@ def latency_plot(attempts: Sequence[Attempt], chosen: Attempt, limits: Limits) -
     x = axes.horizontal(0, 1.08 * slowest)
     low = max(0.0, min(lowest - 0.1 * (1 - lowest), 1 - _LEAST_SPAN))
     y = Axis(low=low, high=1.0, begin=HEIGHT - BOTTOM, end=TOP + 10)
-    axes.frame(svg, x, y, ("latency of the graph, ms (median)", what))
+    axes.frame(svg, x, y, ("latency, ms (median)", what))
     if limits.latency_ms is not None:
         axes.levels(svg, x, [("threshold", limits.latency_ms, f"limit {limits.latency_ms:g} ms")])
     for attempt in reversed(attempts):

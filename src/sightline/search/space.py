@@ -1,14 +1,14 @@
 """What a search may try: methods, working sizes, backbones and what each method can be told."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Literal
 
 from optuna import Trial
 
-from sightline.models.class_config import IMBALANCES, Imbalance, LearningConfig
+from sightline.models.class_config import IMBALANCES, Imbalance, LearningConfig, Unfreeze
 from sightline.models.detector import Method
 from sightline.supervised import METHOD as CLASSIFIER
 from sightline.supervised import ClassifierConfig
@@ -37,8 +37,8 @@ FIRST: tuple[Settings, ...] = (
 )
 FIRST_NAMING: tuple[Settings, ...] = (
     {"method": HYBRID, "short_side": 256, "bank": 1_500, "dimensions": 64, "position_prior": True, "fine_tuned": False},
-    {"method": CLASSIFIER, "short_side": 256, "fine_tuned": True},
     {"method": CLASSIFIER, "short_side": 256, "fine_tuned": False},
+    {"method": CLASSIFIER, "short_side": 256, "fine_tuned": True},
 )
 
 
@@ -138,12 +138,12 @@ def naming_config_of(settings: Settings, *, minutes: float, seed: int, max_megap
     """The settings as `train_classifier` takes them, and at most so many minutes of learning."""
     backbone, way = str(settings["backbone"]), str(settings["imbalance"])
     imbalance: Imbalance | None = None if way == BEST else way  # type: ignore[assignment]  # one of the space's
-    learning = LearningConfig(minutes=minutes, imbalance=imbalance, seed=seed)
+    unfreeze: Unfreeze = "last" if settings["fine_tuned"] else "none"
     return ClassifierConfig(
         short_side=int(settings["short_side"]),
         backbone=None if backbone == SHIPPED else Path(backbone),
         max_megapixels=max_megapixels,
-        learning=learning if settings["fine_tuned"] else replace(learning, epochs=0),
+        learning=LearningConfig(minutes=minutes, imbalance=imbalance, unfreeze=unfreeze, seed=seed),
     )
 
 
@@ -155,7 +155,7 @@ def told(settings: Settings) -> str:
     if "bank" in settings:
         words.append(f"bank {settings['bank']:,}")
     if "fine_tuned" in settings:
-        words.append("fine-tuned" if settings["fine_tuned"] else "last layer")
+        words.append("fine-tuned" if settings["fine_tuned"] else "network as it is")
     if settings.get("imbalance", BEST) != BEST:
         words.append(f"imbalance {settings['imbalance']}")
     if settings.get("position_prior") is False:
