@@ -3,6 +3,7 @@
 import csv
 import itertools
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -14,6 +15,10 @@ from sightline.errors import DatasetError, OptionError
 from sightline.inspector import load
 
 pytest.importorskip("optuna", reason="the search needs the extra [train]")
+
+import optuna
+from optuna.storages import JournalStorage
+from optuna.storages.journal import JournalFileBackend
 
 from sightline.search.leaderboard import COLUMNS, write_leaderboard
 from sightline.search.material import prepare
@@ -116,6 +121,37 @@ def test_time_is_counted_over_all_runs(parts: Path) -> None:
     assert len(first.attempts) == 1
     assert searched(parts, limits=Limits(minutes=1e-6)).attempts == first.attempts
     assert len(searched(parts, limits=Limits(minutes=10)).attempts) == 3
+
+
+def kept(parts: Path) -> list[dict[str, Any]]:
+    """What the search keeps beside each of its trials."""
+    log = JournalStorage(JournalFileBackend(str(parts.parent / "search/study.log")))
+    return [trial.user_attrs for trial in optuna.load_study(study_name="sightline", storage=log).get_trials()]
+
+
+def test_the_time_of_an_interrupted_trial_counts(parts: Path) -> None:
+    class Broken(KeyboardInterrupt):
+        pass
+
+    def breaks(stage: str, done: int, total: int) -> None:
+        if stage.startswith("trial 2") and done == total:
+            raise Broken
+
+    with pytest.raises(Broken):
+        searched(parts, progress=breaks)
+    one, lost = kept(parts)
+    enough = (2 + 1.3 * GOOD / (GOOD - 8)) * one["result"]["seconds"]  # for another, if nothing had been lost
+    found = searched(parts, limits=Limits(minutes=(enough + lost["seconds"] / 2) / 60))
+    assert len(found.attempts) == 1
+
+
+def test_the_time_of_failed_trials_counts(parts: Path) -> None:
+    broken = parts.parent / "broken.onnx"
+    broken.write_bytes(b"no network")
+    space = Space(methods=("padim",), short_sides=(64,), backbones=(str(broken),))
+    with pytest.raises(OptionError, match=r"the first failed: .*broken\.onnx"):
+        searched(parts, space=space, limits=Limits(minutes=1e-6))
+    assert len(kept(parts)) == 1  # of three
 
 
 def test_limits_that_nothing_keeps_are_said_with_what_came_nearest(parts: Path) -> None:

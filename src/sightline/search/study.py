@@ -8,6 +8,7 @@ by the area under the ROC on those that are and on defects, or by how well it na
 import hashlib
 import json
 import logging
+import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from importlib.metadata import version
@@ -32,10 +33,11 @@ from sightline.search.trial import Attempt, Limits, measured, trained_with
 from sightline.training import Trained, require_torch
 
 _STUDY = "sightline"
-_KEY, _RESULT, _FAILURE = "key", "result", "failure"  # names of what is kept beside a trial
+_KEY, _RESULT, _FAILURE, _SECONDS = "key", "result", "failure", "seconds"  # names of what is kept beside a trial
 _STARTUP_TRIALS = 8  # drawn blindly before the sampler trusts what it saw
 _REPEATS = 30  # settings drawn again in a row, after which the space counts as exhausted
 _UNEVEN = 1.5  # times as many pictures of one kind as of another, from which ways with that are tried
+_NOTED_S = 5.0  # how often the time of a trial is kept, as a power failure leaves no other moment
 _SLACK = 1.3  # what a fit may take beyond its share of pictures
 
 
@@ -181,7 +183,7 @@ def _key(dataset: Dataset, limits: Limits, backbones: Sequence[Path]) -> str:
 def _asked(study: optuna.Study, space: Space, limits: Limits, share: float) -> optuna.Trial | None:
     """The trial to make next, its settings drawn; None where time is up or all there is was tried."""
     attempts = attempts_of(study)
-    if attempts and not _has_time(attempts, limits, share):
+    if not _has_time(study, attempts, limits, share):
         return None
     tried = {_named(attempt.settings): attempt for attempt in attempts}
     failed = {_named(failure.settings) for failure in _failures(study)}
@@ -201,9 +203,13 @@ def _asked(study: optuna.Study, space: Space, limits: Limits, share: float) -> o
     return None
 
 
-def _has_time(attempts: Sequence[Attempt], limits: Limits, share: float) -> bool:
+def _has_time(study: optuna.Study, attempts: Sequence[Attempt], limits: Limits, share: float) -> bool:
     """Whether the longest trial yet would still fit, and after it training the best one on all pictures."""
-    spent, longest = sum(a.seconds for a in attempts), max(a.seconds for a in attempts)
+    lost = study.get_trials(deepcopy=False, states=(TrialState.FAIL,))  # what failed, and what was interrupted
+    spent = sum(trial.user_attrs.get(_SECONDS, 0.0) for trial in lost) + sum(a.seconds for a in attempts)
+    if not attempts:
+        return not _failures(study) or spent <= 60 * limits.minutes
+    longest = max(a.seconds for a in attempts)
     kept = [attempt for attempt in attempts if attempt.keeps(limits)]
     last = _SLACK / share * min(kept, key=lambda attempt: attempt.order).seconds if kept else longest
     return spent + longest + last <= 60 * limits.minutes
@@ -222,16 +228,27 @@ def _try(
     folder: Path,
     progress: Progress | None,
 ) -> None:
-    """Carry a trial through; what fails is kept with its reason, what is interrupted counts as not tried."""
+    """Carry a trial through; what fails is kept with its reason, what is interrupted counts as not tried.
+
+    The time of both is kept as spent.
+    """
     settings = drawn(trial, space)
     number = 1 + len(attempts_of(study)) + len(_failures(study))
+    began = noted = time.monotonic()
 
     def staged(stage: str, done: int, total: int) -> None:
+        nonlocal noted
+        if time.monotonic() - noted >= _NOTED_S:
+            noted = time.monotonic()
+            trial.set_user_attr(_SECONDS, noted - began)
         if progress:
             progress(f"trial {number} ({settings['method']}, {settings['short_side']} px): {stage}", done, total)
 
     try:
-        attempt = measured(number, settings, material, limits, folder, staged)
+        try:
+            attempt = measured(number, settings, material, limits, folder, staged)
+        finally:
+            trial.set_user_attr(_SECONDS, time.monotonic() - began)
     except InspectionError as error:
         trial.set_user_attr(_FAILURE, asdict(Failure(number=number, settings=settings, reason=str(error))))
         study.tell(trial, state=TrialState.FAIL)
