@@ -11,7 +11,7 @@ from typing import Any, Literal
 from sightline.bundle import Bundle
 from sightline.datasets.dataset import Dataset
 from sightline.errors import OptionError
-from sightline.export import edge_tpu, litert, onnx_graph, openvino_ir, tensorrt
+from sightline.export import edge_tpu, litert, onnx_graph, openvino_ir, region_names, tensorrt
 from sightline.export.artifact import Artifact
 from sightline.export.judgement import FLOAT_TOLERANCE, INTEGER_TOLERANCE, Judgement, judge
 from sightline.export.pictures import Pictures, made_up, of_dataset
@@ -86,12 +86,14 @@ def export(
         DatasetError: the data set has no good picture. FrameError: a picture cannot be judged.
         StoreError: a file cannot be written.
     """
-    places = _places(output, config.format)
+    places = _places(output, config.format, names=bundle.names is not None)
     for place in places.values():
         refuse_unwritable(place)
-    if bundle.manifest.segments is not None and (config.integers or config.format != "onnx"):
+    draws = bundle.manifest.segments is not None or bundle.manifest.locating is not None
+    if draws and (config.integers or config.format != "onnx"):
         raise OptionError(
-            f"{bundle.path}: outlines defects, and exports are judged by their verdicts alone; take --to onnx in float."
+            f"{bundle.path}: outlines defects or finds them as boxes, and exports are judged by their verdicts alone; "
+            "take --to onnx in float."
         )
     if config.integers and dataset is None:
         raise OptionError("8-bit ranges come from your pictures, and the loss is judged on them; give --images.")
@@ -114,7 +116,11 @@ def export(
 
 
 def make(bundle: Bundle, config: ExportConfig, pictures: Pictures, progress: Progress | None = None) -> Artifact:
-    """The export, neither judged nor written; raises as `export`."""
+    """The export, neither judged nor written, with what names its regions; raises as `export`."""
+    return region_names.with_names(bundle, _made(bundle, config, pictures, progress))
+
+
+def _made(bundle: Bundle, config: ExportConfig, pictures: Pictures, progress: Progress | None) -> Artifact:
     if config.format == "tensorrt":
         return tensorrt.engine(bundle, config.product)
     calibration = _told(pictures, progress)
@@ -134,6 +140,7 @@ def judged(
 ) -> Judgement:
     """The export beside its model on the same pictures; raises FrameError where one cannot be judged."""
     inspector = Inspector(bundle)
+    thresholds = inspector.limits(config.product).thresholds
     tolerance = INTEGER_TOLERANCE if b"QuantizeLinear" in bundle.graph else FLOAT_TOLERANCE
 
     def counted() -> Iterator[tuple[Frame, str | None]]:
@@ -146,16 +153,19 @@ def judged(
         counted(),
         lambda frame: inspector.score(frame, product=config.product),
         artifact.score,
-        inspector.limits(config.product).thresholds,
+        thresholds,
         tolerance=None if config.integers else tolerance,
         max_loss=config.max_loss if config.integers else 0.0,
         naming=bundle.manifest.naming,
+        named=region_names.namer(bundle, thresholds),
     )
 
 
-def _places(output: Path, kind: Format) -> dict[str, Path]:
+def _places(output: Path, kind: Format, *, names: bool) -> dict[str, Path]:
     """Suffix -> where that content goes."""
     places = {"": output, ".json": output.with_name(f"{output.name}.json")}
+    if names:
+        places[region_names.SUFFIX] = output.with_name(f"{output.stem}{region_names.SUFFIX}")
     if kind == "openvino":
         if output.suffix != ".xml":
             raise OptionError(f"{output}: OpenVINO looks for the weights beside FILE.xml; end the name in .xml.")
@@ -182,6 +192,7 @@ def _document(
         "product": config.product,
         "takes": artifact.takes,
         "notes": list(artifact.notes),
+        "names": region_names.document(bundle),
         "thresholds": {"reject": thresholds.reject, "review": thresholds.review},
         "files": {
             suffix: {"bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}

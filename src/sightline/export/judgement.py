@@ -15,6 +15,7 @@ from sightline.naming import name
 from sightline.precision import MOST_LOST
 from sightline.records import AnomalyMap, FloatArray, Frame, Verdict
 
+Name = Callable[[Frame, AnomalyMap], str]
 Score = Callable[[Frame], AnomalyMap]
 FLOAT_TOLERANCE = 0.001  # of the threshold
 # The shipped backbone computes in 8 bits, where another order of additions tips values to the next level
@@ -91,6 +92,7 @@ def judge(
     tolerance: float | None,
     max_loss: float,
     naming: Naming | None = None,
+    named: Name | None = None,
 ) -> Judgement:
     """Score each frame by both. An export that gives no similarities is compared with what the model says without.
 
@@ -99,6 +101,7 @@ def judge(
         tolerance: largest deviation of a score, as a share of the threshold; None: verdicts alone count.
         max_loss: share of changed verdicts that is allowed.
         naming: of a classifier, whose names count like verdicts.
+        named: by the map, what the part is called, which counts likewise; None: its regions have no names.
 
     Raises:
         OptionError: there are no frames. FrameError: a frame cannot be judged.
@@ -111,7 +114,8 @@ def judge(
         ours, theirs = model(frame), export(frame)
         if theirs.similarities is None:
             ours = replace(ours, similarities=None)
-        if said(ours, thresholds, naming) != said(theirs, thresholds, naming):
+        answers = [said(found, thresholds, naming) for found in (ours, theirs)]
+        if answers[0] != answers[1] or (named is not None and named(frame, ours) != named(frame, theirs)):
             changed.append(frame.source)
         scores.append((ours.score, theirs.score))
         guesses.append((ours.probabilities, theirs.probabilities))
