@@ -169,6 +169,30 @@ def test_a_class_limit_of_its_own_rejects_below_the_models(model: Path, tmp_path
     assert (found.verdict, found.defects[0].label) == (Verdict.REJECT, sure.label)
 
 
+def test_good_pictures_set_a_threshold_where_none_was_learnt_from(
+    model: Path, data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    bundle, path = load_bundle(model), tmp_path / "no-good.sight"
+    calibration = replace(bundle.manifest.calibration, good_scores=())
+    save(path, bundle.graph, replace(bundle.manifest, calibration=calibration))
+    asked = ["calibrate", str(path), "--max-overkill", "0.2", "-q", "--json"]
+    assert run(asked) == 1
+    capsys.readouterr()
+    assert run([*asked, str(data)]) == 0
+    guarantee = json.loads(capsys.readouterr().out)["reject"]["guarantee"]
+    assert guarantee["images"] == 15
+    assert guarantee["rate"] <= 0.2
+
+
+@pytest.mark.parametrize("words", [("--to", "openvino"), ("--to", "onnx", "--int8")], ids=" ".join)
+def test_an_export_that_could_spoil_the_boxes_is_refused(
+    model: Path, data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], words: tuple[str, ...]
+) -> None:
+    assert run(["export", str(model), *words, "--images", str(data), "-o", str(tmp_path / "boxes.xml"), "-q"]) == 1
+    assert "finds them as boxes" in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_network_that_fails_is_a_fault(model: Path, tmp_path: Path) -> None:
     bundle = load_bundle(model)
     broken = onnx.load_model_from_string(bundle.graph)

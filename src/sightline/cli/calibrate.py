@@ -1,10 +1,12 @@
 """`sightline calibrate`: set a model's thresholds for a rate, a cost or a recall."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import click
+import numpy as np
 
 from sightline.bundle import Bundle, load, save_changed
 from sightline.cli.naming import class_documents, class_lines, probabilities_of, with_recalls
@@ -21,7 +23,7 @@ from sightline.cli.options import (
 )
 from sightline.cli.products import product_option
 from sightline.cli.progress import Bars
-from sightline.datasets.dataset import Dataset
+from sightline.datasets.dataset import GOOD, Sample
 from sightline.datasets.labelled import open_classes
 from sightline.datasets.opening import open_dataset
 from sightline.errors import DatasetError, FrameError
@@ -38,9 +40,9 @@ from sightline.evaluation.thresholds import (
 from sightline.files import refuse_unwritable
 from sightline.inspector import Inspector
 from sightline.manifest import BAND, Manifest, Thresholds, model_id
-from sightline.products import limits_of, with_thresholds
+from sightline.products import Limits, limits_of, with_thresholds
 
-DefectScores = dict[str, list[float]]
+DefectScores = dict[str, list[float]]  # by label
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,7 +85,10 @@ class _Wish:
 @model_argument
 @click.argument("data", required=False, type=PLACE)
 @click.option(
-    "--max-overkill", type=SHARE, metavar="SHARE", help="Share of good parts that may be rejected; needs no DATA."
+    "--max-overkill",
+    type=SHARE,
+    metavar="SHARE",
+    help="Share of good parts that may be rejected; needs DATA only where the model learnt from no good part.",
 )
 @click.option("--cost-escape", type=COST, metavar="COST", help="Of one defect passed.")
 @click.option("--cost-overkill", type=COST, metavar="COST", help="Of one good part rejected, in the same unit.")
@@ -138,9 +143,10 @@ def calibrate_command(
 ) -> None:
     """Set MODEL's thresholds; the graph and its scores stay as they are.
 
-    Good parts are represented by the scores that every good training picture got from a model without it. Defects
-    come from DATA: its validation split, or where there is none its other pictures of defects. A threshold chosen on
-    the pictures that also judge it looks better than it is: keep some apart.
+    Good parts are represented by the scores that every good training picture got from a model without it; where the
+    model was trained without good pictures, by DATA's. Defects come from DATA: its validation split, or where there is
+    none its other pictures. A threshold chosen on the pictures that also judge it looks better than it is: keep some
+    apart.
 
     \b
       sightline calibrate part.sight --max-overkill 0.01
@@ -167,8 +173,8 @@ def calibrate_command(
         inspector = Inspector(bundle, max_megapixels=max_megapixels)
         _calibrate_classes(inspector, data, target, wish, quiet=quiet, as_json=as_json)
         return
-    defects = _examples(bundle, data, wish, product, max_megapixels, quiet=quiet)
-    before, good = limits.thresholds, limits.good_scores
+    good, defects = _examples(bundle, data, wish, limits, max_megapixels, quiet=quiet)
+    before = limits.thresholds
     reject = _reject(wish, good, defects)
     review = _review(wish, reject.value if reject else before.reject, good, defects)
     after = _changed(before, reject, review)
@@ -204,18 +210,33 @@ def _calibrate_classes(
 
 
 def _examples(
-    bundle: Bundle, data: Path | None, wish: _Wish, product: str | None, max_megapixels: float, *, quiet: bool
-) -> DefectScores:
-    """The scores of the defects that the rule needs; none where it needs none, and no graph is opened then."""
+    bundle: Bundle, data: Path | None, wish: _Wish, limits: Limits, max_megapixels: float, *, quiet: bool
+) -> tuple[Scores, DefectScores]:
+    """The scores of good parts, and of the defects that the rule needs; no graph is opened where DATA is not needed.
+
+    Good parts are those of the training; those of DATA where the model knows none.
+    """
+    good = limits.good_scores
     if data is None:
-        return {}
-    if not wish.needs_defects:
+        return good, {}
+    if good.size and not wish.needs_defects:
         click.echo("sightline: note: this rule needs the model alone; DATA is not looked at", err=True)
-        return {}
+        return good, {}
     inspector = Inspector(bundle, max_megapixels=max_megapixels)
     dataset = open_classes(data) if inspector.names else open_dataset(data)
+    samples = dataset.validation or dataset.samples
     with Bars(quiet=quiet) as bars:
-        return _defect_scores(inspector, dataset, bars, product)
+        defects: DefectScores = {}
+        if wish.needs_defects:
+            spoilt = [sample for sample in samples if not sample.is_good]
+            if not spoilt:
+                raise DatasetError(f"{dataset.root}: no pictures of defects, which this rule needs.")
+            defects = _scores(inspector, spoilt, "judging defects", bars, limits.product)
+        if not good.size:
+            known = [sample for sample in samples if sample.is_good]
+            found = _scores(inspector, known, "judging good pictures", bars, limits.product)
+            good = np.array(found.get(GOOD, []))
+    return good, defects
 
 
 def _document(
@@ -274,15 +295,15 @@ def with_review(thresholds: Thresholds, review: Threshold) -> Thresholds:
     )
 
 
-def _defect_scores(inspector: Inspector, dataset: Dataset, bars: Bars, product: str | None) -> DefectScores:
-    samples = [sample for sample in dataset.validation or dataset.samples if not sample.is_good]
-    if not samples:
-        raise DatasetError(f"{dataset.root}: no pictures of defects, which this rule needs.")
+def _scores(
+    inspector: Inspector, samples: Sequence[Sample], stage: str, bars: Bars, product: str | None
+) -> DefectScores:
+    """Label -> the scores of its pictures; raises FrameError where one cannot be judged."""
     scores: DefectScores = {}
     inspections = inspector.inspect_all((sample.path for sample in samples), workers=1, product=product)
     for done, (sample, inspection) in enumerate(zip(samples, inspections, strict=True)):
         if inspection.score is None:
             raise FrameError(f"{inspection.fault}")
         scores.setdefault(sample.label, []).append(inspection.score)
-        bars("judging defects", done + 1, len(samples))
+        bars(stage, done + 1, len(samples))
     return scores
