@@ -10,6 +10,7 @@ score is the highest value of its map:
 - as it is: the default.
 - local contrast: CLAHE of the luminance, 8 x 8 tiles, clip limit 2 (Zuiderveld 1994).
 - light: each channel brought to the median and the spread between the 5th and 95th percentile of the good pictures.
+- white balance: each channel's mean brought to the picture's (Buchsbaum 1980). Left out where the pictures are grey.
 - mirrored: the map is the mean of the picture's and of its mirror image's, which is learnt, too.
 - foreground: only what lies on the part counts; the part is where Otsu's threshold of the mean good picture says.
   Left out where that is no part: where it covers less than 20 % or more than 95 %, or the pictures differ in size.
@@ -109,6 +110,15 @@ def even_light(good: Sequence[Pixels]) -> Change:
     return change
 
 
+def white_balance(pixels: Pixels) -> Pixels:
+    means = pixels.mean(axis=(0, 1))
+    return np.asarray(np.clip(pixels * (means.mean() / np.maximum(means, 1.0)), 0, 255).round(), np.uint8)
+
+
+def is_coloured(good: Sequence[Pixels]) -> bool:
+    return any(bool(np.ptp(picture, axis=2).any()) for picture in good)
+
+
 def part_of(good: Sequence[Pixels]) -> NDArray[np.bool_] | None:
     """(H, W), or None where there is no part to be told from what is behind it."""
     if len({picture.shape for picture in good}) > 1:
@@ -144,7 +154,10 @@ def rows_of(pictures: Pictures, folder: Path, seed: int) -> Iterator[tuple[str, 
     if part is not None:
         inside = cv2.resize(part.astype(np.uint8), good[0].shape[::-1]) > 0
         yield "foreground", *_told_apart([one * inside for one in good], [one * inside for one in bad])
-    for candidate, change in (("local contrast", local_contrast), ("light", even_light(pictures.learnt))):
+    changes = {"local contrast": local_contrast, "light": even_light(pictures.learnt)}
+    if is_coloured(pictures.learnt):
+        changes["white balance"] = white_balance
+    for candidate, change in changes.items():
         other = pictures.changed(change)
         model = learnt(other.learnt, folder / candidate, seed)
         yield candidate, *_told_apart(maps(model, other.good), maps(model, other.bad))

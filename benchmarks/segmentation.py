@@ -23,11 +23,11 @@ from sightline.models.segment_config import TRUNKS, SegmentConfig, Trunk
 from sightline.segmenting import SegmenterConfig, train_segmenter
 from tables import RESULTS, Cell, write_table
 
-TARGET = 0.75  # mean of the IoUs of all defects and of the rest
+TARGET = 0.75  # IoU of all defects' pixels as one class
 NOTES = (
     "Over all pixels of the test pictures, at their full size, in what is reported: regions of pictures that were not "
-    "passed. IoU: of all defects' pixels as one class. mean IoU: of that and the IoU of the rest. picture IoU: "
-    "mean over the pictures with a defect.",
+    "passed. IoU: of all defects' pixels as one class, which the target is for. mean IoU: of that and the IoU of the "
+    "rest. picture IoU: mean over the pictures with a defect.",
     "found: single defects a quarter of whose pixels are outlined. The training ends after --minutes at the latest.",
     "caught, good rejected: at even odds, so that outlines are judged wherever they are more probable than not; "
     "`sightline train` sets the threshold for --max-overkill instead.",
@@ -56,8 +56,8 @@ def measured(found: SegmentedSet, seed: int, network: Trunk, options: argparse.N
         "seed": seed,
         "test": len(judged.judged),
         "IoU": overlap.pooled.iou,
-        "mean IoU": overlap.mean_iou,
         "target": TARGET,
+        "mean IoU": overlap.mean_iou,
         "picture IoU": overlap.picture_iou,
         **{one.name: one.iou for one in overlap.classes},
         "found": f"{caught} of {sum(one.recall.total for one in overlap.instances)}",
