@@ -105,12 +105,32 @@ def test_calibrate_says_what_cannot_be(
     [
         (("--method", "patchcore", "--material", "metal"), "--material has no effect with --method patchcore"),
         (("--method", "classifier", "--bank", "50"), "--bank has no effect with --method classifier"),
+        (("--method", "segmenter", "--precision", "fp32"), "--precision has no effect with --method segmenter"),
+        (("--method", "detector", "--precision", "fp32"), "--precision has no effect with --method detector"),
+        (("--method", "detector", "--mm-per-px", "0.1"), "--mm-per-px has no effect with --method detector"),
+        (
+            ("--method", "detector", "--critical-zone", "0,0,1,1"),
+            "--critical-zone has no effect with --method detector",
+        ),
+        (("--steps", "5"), "--steps has no effect with --method patchcore"),
+        (("--method", "padim", "--steps", "5"), "--steps has no effect with --method padim"),
+        (("--method", "padim", "--bank", "50"), "--bank has no effect with --method padim"),
+        (("--method", "padim", "--no-position-prior"), "--position-prior has no effect with --method padim"),
+        (("--method", "stfpm", "--bank", "50"), "--bank has no effect with --method stfpm"),
     ],
 )
 def test_options_of_the_other_kind_of_method_are_refused(
     folder: Path, tmp_path: Path, words: tuple[str, ...], said: str
 ) -> None:
     assert said in str(run("train", folder, "-o", tmp_path / "m.sight", *words).exception)
+
+
+def test_time_that_nothing_takes_is_told(folder: Path, tmp_path: Path) -> None:
+    done = run("train", folder, "-o", tmp_path / "m.sight", *OPTIONS[:4], "--epochs", "5", "--quiet")
+    assert done.stderr == (
+        "sightline: note: --epochs has no effect unless pictures of defects have masks, or --unfreeze lets the network "
+        "learn\n"
+    )
 
 
 def test_bench_and_export_take_a_model_that_names(model: Path, tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ import numpy as np
 from click.core import ParameterSource
 
 from sightline.cli.options import PLACE, Number, Recall, Rectangle, by_type
-from sightline.datasets.dataset import GOOD, Sample
+from sightline.datasets.dataset import GOOD, Dataset, Sample
 from sightline.errors import FrameError, OptionError
 from sightline.evaluation.comparison import Comparison
 from sightline.evaluation.intervals import rate
@@ -26,7 +26,7 @@ from sightline.naming import with_recall
 from sightline.segmenting import METHOD as SEGMENTER
 from sightline.segmenting import SegmenterConfig
 from sightline.supervised import ClassifierConfig
-from sightline.training import HYBRID, SUPERVISED, TrainConfig
+from sightline.training import BY_GRADIENT, HYBRID, SUPERVISED, TrainConfig
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 _GIVEN = "sightline.naming"  # in the context: the options below, by name
@@ -36,8 +36,11 @@ _EPOCHS = {
     BOXES: BoxLearningConfig().epochs,
 }
 _OF_SEGMENTERS = {"mm_per_px", "zones"}
-_NOT_FOR_SEGMENTERS = {"imbalance", "unfreeze", "weights", "download", "review_confidence", "judge_synthetic"}
-_NOT_FOR_BOXES = {*_NOT_FOR_SEGMENTERS, "network"}
+_NOT_FOR_SEGMENTERS = {
+    *("imbalance", "unfreeze", "precision", "weights", "download", "review_confidence", "judge_synthetic"),
+}
+_NOT_FOR_BOXES = {*_NOT_FOR_SEGMENTERS, *_OF_SEGMENTERS, "network"}
+_OF_PATCHCORE = {"bank", "position_prior"}
 _NOT_FOR_NAMES = ("max_overkill", "tile", "dimensions", "bank", "position_prior", "steps", "depth", "banks", "extend")
 
 
@@ -96,17 +99,36 @@ def check_method(method: str) -> None:
         name for name in (*context.params, *context.meta[_GIVEN])
         if context.get_parameter_source(name) not in (ParameterSource.DEFAULT, None)
     }  # fmt: skip
-    hopeless = {*_NOT_FOR_NAMES, *_OF_SEGMENTERS} if method in SUPERVISED else set(context.meta[_GIVEN])
-    if method == HYBRID:
-        hopeless = {"min_recall", "steps", "depth", "banks", "extend", "judge_synthetic", *_OF_SEGMENTERS}
-    if method == SEGMENTER:
-        hopeless = {*_NOT_FOR_NAMES, *_NOT_FOR_SEGMENTERS} - {"max_overkill"}
-    if method == BOXES:
-        hopeless = {*_NOT_FOR_NAMES, *_NOT_FOR_BOXES} - {"max_overkill"}
-    wrong = given & hopeless
+    wrong = given & _hopeless(method, set(context.meta[_GIVEN]))
     if wrong:
         flags = {parameter.name: parameter.opts[0] for parameter in context.command.params}
         raise click.UsageError(f"{flags[min(wrong)]} has no effect with --method {method}; leave it out.")
+
+
+def _hopeless(method: str, of_names: set[str]) -> set[str]:
+    """The options that have no effect with a method; `of_names` are those of methods that learn names."""
+    if method == HYBRID:
+        return {"min_recall", "steps", "depth", "banks", "extend", "judge_synthetic", *_OF_SEGMENTERS}
+    if method == SEGMENTER:
+        return {*_NOT_FOR_NAMES, *_NOT_FOR_SEGMENTERS} - {"max_overkill"}
+    if method == BOXES:
+        return {*_NOT_FOR_NAMES, *_NOT_FOR_BOXES} - {"max_overkill"}
+    if method in SUPERVISED:
+        return {*_NOT_FOR_NAMES, *_OF_SEGMENTERS}
+    steps = set[str]() if method in BY_GRADIENT else {"steps"}
+    return of_names | steps | (set[str]() if method == "patchcore" else _OF_PATCHCORE)
+
+
+def tell_of_idle_time(method: str, dataset: Dataset) -> None:
+    """Say so where --epochs or --minutes is given and nothing takes them: the last layer learns in a moment."""
+    context = click.get_current_context()
+    options = context.meta[_GIVEN]
+    masks = method != HYBRID and any(sample.mask for sample in dataset.samples)  # a hybrid's weigh its pieces
+    if options["unfreeze"] != "none" or masks or not (options["epochs"] or options["minutes"]):
+        return
+    flag = "--epochs" if options["epochs"] else "--minutes"
+    why = "" if method == HYBRID else "pictures of defects have masks, or "
+    click.echo(f"sightline: note: {flag} has no effect unless {why}--unfreeze lets the network learn", err=True)
 
 
 def classifier_config(config: TrainConfig) -> ClassifierConfig:

@@ -19,6 +19,7 @@ from sightline.cli.naming import (
     naming_options,
     segmenter_config,
     synthetic_lines,
+    tell_of_idle_time,
 )
 from sightline.cli.options import (
     PLACE,
@@ -258,10 +259,12 @@ def _learn_names(data: Path, output: Path, method: str, config: TrainConfig, pro
         return train_segmenter(open_segmented(data), output, segmenter_config(config), progress)
     if method == BOXES:
         return train_boxes(open_boxed(data), output, locating_config(config), progress)
+    dataset = open_classes(data)
+    tell_of_idle_time(method, dataset)
     if method == HYBRID:
-        return train_hybrid(open_classes(data), output, config, classifier_config(config), progress)
+        return train_hybrid(dataset, output, config, classifier_config(config), progress)
     learn = train_and_judge if judges_synthetic() else train_classifier
-    return learn(open_classes(data), output, classifier_config(config), progress)
+    return learn(dataset, output, classifier_config(config), progress)
 
 
 def _check_together(
