@@ -11,12 +11,17 @@ from sightline.console.session import Session
 _UNITS = {"s": "s", "ms": "ms", "min": "min", "h": "h", "days": "d", "mb": "MB", "mib": "MiB"}
 
 
-def named(session: Session, parameter: str) -> str:
-    """`Window (min)` of window_min, in the reader's language."""
+def in_words(parameter: str) -> tuple[str, str]:
+    """`Window` and `min` of window_min, in English; the unit is empty where it has none."""
     words = parameter.split("_")
     unit = words.pop() if len(words) > 1 and words[-1] in _UNITS else ""
-    name = session.text(" ".join(words).capitalize())
-    return f"{name} ({_UNITS[unit]})" if unit else name
+    return " ".join(words).capitalize(), _UNITS.get(unit, "")
+
+
+def named(session: Session, parameter: str) -> str:
+    """`Window (min)` of window_min, in the reader's language."""
+    english, unit = in_words(parameter)
+    return f"{session.text(english)} ({unit})" if unit else session.text(english)
 
 
 class Form:

@@ -236,6 +236,7 @@ TEXTS = {
     ),
     "95 % interval: {interval}": "95-%-Intervall: {interval}",
     # the words and hints of Nelson's rules, evaluation/nelson_rules.py
+    "others": "übrige",
     "one point beyond 3 sigma": "ein Punkt jenseits von 3 Sigma",
     "a single event: a wrong setting, a bad batch, a new person": (
         "ein einzelnes Ereignis: eine falsche Einstellung, eine schlechte Charge, ein neuer Mensch"

@@ -11,7 +11,7 @@ from fastapi import Request
 from nicegui import ui
 
 from sightline.console.figures import NOTHING, duration, moment
-from sightline.console.form import Form
+from sightline.console.form import Form, named
 from sightline.console.layout import agreed, fact, facts, heading, mark, row, table
 from sightline.console.pages.health import HERE, health
 from sightline.console.session import Refused, Session
@@ -251,7 +251,7 @@ def _head(session: Session, job: JobOut, head: ui.element) -> None:
             if job.attempts > 1:
                 fact(session, "Attempts", str(job.attempts))
             for name, value in job.params.items():
-                fact(session, name.replace("_", " ").capitalize(), _written(value))
+                fact(session, named(session, name), _written(value))
 
 
 def _actions(session: Session, job: JobOut) -> None:
