@@ -1,3 +1,5 @@
+import json
+
 import pytest
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
@@ -51,7 +53,8 @@ def test_people_and_machine_are_held_against_the_standard(session: Session, stud
     assert by_name["machine"].repeatability.total == 0
     assert found.claims["bob"].sentence.startswith("2 of 2 found")
     assert found.claims["machine"].found == 1
-    assert session.scalars(select(Audit.action).order_by(Audit.number)).all() == ["make study", "close study"]
+    actions = session.scalars(select(Audit.action).order_by(Audit.number)).all()
+    assert actions == ["make study", *["rate"] * 16, "close study"]
 
 
 def test_each_round_and_person_has_an_order_of_its_own_that_holds(session: Session) -> None:
@@ -96,14 +99,28 @@ def test_items_are_rated_in_the_order_given_and_once(session: Session, study: in
     assert studies.progress(session, study) == {"machine": 4}
 
 
+def test_the_trail_says_who_rated_and_who_had_a_machine_rate(session: Session, study: int) -> None:
+    task = studies.next_task(session, study, "bob")
+    assert task is not None
+    studies.rate(session, study, task.item, appraiser="bob", reject=True, seconds=None, now_s=6.0)
+    verdicts = dict.fromkeys(truth(session, study), "PASS")
+    studies.rate_by_machine(session, study, verdicts, appraiser="cap/3", round_=1, who="ann", now_s=7.0)
+    person, machine = session.scalars(select(Audit).where(Audit.action.startswith("rate")).order_by(Audit.number))
+    assert (person.who, person.subject) == ("bob", "study:caps")
+    assert json.loads(person.after) == {"item": task.item, "round": 1, "reject": True}
+    assert (machine.who, machine.action, machine.subject) == ("ann", "rate by machine", "study:caps")
+    said = {str(item): "PASS" for item in verdicts}
+    assert json.loads(machine.after) == {"appraiser": "cap/3", "round": 1, "verdicts": said}
+
+
 def test_a_machine_may_judge_again(session: Session, study: int) -> None:
     known = truth(session, study)
     again = {item: "FAULT" if bad else "PASS" for item, bad in known.items()}
-    studies.rate_by_machine(session, study, again, appraiser="machine", round_=2, now_s=7.0)
+    studies.rate_by_machine(session, study, again, appraiser="machine", round_=2, who="ann", now_s=7.0)
     with pytest.raises(ConflictError, match="in round 2"):
-        studies.rate_by_machine(session, study, again, appraiser="machine", round_=2, now_s=7.0)
+        studies.rate_by_machine(session, study, again, appraiser="machine", round_=2, who="ann", now_s=7.0)
     with pytest.raises(NotFoundError, match="item 999"):
-        studies.rate_by_machine(session, study, {999: "PASS"}, appraiser="machine", round_=3, now_s=7.0)
+        studies.rate_by_machine(session, study, {999: "PASS"}, appraiser="machine", round_=3, who="ann", now_s=7.0)
     studies.close(session, study, who="ann", now_s=9.0)
     (machine,) = studies.result(session, study).agreement.appraisers
     assert (machine.repeatability.count, machine.repeatability.total) == (3, 4)

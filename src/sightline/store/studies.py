@@ -1,7 +1,7 @@
 """Studies: the same items judged by people, blind and in random order, and by machines, against what is known.
 
 A study is open until it is closed: then it may be rated, and nobody sees a result. Once closed, its result is shown and
-nothing of it changes any more.
+nothing of it changes any more. The audit trail has each rating at once: only administrators read it.
 """
 
 import secrets
@@ -230,16 +230,19 @@ def rate(
         )
     )
     session.flush()
+    after = {"item": item, "round": task.round, "reject": reject}
+    note(session, who=appraiser, action="rate", subject=_subject(session, id_), before=None, after=after)
 
 
 def rate_by_machine(
-    session: Session, id_: int, verdicts: dict[int, str], *, appraiser: str, round_: int, now_s: float
+    session: Session, id_: int, verdicts: dict[int, str], *, appraiser: str, round_: int, who: str, now_s: float
 ) -> None:
     """Store what a model, or the same line once more, said of items; what it did not pass counts as rejected.
 
     Args:
         verdicts: item -> PASS, REJECT, REVIEW or FAULT.
         appraiser: which machine, say its model; `MACHINE` has round 1 where items have inspections.
+        who: had it judge.
 
     Raises:
         NotFoundError: an item is not of this study. ConflictError: it is closed, or one has such a rating.
@@ -255,6 +258,8 @@ def rate_by_machine(
     if twice:
         raise ConflictError(f"study {id_}: {appraiser} has rated item {twice[0]} in round {round_}.")
     _store(session, list(verdicts.items()), appraiser, round_, machine=True, now_s=now_s)
+    after = {"appraiser": appraiser, "round": round_, "verdicts": verdicts}
+    note(session, who=who, action="rate by machine", subject=_subject(session, id_), before=None, after=after)
 
 
 def close(session: Session, id_: int, *, who: str, now_s: float) -> Study:
@@ -363,6 +368,11 @@ def _store(
     ]
     if rows:
         session.execute(insert(StudyRating), rows)
+
+
+def _subject(session: Session, id_: int) -> str:
+    """Of a row of the audit trail."""
+    return f"study:{study(session, id_).name}"
 
 
 def _open(session: Session, id_: int) -> Study:

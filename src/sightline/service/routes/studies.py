@@ -211,7 +211,7 @@ def rate(plant: Here, caller: Reviewer, id: Id, given: RatingGiven) -> NextShown
 
 
 @router.post("/{id}/machine", status_code=204)
-def rate_by_machine(plant: Here, _: Manager, id: Id, given: MachineGiven) -> None:  # noqa: A002
+def rate_by_machine(plant: Here, caller: Manager, id: Id, given: MachineGiven) -> None:  # noqa: A002
     """What a model said of items, or the same line once more."""
     with plant.database.writing() as session:
         store.rate_by_machine(
@@ -220,6 +220,7 @@ def rate_by_machine(plant: Here, _: Manager, id: Id, given: MachineGiven) -> Non
             dict(given.verdicts),
             appraiser=given.appraiser,
             round_=given.round,
+            who=caller.name,
             now_s=time.time(),
         )
 
