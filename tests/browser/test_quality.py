@@ -100,6 +100,12 @@ def test_an_own_range_without_parts_says_so(visit: Visit) -> None:
     expect(page.get_by_role("alert")).to_contain_text("give a begin and an end after it")
 
 
+def test_a_shift_report_speaks_the_consoles_language(visit: Visit) -> None:
+    page = visit("/quality/shift", language="de")
+    expect(page.frame_locator("#report").get_by_text("läuft noch")).to_be_visible()
+    assert "language=de" in str(page.get_by_role("link", name="PDF").get_attribute("href"))
+
+
 def test_a_shift_report_is_read_and_taken_along(visit: Visit) -> None:
     page = visit("/quality/shift")
     expect(page.frame_locator("#report").get_by_text("still running")).to_be_visible()

@@ -9,11 +9,11 @@ from fastapi import FastAPI
 from sightline.console import figures
 from sightline.console.pages.control_chart import words
 from sightline.console.session import Api, Session
-from sightline.console.texts import Language
 from sightline.console.window import Window, chosen, span
 from sightline.errors import OptionError
 from sightline.evaluation.control_charts import Subgroup, p_chart
 from sightline.evaluation.periods import Calendar, Step
+from sightline.evaluation.wording import Language
 from sightline.service.access import Caller
 from sightline.service.routes.quality_models import ChartShown
 

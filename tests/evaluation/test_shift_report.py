@@ -1,20 +1,26 @@
+import ast
+import calendar
 import re
 from collections.abc import Iterator
 from dataclasses import replace
 from html.parser import HTMLParser
+from pathlib import Path
 
 import pytest
 
 from sightline.errors import OptionError
+from sightline.evaluation import shift_report
 from sightline.evaluation.challenge import claim
 from sightline.evaluation.control_charts import Subgroup, p_chart
-from sightline.evaluation.pareto import pareto
+from sightline.evaluation.nelson_rules import RULES
+from sightline.evaluation.pareto import OTHERS, pareto
 from sightline.evaluation.periods import Calendar, Step, moment
 from sightline.evaluation.recall_estimate import Stratum, recall_from_audit
 from sightline.evaluation.shift_pdf import to_pdf
 from sightline.evaluation.shift_report import Found, OpenAlert, Shift, Stop, out_of_control, sentences, to_html
 from sightline.evaluation.throughput import Counts, FirstPass
 from sightline.evaluation.value import Manual, Prices, Quantities, value
+from sightline.evaluation.wording import Language
 
 BERLIN = Calendar(zone="Europe/Berlin")
 BEGIN = moment("2026-11-17T06:00", BERLIN)
@@ -32,7 +38,9 @@ def made() -> Shift:
         for at, (hour, n) in enumerate(zip(hours[16:], REJECTS[16:], strict=True))
     ]
     return Shift(
-        scope="line 1, all products",
+        line="1",
+        station="",
+        product="",
         period=BERLIN.shift_at(BEGIN + 60),
         calendar=BERLIN,
         written_s=BEGIN + 8 * 3600 + 300,
@@ -135,6 +143,44 @@ def test_the_page_says_what_a_shift_leader_needs() -> None:
         assert said in text, said
 
 
+def test_the_page_says_it_in_german_with_german_numbers() -> None:
+    page = to_html(made(), Language.GERMAN)
+    text = words(page)
+    assert '<html lang="de">' in page
+    for said in (
+        "Dienstag, 17. November 2026, 06:00 bis 14:00 Uhr",
+        "9.565 Teile geprüft, 9.420 Teile gut (98,48 %).",
+        "1 Prüfkörper übersehen.",
+        "58 von 59 gefunden: mindestens 92,21 % mit 95 % Vertrauen. 1 weitere",
+        "Um 10:00 und 11:00: ein Punkt jenseits von 3 Sigma, mehr Ausschuss als sonst (Regel 1).",
+        "Linie 1, alle Produkte",
+        "geschrieben 17.11.2026 14:05 von M. Huber",
+        "1 h 10 min",
+        "noch niemand",
+        "Prüfung jedes Teils durch Menschen",
+        "Übergeben von",
+    ):
+        assert said in text, said
+
+
+def test_every_text_of_the_report_is_there_in_german_and_no_other() -> None:
+    folder = Path(shift_report.__file__).parent
+    said = set(re.findall(r'say\("([^"]+)"', (folder / "templates" / "shift.html").read_text("utf-8")))
+    trees = [ast.parse((folder / f"{name}.py").read_text("utf-8")) for name in ("shift_report", "quality_plots")]
+    heard = {one.value for tree in trees for one in ast.walk(tree) if isinstance(one, ast.Constant)}
+    for call in (one for tree in trees for one in ast.walk(tree) if isinstance(one, ast.Call)):
+        name = call.func.attr if isinstance(call.func, ast.Attribute) else getattr(call.func, "id", "")
+        given = {"say": call.args[:1], "counted": call.args[1:3]}.get(name, [])
+        choices = [side for one in given for side in ((one.body, one.orelse) if isinstance(one, ast.IfExp) else (one,))]
+        said |= {one.value for one in choices if isinstance(one, ast.Constant)}
+    dates = {*calendar.day_name, *calendar.month_name} - {""}
+    german = shift_report.WORDINGS[Language.GERMAN].texts
+    assert sorted((said | dates) - german.keys()) == []
+    rules = {word for rule in RULES for word in (rule.words, rule.hint)}
+    assert rules <= german.keys()
+    assert sorted(german.keys() - said - heard - dates - rules - {OTHERS}) == []
+
+
 def test_hours_out_of_control_are_told_in_words() -> None:
     said = out_of_control(made())
     assert said[0].startswith(
@@ -158,7 +204,9 @@ def test_a_shift_without_parts_is_reported_as_such() -> None:
 def test_nothing_from_outside_becomes_part_of_the_page() -> None:
     shift = replace(
         made(),
-        scope=NASTY,
+        line=NASTY,
+        station=NASTY,
+        product=NASTY,
         written_by=NASTY,
         pareto=pareto({NASTY: 3}),
         causes={NASTY: 1},

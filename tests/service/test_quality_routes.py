@@ -183,6 +183,23 @@ def test_the_shift_report_comes_as_a_page(client: Client) -> None:
         assert said in answer.text, said
 
 
+@pytest.mark.parametrize(
+    ("params", "accepted", "said"),
+    [
+        ({}, "de-AT,de;q=0.9,en;q=0.5", "Schichtbericht"),
+        ({"language": "de"}, "en", "Schichtbericht"),
+        ({"language": "en"}, "de", "Shift report"),
+        ({}, "fr", "Shift report"),
+    ],
+)
+def test_the_shift_report_is_in_the_language_asked_for(
+    client: Client, params: dict[str, str], accepted: str, said: str
+) -> None:
+    asked = params | {"at": "2026-11-17T08:00"}
+    answer = client.get("/api/v1/reports/shift", params=asked, headers={"accept-language": accepted})
+    assert f"<title>{said} " in answer.text
+
+
 def test_the_shift_report_comes_as_pdf(client: Client) -> None:
     pytest.importorskip("weasyprint", reason="WeasyPrint is not installed", exc_type=ImportError)
     answer = client.get("/api/v1/reports/shift.pdf", params={"at": "2026-11-17T08:00"})

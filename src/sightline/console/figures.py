@@ -3,8 +3,8 @@
 from datetime import datetime
 
 from sightline.console.session import Session
-from sightline.console.texts import Language
 from sightline.evaluation.periods import Calendar
+from sightline.evaluation.wording import Language
 from sightline.service.plant import Plant
 
 NOTHING = "\u2013"

@@ -10,7 +10,8 @@ from sightline.console.gate import ASSETS, LOGIN
 from sightline.console.places import MENU, Item
 from sightline.console.session import LANGUAGE, LOOK, Session, session_of
 from sightline.console.telling import tell_faults
-from sightline.console.texts import NAMES, Language, Texts, in_language
+from sightline.console.texts import NAMES, Texts, in_language
+from sightline.evaluation.wording import Language
 from sightline.service.rights import Right
 
 LOOKS: Texts = {"auto": "Auto", "light": "Light", "dark": "Dark"}

@@ -9,8 +9,9 @@ import httpx
 from fastapi import FastAPI, Request
 from pydantic import TypeAdapter
 
-from sightline.console.texts import Language, in_language, language_of
+from sightline.console.texts import in_language
 from sightline.errors import AccessError
+from sightline.evaluation.wording import Language, language_of
 from sightline.service.access import Caller
 from sightline.service.recognition import COOKIE, CSRF
 

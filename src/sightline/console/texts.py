@@ -7,8 +7,6 @@ texts that nothing says any more: words that come from the server (verdicts, sta
 its sources.
 """
 
-from enum import StrEnum
-
 from sightline.console.german import (
     admin,
     common,
@@ -26,6 +24,8 @@ from sightline.console.german import (
     trial,
     viewer,
 )
+from sightline.evaluation.german import nelson
+from sightline.evaluation.wording import Language
 
 Texts = dict[str, str]  # something -> English
 GERMAN: dict[str, str] = {
@@ -37,6 +37,7 @@ GERMAN: dict[str, str] = {
     **inspections.TEXTS,
     **line.TEXTS,
     **models.TEXTS,
+    **nelson.TEXTS,
     **new_product.TEXTS,
     **plant_words.TEXTS,
     **quality.TEXTS,
@@ -45,38 +46,9 @@ GERMAN: dict[str, str] = {
     **trial.TEXTS,
     **viewer.TEXTS,
 }
-
-
-class Language(StrEnum):
-    """Languages of the console."""
-
-    ENGLISH = "en"
-    GERMAN = "de"
-
-
 NAMES = {Language.ENGLISH: "English", Language.GERMAN: "Deutsch"}
 
 
 def in_language(english: str, language: Language) -> str:
     """The text in a language; English where there is none."""
     return GERMAN.get(english, english) if language is Language.GERMAN else english
-
-
-def language_of(chosen: str, accepted: str) -> Language:
-    """
-    Args:
-        chosen: by the person, or empty.
-        accepted: the browser's Accept-Language (RFC 9110 section 12.5.4).
-    """
-    if chosen in tuple(Language):
-        return Language(chosen)
-    wanted: list[tuple[float, str]] = []
-    for part in accepted.split(","):
-        tag, _, rest = part.strip().partition(";")
-        try:
-            weight = float(rest.strip().removeprefix("q=")) if rest else 1.0
-        except ValueError:
-            weight = 0.0
-        wanted.append((weight, tag.partition("-")[0].lower()))
-    known = [(weight, tag) for weight, tag in wanted if tag in tuple(Language) and weight > 0]
-    return Language(max(known, key=lambda pair: pair[0])[1]) if known else Language.ENGLISH

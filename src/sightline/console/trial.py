@@ -7,7 +7,7 @@ from nicegui.element import Element
 
 from sightline.console.nearest import REASONS
 from sightline.console.session import Session
-from sightline.console.texts import Language
+from sightline.evaluation.wording import Language
 
 _ASSETS = Path(__file__).parent / "assets"
 _TEXTS = (

@@ -12,8 +12,9 @@ from nicegui.events import GenericEventArguments
 from pydantic import TypeAdapter, ValidationError
 
 from sightline.console.german.viewer import TEXTS
-from sightline.console.texts import Language, in_language
+from sightline.console.texts import in_language
 from sightline.errors import OptionError
+from sightline.evaluation.wording import Language
 
 TOOLS = ("box", "polygon", "brush")
 MOST_SHAPES, MOST_POINTS = 500, 20_000  # as in assets/viewer/shapes.js

@@ -41,7 +41,7 @@ def sheet(title: str, description: str, height: int) -> Svg:
 
 def nothing(svg: Svg, reason: str) -> str:
     """A finished plot that says why it shows nothing."""
-    text(svg, WIDTH / 2, 30, f"not shown: {reason}", "name", "middle")
+    text(svg, WIDTH / 2, 30, reason, "name", "middle")
     return finished(svg)
 
 

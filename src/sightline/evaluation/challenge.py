@@ -23,12 +23,16 @@ class Claim:
         return self.shown - self.found
 
     @property
+    def percent_at_least(self) -> float:
+        """The bound as it may stand in a report: rounded down to two digits."""
+        return math.floor(10_000 * self.recall_at_least + 1e-9) / 100
+
+    @property
     def sentence(self) -> str:
-        """As it may stand in a report; the share is rounded down."""
         if not self.shown:
             return "No challenge part was shown: nothing is proven."
-        share = math.floor(10_000 * self.recall_at_least + 1e-9) / 100
-        return f"{self.found} of {self.shown} found: at least {share:g} % with {100 * self.confidence:g} % confidence."
+        share, confidence = self.percent_at_least, 100 * self.confidence
+        return f"{self.found} of {self.shown} found: at least {share:g} % with {confidence:g} % confidence."
 
     def proves(self, recall: float) -> bool:
         return self.recall_at_least >= recall

@@ -27,7 +27,7 @@ def roc(evaluation: Evaluation) -> str:
     svg = axes.sheet("ROC curve", "Share of defects rejected against share of good parts rejected.", HEIGHT)
     good, defects = scores(evaluation)
     if not (good.size and defects.size):
-        return axes.nothing(svg, "needs good pictures and defects")
+        return axes.nothing(svg, "not shown: needs good pictures and defects")
     x, y = axes.horizontal(0, 1), axes.vertical(1)
     axes.frame(svg, x, y, ("overkill: good parts rejected", "recall: defects rejected"), percent=True)
     axes.line(svg, (x.at(0), y.at(0)), (x.at(1), y.at(1)), "chance")
@@ -44,7 +44,7 @@ def precision_recall(evaluation: Evaluation) -> str:
     svg = axes.sheet("Precision-recall curve", "Share of defects among the rejected, against recall.", HEIGHT)
     good, defects = scores(evaluation)
     if not (good.size and defects.size):
-        return axes.nothing(svg, "needs good pictures and defects")
+        return axes.nothing(svg, "not shown: needs good pictures and defects")
     x, y = axes.horizontal(0, 1), axes.vertical(1)
     axes.frame(svg, x, y, ("recall: defects rejected", "precision: rejected that are defects"), percent=True)
     chance = y.at(defects.size / (good.size + defects.size))
@@ -69,7 +69,7 @@ def cost_per_part(evaluation: Evaluation, costs: Costs) -> str:
     svg = axes.sheet("Expected cost per part", "Expected cost per part against the threshold.", HEIGHT)
     good, defects = scores(evaluation)
     if not (good.size and defects.size):
-        return axes.nothing(svg, "needs good pictures and defects")
+        return axes.nothing(svg, "not shown: needs good pictures and defects")
     points = cost_curve(good, defects, costs.escape, costs.overkill, costs.defect_rate)
     blind = float(min(points.cost[0], points.cost[-1]))  # reject every part, or pass every part
     x = axes.horizontal(*shown_range(np.concatenate([good, defects]), evaluation.threshold))

@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+OTHERS = "others"  # the bar of all rare kinds together
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bar:
@@ -39,7 +41,7 @@ def pareto(counts: Mapping[str, int], most: int = 20) -> Pareto:
     """
     ordered = sorted(((label, count) for label, count in counts.items() if count), key=lambda one: (-one[1], one[0]))
     rest = sum(count for _, count in ordered[most:])
-    shown = ordered[:most] + ([("others", rest)] if rest else [])
+    shown = ordered[:most] + ([(OTHERS, rest)] if rest else [])
     total, so_far, bars = sum(counts.values()), 0, []
     for label, count in shown:
         so_far += count

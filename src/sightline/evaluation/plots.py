@@ -55,7 +55,7 @@ def score_histogram(evaluation: Evaluation, *, log: bool = False) -> str:
     good, defects = scores(evaluation)
     both = np.concatenate([good, defects])
     if not both.size:
-        return axes.nothing(svg, "no picture was judged")
+        return axes.nothing(svg, "not shown: no picture was judged")
     edges = _edges(*shown_range(both, evaluation.threshold), evaluation.threshold)
     up, down = (np.histogram(np.minimum(kind, edges[-2]), edges)[0] for kind in (good, defects))
     x, rise = axes.horizontal(edges[0], edges[-1]), _rise(int(up.max()), int(down.max()), log=log)
@@ -80,7 +80,7 @@ def recall_by_type(rates: Mapping[str, Rate]) -> str:
     height = 40 + 28 * max(1, len(shown))
     svg = axes.sheet("Recall per defect type", "Share of each defect type caught, with 95 % intervals.", height)
     if not shown:
-        return axes.nothing(svg, "no defect was judged")
+        return axes.nothing(svg, "not shown: no defect was judged")
     x = Axis(low=0, high=1, begin=_NAMES, end=344)
     for value, label in axes.ticks(x, percent=True):
         axes.line(svg, (x.at(value), 8), (x.at(value), height - 28), "grid")
@@ -95,7 +95,7 @@ def confusion_matrix(confusion: Mapping[str, Mapping[str, int]]) -> str:
     labels = sorted(confusion, key=lambda label: (label != GOOD, label))[:_MAX_ROWS]
     svg = axes.sheet("Confusion matrix", "Pictures by true label and verdict.", 40 + 34 * max(1, len(labels)))
     if not labels:
-        return axes.nothing(svg, "there are no pictures")
+        return axes.nothing(svg, "not shown: there are no pictures")
     columns = (Verdict.PASS, Verdict.REVIEW, Verdict.REJECT, Verdict.FAULT)
     wide = (RIGHT - _NAMES) / len(columns)
     for column, verdict in enumerate(columns):
@@ -119,7 +119,7 @@ def class_confusion(confusion: Mapping[str, Mapping[str, int]]) -> str:
     labels = list(confusion)[:_MAX_ROWS]
     svg = axes.sheet("Confusion of classes", "Pictures by true class and named class.", 60 + 26 * max(1, len(labels)))
     if not labels:
-        return axes.nothing(svg, "there are no pictures")
+        return axes.nothing(svg, "not shown: there are no pictures")
     wide = (RIGHT - _NAMES) / len(labels)
     for column, label in enumerate(labels):  # the columns' names would not fit side by side: numbers stand for them
         axes.text(svg, _NAMES + wide * (column + 0.5), 20, str(column + 1), "name", "middle").set("aria-label", label)

@@ -5,11 +5,12 @@ from typing import Any
 
 from sightline.errors import OptionError, StoreError
 from sightline.evaluation.shift_report import Shift, to_html
+from sightline.evaluation.wording import Language
 
 _STYLE = Path(__file__).parent / "templates" / "plot_print.css"
 
 
-def to_pdf(shift: Shift) -> bytes:
+def to_pdf(shift: Shift, language: Language = Language.ENGLISH) -> bytes:
     """The report as PDF of A4 pages.
 
     Raises:
@@ -31,6 +32,6 @@ def to_pdf(shift: Shift) -> bytes:
         def fetch(self, url: str, headers: Any = None) -> Any:  # noqa: ARG002 - called so
             raise StoreError(f"PDF: {url:.80} is not fetched.")
 
-    page = to_html(shift, _STYLE.read_text("utf-8"))
+    page = to_html(shift, language, _STYLE.read_text("utf-8"))
     document: bytes = HTML(string=page, url_fetcher=_Nothing()).write_pdf()
     return document

@@ -49,7 +49,9 @@ def gather(session: Session, where: Slice, period: Period, settings: Settings, *
     before = settings.calendar.shift_at(period.begin_s - 1)
     hours = _hours(period, settings.calendar)
     return Shift(
-        scope=_scope(where),
+        line=where.line,
+        station=where.station,
+        product=where.product,
         period=period,
         calendar=settings.calendar,
         written_s=now_s,
@@ -129,12 +131,3 @@ def _hours(period: Period, calendar: Calendar) -> tuple[Period, ...]:
         replace(hour, begin_s=max(hour.begin_s, period.begin_s), end_s=min(hour.end_s, period.end_s))
         for hour in calendar.periods(period.begin_s, period.end_s, Step.HOUR)
     )
-
-
-def _scope(where: Slice) -> str:
-    told = [
-        f"line {where.line}" if where.line else "",
-        f"station {where.station}" if where.station else "",
-        f"product {where.product}" if where.product else "all products",
-    ]
-    return ", ".join(one for one in (told if where.line or where.station else ["all lines", *told]) if one)

@@ -8,7 +8,8 @@ from sightline.console.gate import LOGIN
 from sightline.console.layout import fact, facts, heading
 from sightline.console.pages.admin import rights_in_words
 from sightline.console.session import LANGUAGE, LOOK, Session
-from sightline.console.texts import NAMES, Language
+from sightline.console.texts import NAMES
+from sightline.evaluation.wording import Language
 from sightline.service.routes.accounts import Me
 
 

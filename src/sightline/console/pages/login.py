@@ -8,7 +8,8 @@ from nicegui import ui
 from sightline.console.frame import dress
 from sightline.console.gate import ASSETS
 from sightline.console.session import LANGUAGE, LOOK
-from sightline.console.texts import in_language, language_of
+from sightline.console.texts import in_language
+from sightline.evaluation.wording import language_of
 
 
 def page(request: Request, to: str = "/") -> None:

@@ -26,7 +26,8 @@ async def page(request: Request, at: str = "", line: str = "") -> None:
     with framed(request, "/quality") as session:
         text = session.text
         stations = await session.api.get("/stations", list[Station])
-        query = urlencode({name: value for name, value in (("at", at), ("line", line)) if value})
+        asked = {"at": at, "line": line, "language": session.language.value}
+        query = urlencode({name: value for name, value in asked.items() if value})
         with ui.element("div").classes("headline"):
             ui.html(f"<h1>{text('Shift report')}</h1>", sanitize=False)
             ui.element("span").classes("grow")
