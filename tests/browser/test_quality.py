@@ -97,7 +97,7 @@ def test_an_own_range_without_parts_says_so(visit: Visit) -> None:
     page.wait_for_url("**since=2020-01-01T06**")
     expect(page.get_by_text("In dieser Zeit wurde kein Teil geprüft.")).to_be_visible()
     page.goto("/quality?period=own&since=2020-01-02&until=2020-01-01")
-    expect(page.get_by_role("alert")).to_contain_text("give a begin and an end after it")
+    expect(page.get_by_role("alert")).to_contain_text("einen Beginn und ein Ende danach")
 
 
 def test_a_shift_report_speaks_the_consoles_language(visit: Visit) -> None:

@@ -12,6 +12,7 @@ from sightline.console.form import in_words
 from sightline.console.texts import GERMAN
 from sightline.service.alert_rules import RULE_KINDS
 from sightline.service.job_kinds import KINDS
+from sightline.service.settings import explained
 from sightline.store.jobs import State
 
 PACKAGE = Path(__file__).resolve().parent.parent.parent / "src" / "sightline"
@@ -91,12 +92,13 @@ def test_every_text_is_there_in_german() -> None:
     assert sorted({text for text in said(trees(CONSOLE)) if text not in GERMAN}) == []
 
 
-def test_every_word_of_the_servers_jobs_and_rules_is_there_in_german() -> None:
+def test_every_word_of_the_servers_jobs_rules_and_settings_is_there_in_german() -> None:
     jobs = [(kind.name, kind.told, kind.options) for kind in KINDS.values()]
     rules = [(name, (kind.limits.__doc__ or "").strip(), kind.limits) for name, kind in RULE_KINDS.items()]
     shown = {"others", *get_args(State)}  # rare defects together
     for name, told, options in (*jobs, *rules):
         shown |= {name, told, *(in_words(field.name)[0] for field in fields(options))}
+    shown |= {setting.told for setting in explained()}
     assert sorted(shown - GERMAN.keys()) == []
 
 

@@ -77,7 +77,7 @@ class JobWatch:
                 await found
         else:
             cancelled = self._session.text("It was cancelled; nothing was changed.")
-            self._ended(cancelled if job.state == "cancelled" else job.message)
+            self._ended(cancelled if job.state == "cancelled" else self._session.heard(job.message))
 
     def _show(self, job: JobOut) -> None:
         self._stage.set_text(_told(self._session, job))

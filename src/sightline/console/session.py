@@ -9,6 +9,7 @@ import httpx
 from fastapi import FastAPI, Request
 from pydantic import TypeAdapter
 
+from sightline.console.heard import heard
 from sightline.console.texts import in_language
 from sightline.errors import AccessError
 from sightline.evaluation.wording import Language, language_of
@@ -33,13 +34,15 @@ class Refused(Exception):  # noqa: N818 - what the API did
 class Api:
     """The API of this very server, asked in somebody's name: it decides who may do what, and records changes."""
 
-    def __init__(self, app: FastAPI, *, cookie: str, csrf: str, client: tuple[str, int]) -> None:
+    def __init__(self, app: FastAPI, *, cookie: str, csrf: str, client: tuple[str, int], language: Language) -> None:
         """
         Args:
             cookie: of the login; empty on a server without login.
             csrf: of the same login, for changes.
             client: address and port of the browser.
+            language: that refusals are told in.
         """
+        self._language = language
         self._http = httpx.AsyncClient(
             transport=httpx.ASGITransport(app, raise_app_exceptions=False, client=client),
             base_url=_ADDRESS,
@@ -56,17 +59,17 @@ class Api:
             query: its parameters; those that are None or empty are left out.
 
         Raises:
-            Refused: with the API's own words.
+            Refused: with the API's words, in the reader's language where they are known.
         """
-        return _read(await self._http.get(f"/api/v1{path}", params=_given(query)), kind)
+        return _read(await self._http.get(f"/api/v1{path}", params=_given(query)), kind, self._language)
 
     async def content(self, path: str) -> bytes:
         """A file that the API has, say a picture.
 
         Raises:
-            Refused: with the API's own words.
+            Refused: with the API's words, in the reader's language where they are known.
         """
-        return _done(await self._http.get(f"/api/v1{path}"))
+        return _done(await self._http.get(f"/api/v1{path}"), self._language)
 
     async def change(
         self, method: str, path: str, kind: type[T], body: object = None, *, headers: Mapping[str, str] | None = None
@@ -79,20 +82,21 @@ class Api:
             headers: beside the usual ones, say the signature.
 
         Raises:
-            Refused: with the API's own words.
+            Refused: with the API's words, in the reader's language where they are known.
         """
         content = None if body is None else TypeAdapter(type(body)).dump_json(body)
         sent = {"Content-Type": "application/json"} if content is not None else {}
         return _read(
             await self._http.request(method, f"/api/v1{path}", content=content, headers=sent | dict(headers or {})),
             kind,
+            self._language,
         )
 
     async def send(self, path: str, content: bytes, kind: type[T], /, *, media_type: str, **query: Value) -> T:
         """Have a file looked at, or taken."""
         headers = {"Content-Type": media_type}
         reply = await self._http.post(f"/api/v1{path}", content=content, params=_given(query), headers=headers)
-        return _read(reply, kind)
+        return _read(reply, kind, self._language)
 
 
 def _given(query: Mapping[str, Value]) -> dict[str, Value]:
@@ -100,16 +104,16 @@ def _given(query: Mapping[str, Value]) -> dict[str, Value]:
     return {name: value for name, value in query.items() if value is not None and value != ""}
 
 
-def _read(reply: httpx.Response, kind: type[T]) -> T:
-    content, adapter = _done(reply), TypeAdapter(kind)
+def _read(reply: httpx.Response, kind: type[T], language: Language) -> T:
+    content, adapter = _done(reply, language), TypeAdapter(kind)
     found: T = adapter.validate_json(content) if content else adapter.validate_python(None)
     return found
 
 
-def _done(reply: httpx.Response) -> bytes:
+def _done(reply: httpx.Response, language: Language) -> bytes:
     """What the API answered; raises Refused where it did not do it."""
     if reply.is_error:
-        raise Refused(reply.status_code, _detail(reply))
+        raise Refused(reply.status_code, heard(_detail(reply), language))
     return reply.content
 
 
@@ -138,6 +142,10 @@ class Session:
         found = in_language(english, self.language)
         return found.format(**values) if values else found
 
+    def heard(self, said: str) -> str:
+        """What the server said in English, in the reader's language as far as it is known."""
+        return heard(said, self.language)
+
 
 def session_of(request: Request) -> Session:
     """
@@ -149,6 +157,7 @@ def session_of(request: Request) -> Session:
         raise AccessError("log in first.", known=False)
     app: FastAPI = request.app.state.server
     client = request.client
+    language = language_of(request.cookies.get(LANGUAGE, ""), request.headers.get("accept-language", ""))
     return Session(
         caller=caller,
         api=Api(
@@ -156,8 +165,9 @@ def session_of(request: Request) -> Session:
             cookie=request.cookies.get(COOKIE, ""),
             csrf=caller.csrf,
             client=(client.host, client.port) if client else ("127.0.0.1", 0),
+            language=language,
         ),
-        language=language_of(request.cookies.get(LANGUAGE, ""), request.headers.get("accept-language", "")),
+        language=language,
         look=request.cookies.get(LOOK, "auto"),
         path=str(request.url.path) + (f"?{request.url.query}" if request.url.query else ""),
         app=app,

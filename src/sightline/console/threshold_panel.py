@@ -126,7 +126,7 @@ class ThresholdPanel:
                 told = text("Proven recall of {share}", share=share(self._session, proven.recall))
                 ui.button(told, on_click=lambda: self.set(proven.threshold)).props("outline")
             elif proven:
-                ui.label(proven).classes("muted")
+                ui.label(self._session.heard(proven)).classes("muted")
         if least is None:
             with self._choices:
                 ui.label(text("There are no scores of bad parts yet: review parts, or evaluate on a data set."))

@@ -85,8 +85,8 @@ def _said(session: Session, findings: list[dict[str, str]]) -> None:
         with ui.element("section").classes("card"):
             ui.html(f"<h2>{session.text('About the labels')}</h2>", sanitize=False)
             for one in findings:
-                ui.label(one["what"]).classes("strong")
-                ui.label(one["cure"]).classes("muted")
+                ui.label(session.heard(one["what"])).classes("strong")
+                ui.label(session.heard(one["cure"])).classes("muted")
 
 
 def _groups(session: Session, detail: VersionDetail, groups: list[dict[str, Any]]) -> None:

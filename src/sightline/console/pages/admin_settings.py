@@ -31,5 +31,5 @@ async def page(request: Request) -> None:
                             one.key,
                             one.value or NOTHING,
                             (lambda: mark(text("changed"), "review")) if one.changed else None,
-                            one.told,
+                            session.heard(one.told),
                         )

@@ -72,7 +72,7 @@ def _alert(session: Session, alert: AlertOut) -> None:
             _standing(session, told)
         done(text("You take care of it"))
 
-    with row(moment(session, alert.raised_s), alert.message, alert.subject, alert.rule):
+    with row(moment(session, alert.raised_s), session.heard(alert.message), alert.subject, alert.rule):
         with ui.element("td") as cell:
             _standing(session, alert)
         with ui.element("td") as action:

@@ -99,7 +99,7 @@ def _row(session: Session, job: JobOut) -> Callable[[JobOut], bool]:
             told = ui.label(job.message or session.text("waits"))
             bar.append((_bar(session, job), told))
         elif job.message:
-            ui.label(job.message[:200])
+            ui.label(session.heard(job.message)[:200])
 
     def cancel() -> None:
         if job.state not in ENDED and Right.MANAGE in session.caller.rights:
@@ -241,7 +241,7 @@ def _head(session: Session, job: JobOut, head: ui.element) -> None:
             if Right.MANAGE in session.caller.rights:
                 _actions(session, job)
         if job.message:
-            ui.label(job.message)
+            ui.label(session.heard(job.message))
         if job.state not in ENDED:
             _bar(session, job)
         with facts():

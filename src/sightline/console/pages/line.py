@@ -100,7 +100,7 @@ class Live(Element, component="../assets/line.js"):
 
     def __init__(self, session: Session, station: str, *, kiosk: bool) -> None:
         super().__init__()
-        self._station = station
+        self._station, self._heard = station, session.heard
         self.props["texts"] = texts(session)
         self.props["causes"] = causes(session)
         self.props["language"] = str(session.language)
@@ -151,7 +151,7 @@ class Live(Element, component="../assets/line.js"):
                     "id": one.id,
                     "rule": one.rule,
                     "subject": one.subject,
-                    "message": one.message,
+                    "message": self._heard(one.message),
                     "raised": one.raised_s,
                     "by": one.acknowledged_by if one.acknowledged_s is not None else None,
                 }

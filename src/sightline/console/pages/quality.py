@@ -49,7 +49,7 @@ async def page(
             when = span(session, window)
             found = await gathered(session, window, when)
         except (OptionError, Refused) as error:
-            ui.label(str(error)).classes("empty").props("role=alert")
+            ui.label(session.heard(str(error))).classes("empty").props("role=alert")
             return
         if not found.summary.counts.parts:
             text = session.text(

@@ -169,7 +169,7 @@ class Teaching:
             ui.label(told).classes("strong")
             ui.label(text("Its classes: {classes}", classes=", ".join(found["classes"])))
             for warning in found["warnings"]:
-                ui.label(warning).classes("refusal")
+                ui.label(self._session.heard(warning)).classes("refusal")
             ui.link(text("Compare and promote it"), f"/models/{quote(name, safe='')}")
 
 
