@@ -40,7 +40,7 @@ def test_parts_are_searched_filtered_and_exported(visit: Visit) -> None:
     page.get_by_label("Serial number").fill(found[0]["serial"])
     expect(rows).to_have_count(1)
     rows.get_by_role("link").click()
-    expect(page).to_have_url(f"/inspections/{found[0]['id']}")
+    expect(page).to_have_url(re.compile(f"/inspections/{found[0]['id']}\\?.*verdict=REJECT"))
     page.go_back()
     expect(rows).to_have_count(1)
 
@@ -60,6 +60,17 @@ def test_maps_are_laid_over_what_is_there_or_being_loaded(visit: Visit) -> None:
     expect(page.locator(".gallery .part .verdict.reject").first).to_be_visible()
     expect(page.locator(".gallery .part .verdict.pass")).to_have_count(0)
     expect(page).to_have_url("/inspections?within=all&verdict=REJECT")
+
+
+def test_older_and_newer_lead_through_the_list_that_a_part_was_opened_from(visit: Visit) -> None:
+    page = visit("/inspections?within=all&verdict=REJECT")
+    addresses = [str(part.get_attribute("href")) for part in page.locator(".gallery .part").all()]
+    page.locator(".gallery .part").first.click()
+    for address in addresses[1:3]:
+        page.get_by_role("link", name="Older").click()
+        page.wait_for_url(f"**{address.partition('?')[0]}?*verdict=REJECT*")
+    page.get_by_role("link", name="Newer").click()
+    page.wait_for_url(f"**{addresses[1].partition('?')[0]}?*")
 
 
 def test_older_parts_come_as_one_scrolls(visit: Visit) -> None:

@@ -20,7 +20,7 @@ class PartList:
     session: Session
     table: bool
     read: Callable[[str], Awaitable[Inspections]]  # those before a place of the list
-    beyond: Callable[[str], str]  # address of the page that begins at such a place
+    beyond: Callable[[str], str]  # address of the page that begins at such a place; empty: of the whole list
     shown: int = 0
 
     def start(self, first: Inspections) -> None:
@@ -38,8 +38,9 @@ class PartList:
 
     def _add(self, found: Inspections, inside: ui.element, more: ui.element) -> None:
         draw = parts.row if self.table else parts.card
+        query = self.beyond("").partition("?")[2]
         with inside:
-            drawn = "".join(draw(self.session, part) for part in found.items)
+            drawn = "".join(draw(self.session, part, query) for part in found.items)
             ui.html(drawn, sanitize=False, tag="tbody" if self.table else "div").classes("batch")
         self.shown += len(found.items)
         more.clear()

@@ -8,9 +8,13 @@ from sightline.records import UNNAMED
 from sightline.service.routes.inspections import Inspection, View
 
 
-def address(part: Inspection) -> str:
-    """Of the page that shows all of it."""
-    return f"/inspections/{part.id}"
+def address(part: Inspection, query: str = "") -> str:
+    """Of the page that shows all of it.
+
+    Args:
+        query: of the list's address, so that the parts before and after are those of the list.
+    """
+    return f"/inspections/{part.id}" + (f"?{query}" if query else "")
 
 
 def name(session: Session, part: Inspection) -> str:
@@ -43,8 +47,8 @@ def verdict(session: Session, value: str) -> str:
     return f'<span class="verdict {value.lower()}">{escape(session.text(value))}</span>'
 
 
-def card(session: Session, part: Inspection) -> str:
-    """A part as its picture, over which lies the map where somebody points at it."""
+def card(session: Session, part: Inspection, query: str) -> str:
+    """A part as its picture, over which lies the map where somebody points at it; `query` as of `address`."""
     view = telling_view(part)
     called = escape(name(session, part))
     alt = escape(f"{name(session, part)}, {session.text(part.verdict)}")
@@ -55,20 +59,20 @@ def card(session: Session, part: Inspection) -> str:
             shown += f'<img class="over" src="{picture(view.overlay)}" loading="lazy" alt="">'
     told = escape(defect(session, part.label) or part.cause)
     return (
-        f'<a class="part" href="{address(part)}"><span class="sight">{shown}</span><span class="below">'
+        f'<a class="part" href="{escape(address(part, query))}"><span class="sight">{shown}</span><span class="below">'
         f'{verdict(session, part.verdict)}<span class="strong">{called}</span><span class="muted">{told}</span>'
         f'<span class="muted at">{triggered(session, part)}</span>'
         f'<span class="muted at">{escape(part.station)}</span></span></a>'
     )
 
 
-def row(session: Session, part: Inspection) -> str:
-    """A part as a row of a table with HEADS."""
+def row(session: Session, part: Inspection, query: str) -> str:
+    """A part as a row of a table with HEADS; `query` as of `address`."""
     view = telling_view(part)
     threshold = view.threshold if view is not None else None
     late = f' <span class="muted">{escape(session.text("late"))}</span>' if part.late else ""
     return (
-        f'<tr><td><a href="{address(part)}">{escape(name(session, part))}</a></td>'
+        f'<tr><td><a href="{escape(address(part, query))}">{escape(name(session, part))}</a></td>'
         f"<td>{triggered(session, part)}</td><td>{verdict(session, part.verdict)}{late}</td>"
         f'<td class="number">{number(session, part.score, 3)}</td>'
         f'<td class="number">{number(session, threshold, 3)}</td>'

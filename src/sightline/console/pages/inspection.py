@@ -1,5 +1,6 @@
 """One part judged once: all that is known of it."""
 
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from html import escape
@@ -9,6 +10,7 @@ from fastapi import Request
 from nicegui import ui
 
 from sightline.console import part_facts, parts
+from sightline.console.figures import calendar
 from sightline.console.frame import framed
 from sightline.console.nearest import NearestCard
 from sightline.console.part_decision import Decision, escape_button, hold_button
@@ -98,7 +100,7 @@ class _Sight:
         """Links, so that they open in a tab of their own as well."""
         query = {name: value for name, value in self.query.items() if name not in ("view", "before", "show", "overlay")}
         listed = PartFilter.read(query)
-        asked = listed.asked((None, None)) if query else {}
+        asked = listed.asked(listed.span(calendar(self.session), time.time())) if query else {}
         found = await self.session.api.get(f"/inspections/{self.part.id}/neighbours", Neighbours, **asked)
         for id_, title, icon in ((found.older, "Older", "chevron_left"), (found.newer, "Newer", "chevron_right")):
             if id_ is None:
