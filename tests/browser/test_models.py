@@ -1,11 +1,17 @@
 """Models: a threshold is moved and promoted, taken back, and two versions are compared."""
 
+import json
 import re
+import shutil
 from pathlib import Path
 
+import httpx
 from playwright.sync_api import Page, expect
 from tests.browser.conftest import Visit
+from tests.browser.plant import PASSWORD
 from tests.service.server import sight
+
+from sightline.service.recognition import CSRF
 
 
 def give_reason(page: Page, reason: str, action: str) -> None:
@@ -86,6 +92,45 @@ def test_two_versions_are_compared_on_what_the_line_saw(visit: Visit) -> None:
     expect(page.get_by_text("it is not known which of the two is right")).to_be_visible()
     page.reload()
     expect(page.get_by_text("They agree")).to_be_visible()
+
+
+def logged_in(site: str) -> httpx.Client:
+    client = httpx.Client(base_url=site, timeout=60.0)
+    client.post("/api/v1/login", json={"name": "ada", "password": PASSWORD})
+    client.headers[CSRF] = client.get("/api/v1/account").json()["csrf"]
+    return client
+
+
+def test_models_of_two_names_are_compared(visit: Visit, site: str, filled: Path) -> None:
+    with logged_in(site) as client:
+        sent = client.post("/api/v1/models/lid/versions", content=(filled / "other.sight").read_bytes())
+        assert sent.status_code == 201, sent.text
+    page = visit("/models/lid")
+    page.get_by_role("button", name="Compare").click()  # it has one version only
+    page.wait_for_url("**/models/lid/compare")
+    page.goto("/models/cap/compare?a=1&b=1&other=lid")
+    page.get_by_role("button", name="Compare").click()
+    expect(page.get_by_text("They agree")).to_be_visible(timeout=90_000)
+    expect(page.get_by_role("table")).to_contain_text("cap 1 ↓ / lid 1 →")
+    page.get_by_role("combobox", name="With model").click()
+    page.get_by_role("option", name="cap").click()
+    page.wait_for_url("**/models/cap/compare?a=1&b=1")
+    expect(page.get_by_role("combobox", name="With version")).to_have_value("2")
+
+
+def test_the_report_of_an_evaluation_is_taken_along(visit: Visit, site: str, filled: Path) -> None:
+    with logged_in(site) as client:
+        settings = client.get("/api/v1/settings").json()
+        (plant,) = (json.loads(one["value"]) for one in settings if (one["section"], one["key"]) == ("store", "folder"))
+        shutil.copytree(filled / "parts", Path(plant) / "data" / "parts")
+        params = {"model": "cap/1", "data": "parts"}
+        job = client.post("/api/v1/jobs", json={"kind": "validate", "params": params}).json()["id"]
+    page = visit(f"/health/jobs/{job}")
+    expect(page.locator(".verdict", has_text="done")).to_be_visible(timeout=90_000)
+    page.goto("/models/cap?version=1")
+    with page.expect_download() as download:
+        page.get_by_role("link", name="Report of the evaluation").click()
+    assert "<title>parts: " in download.value.path().read_text("utf-8")
 
 
 def test_an_operator_sees_models_and_changes_none(visit: Visit) -> None:

@@ -32,17 +32,20 @@ class ModelFile:
     source: str  # that was chosen
     rows: Rows  # of it: label and score
     shadows: tuple[ShadowShown, ...]
+    products: tuple[str, ...]  # that have a bank each, of which one is judged by; empty: there is one bank
+    product: str  # whose bank was chosen; empty: there is one bank
 
     @property
     def current(self) -> int | None:
         return next((one.version for one in self.versions if one.status == "current"), None)
 
 
-async def model_file(session: Session, name: str, version: int, source: str) -> ModelFile | None:
+async def model_file(session: Session, name: str, version: int, source: str, product: str = "") -> ModelFile | None:
     """
     Args:
         version: 0: the current one, else the newest.
         source: of scores; what is none of this version's: the one that tells most.
+        product: whose bank; what is none of this version's: the first.
 
     Returns:
         None where there is no such model.
@@ -54,11 +57,14 @@ async def model_file(session: Session, name: str, version: int, source: str) -> 
     base = f"/models/{quote(name, safe='')}"
     this = f"{base}/versions/{model.version}"
     scores, refused = None, ""
+    manifest = await session.api.get(f"{this}/manifest", dict[str, Any])
+    products = separate_products(manifest)
+    product = product if product in products else next(iter(products), "")
     try:
-        scores = await session.api.get(f"{this}/scores", ScoresRecord)
+        scores = await session.api.get(f"{this}/scores", ScoresRecord, product=product)
     except Refused as refusal:
         refused = str(refusal)
-    evaluations = await _evaluations(session, model, versions)
+    evaluations = await _evaluations(session, model, versions, product)
     tables = await _tables(session, scores, evaluations)
     chosen = source if source in tables else _richest(tables)
     shadows = await session.api.get("/quality/shadows", list[ShadowShown])
@@ -66,7 +72,7 @@ async def model_file(session: Session, name: str, version: int, source: str) -> 
         model=model,
         versions=tuple(versions),
         history=tuple(await session.api.get(f"{base}/history", list[PromotionRecord])),
-        manifest=await session.api.get(f"{this}/manifest", dict[str, Any]),
+        manifest=manifest,
         scores=scores,
         refused=refused,
         evaluations=tuple(one for one in evaluations if one.id in tables),
@@ -74,7 +80,20 @@ async def model_file(session: Session, name: str, version: int, source: str) -> 
         source=chosen,
         rows=tables.get(chosen, []),
         shadows=tuple(one for one in shadows if one.model == model.model_id),
+        products=products,
+        product=product,
     )
+
+
+def separate_products(manifest: dict[str, Any]) -> tuple[str, ...]:
+    """Products that have a bank each, as a model's manifest tells; empty: there is one bank."""
+    return tuple(str(one["name"]) for one in manifest.get("products", ()) if one.get("thresholds") is not None)
+
+
+async def products_of(session: Session, name: str, version: int) -> tuple[str, ...]:
+    """The same of a version whose manifest was not asked for yet."""
+    path = f"/models/{quote(name, safe='')}/versions/{version}/manifest"
+    return separate_products(await session.api.get(path, dict[str, Any]))
 
 
 def _chosen(versions: list[ModelRecord], version: int) -> ModelRecord | None:
@@ -84,11 +103,12 @@ def _chosen(versions: list[ModelRecord], version: int) -> ModelRecord | None:
     return current or (versions[0] if versions else None)
 
 
-async def _evaluations(session: Session, model: ModelRecord, versions: list[ModelRecord]) -> list[JobOut]:
+async def _evaluations(session: Session, model: ModelRecord, versions: list[ModelRecord], product: str) -> list[JobOut]:
     """Of this very version, and of others that were made of it by moving the threshold, which score alike."""
     found = await session.api.get("/jobs", JobPage, kind="validate", state="done", limit=_MOST_JOBS)
     alike = {f"{model.name}/{one.version}" for one in versions if one.graph == model.graph}
-    return [job for job in found.jobs if job.params.get("model") in alike and job.result][:_MOST_SHOWN]
+    of_it = [job for job in found.jobs if job.params.get("model") in alike and job.result]
+    return [job for job in of_it if (job.params.get("product") or "") == product][:_MOST_SHOWN]
 
 
 async def _tables(session: Session, scores: ScoresRecord | None, evaluations: list[JobOut]) -> dict[str, Rows]:

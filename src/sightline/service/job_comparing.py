@@ -31,20 +31,26 @@ _LEAST_OF_A_KIND = 2
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CompareOptions:
-    """Two versions of one name, and what they are compared on."""
+    """Two versions of one name, or of two, and what they are compared on."""
 
     name: str
     first: int  # version
     second: int
+    other: str = ""  # name of the second; empty: that of the first
     dataset: str = ""  # NAME/VERSION; empty: the newest pictures that either of them judged at the line
     most: int = 200  # pictures
-    product: str | None = None
+    product: str | None = None  # whose bank judges, in a model with a bank for each
 
     def __post_init__(self) -> None:
-        if self.first == self.second:
+        if len(set(self.versions)) < 2:
             raise OptionError(f"first and second are both {self.first}; give two versions.")
         if not 1 <= self.most <= _MOST:
             raise OptionError(f"most is {self.most}; give 1 to {_MOST} pictures.")
+
+    @property
+    def versions(self) -> tuple[tuple[str, int], ...]:
+        """(name, version) of both."""
+        return (self.name, self.first), (self.other or self.name, self.second)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,8 +67,7 @@ class _Pair:
 
 
 def _compare(options: CompareOptions, task: Task) -> Mapping[str, Any]:
-    versions = (options.first, options.second)
-    judges = [load(model_file(task.site, f"{options.name}/{version}")) for version in versions]
+    judges = [load(model_file(task.site, f"{name}/{version}")) for name, version in options.versions]
     pictures = _pictures(options, task)
     rows: list[dict[str, Any]] = []
     drawn = 0
@@ -75,7 +80,8 @@ def _compare(options: CompareOptions, task: Task) -> Mapping[str, Any]:
         rows.append(row)
         task.progress("judging", done, len(pictures))
     write_bytes(task.folder / ROWS, json.dumps(rows).encode())
-    return {"name": options.name, "first": options.first, "second": options.second} | summary(rows) | {"file": ROWS}
+    compared = {name: getattr(options, name) for name in ("name", "first", "second", "other")}
+    return compared | summary(rows) | {"file": ROWS}
 
 
 def summary(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
@@ -118,7 +124,7 @@ def _pictures(options: CompareOptions, task: Task) -> list[tuple[Path, str]]:
     folder.mkdir(exist_ok=True)
     with closing(Database(task.site.database)) as database:
         with database.reading() as session:
-            ids = {one for v in (options.first, options.second) for one in ids_with_graph_of(session, options.name, v)}
+            ids = {one for name, version in options.versions for one in ids_with_graph_of(session, name, version)}
             seen = pictures_seen(session, sorted(ids), most=options.most)
         if not seen:
             raise DatasetError(f"{options.name}: no picture that it judged is stored; give a data set.")
@@ -129,7 +135,10 @@ def _pictures(options: CompareOptions, task: Task) -> list[tuple[Path, str]]:
 
 
 def _pair(judges: Sequence[Inspector], path: Path, label: str, product: str | None) -> _Pair:
-    first, second = (judge.inspect(path, product=product) for judge in judges)
+    banks = any(judge.manifest.separate for judge in judges)  # where only one has them, the other takes no product
+    first, second = (
+        judge.inspect(path, product=product if judge.manifest.separate or not banks else None) for judge in judges
+    )
     return _Pair(path=path, label=label, found=(first, second))
 
 
@@ -155,5 +164,8 @@ def _draw(pair: _Pair, which: int, folder: Path) -> str:
 
 
 COMPARE = Kind(
-    name="compare", told="hold two versions of a model against each other", options=CompareOptions, run=_compare
+    name="compare",
+    told="hold two models, or two versions of one, against each other",
+    options=CompareOptions,
+    run=_compare,
 )

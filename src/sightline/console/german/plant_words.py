@@ -45,7 +45,8 @@ TEXTS = {
     "divide a data set into training, validation and test": "einen Datensatz in Training, Validierung und Test"
     " aufteilen",
     "export": "Export",
-    "hold two versions of a model against each other": "zwei Versionen eines Modells vergleichen",
+    "hold two models, or two versions of one, against each other": "zwei Modelle oder zwei Versionen eines Modells"
+    " vergleichen",
     "import": "Einlesen",
     "judge a data set and compare with the truth": "einen Datensatz prüfen und mit der Wahrheit vergleichen",
     "judge a folder again, and compare two models": "einen Ordner erneut prüfen und zwei Modelle vergleichen",
@@ -91,6 +92,7 @@ TEXTS = {
     "Method": "Verfahren",
     "Minutes": "Minuten",
     "Most": "Höchstens",
+    "Other": "Das andere",
     "Output": "Ausgabe",
     "Position prior": "Ort berücksichtigen",
     "Second": "Zweite",

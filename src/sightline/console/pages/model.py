@@ -26,19 +26,23 @@ _PRICES = Prices(escape=50.0, overkill=1.0, defect_share=0.01)  # those of `sigh
 _SHOWN = 12  # versions
 
 
-async def page(request: Request, name: str, version: int = 0, scores: str = "", job: str = "") -> None:
+async def page(
+    request: Request, name: str, version: int = 0, scores: str = "", job: str = "", product: str = ""
+) -> None:
     """
     Args:
         version: 0: the current one, or where there is none the newest.
         scores: that the threshold is moved over: calibration, reviewed, or the id of an evaluation.
         job: an evaluation that was started here.
+        product: whose bank is looked at, of a model that has one for each.
     """
     with framed(request, "/models") as session:
-        file = await model_file(session, name, version, scores)
+        file = await model_file(session, name, version, scores, product)
         if file is None:
             ui.label(session.text("There is no model of this name.")).classes("empty").props("role=alert")
             return
         _headline(session, file)
+        _products(session, file)
         _tiles(session, file)
         if file.refused:
             ui.label(file.refused).classes("card")
@@ -70,13 +74,24 @@ def _headline(session: Session, file: ModelFile) -> None:
                 link.props("aria-current=page")
 
 
+def _products(session: Session, file: ModelFile) -> None:
+    """Of which product's bank the threshold and evaluations are."""
+    if file.products:
+        here = partial(href, file.model.name, file.model.version)
+        ui.select(
+            list(file.products),
+            label=session.text("Product"),
+            value=file.product,
+            on_change=lambda event: ui.navigate.to(here(product=event.value)),
+        ).props("outlined dense").classes("narrow-field")
+
+
 def _actions(session: Session, file: ModelFile) -> None:
     text, model, may = session.text, file.model, Right.MANAGE in session.caller.rights
-    if len(file.versions) > 1:
-        other = next(one.version for one in file.versions if one.version != model.version)
-        against = file.current if file.current not in (None, model.version) else other
-        place = f"/models/{quote(model.name, safe='')}/compare?a={against}&b={model.version}"
-        ui.button(text("Compare"), on_click=lambda: ui.navigate.to(place)).props("flat")
+    others = [one.version for one in file.versions if one.version != model.version]
+    against = file.current if file.current in others else next(iter(others), 0)
+    place = f"/models/{quote(model.name, safe='')}/compare" + (f"?a={against}&b={model.version}" if others else "")
+    ui.button(text("Compare"), on_click=lambda: ui.navigate.to(place)).props("flat")
     if not may:
         return
     ui.button(text("Download"), on_click=lambda: ui.navigate.to(_file_of(model))).props("flat")
@@ -158,7 +173,7 @@ def _threshold(session: Session, file: ModelFile) -> None:
                 {key: _source_name(session, file, key) for key in file.sources},
                 label=text("Scores of"),
                 value=file.source,
-                on_change=lambda event: ui.navigate.to(href(file.model.name, file.model.version, scores=event.value)),
+                on_change=lambda event: ui.navigate.to(_here(file, scores=event.value)),
             ).props("outlined dense").classes("wide-select")
         if file.source == "reviewed":
             ui.label(
@@ -184,6 +199,12 @@ def _band(session: Session, found: ScoresRecord) -> None:
         review=number(session, found.review, 3),
     )
     ui.label(told).classes("muted")
+
+
+def _here(file: ModelFile, **query: str) -> str:
+    """The address of this version, and of its product that is looked at."""
+    asked = ({"product": file.product} if file.product else {}) | query
+    return href(file.model.name, file.model.version, **asked)
 
 
 def _scores(file: ModelFile) -> Scores:
@@ -212,7 +233,7 @@ async def _use(session: Session, file: ModelFile, panel: ThresholdPanel) -> None
         "POST",
         f"/models/{model.name}/versions/{model.version}/thresholds",
         ModelRecord,
-        NewThreshold(reject=panel.value, reason=signed.reason),
+        NewThreshold(reject=panel.value, product=file.product, reason=signed.reason),
         headers=signed.headers,
     )
     ui.navigate.to(href(made.name, made.version))
@@ -227,6 +248,8 @@ def _classes(session: Session, file: ModelFile) -> None:
         ui.label(text("Found of each kind")).classes("section").props("role=heading aria-level=2")
         if job is None or not recalls:
             ui.label(text("Not known yet. Evaluate it on a data set with defects.")).classes("muted")
+            if job is not None:
+                _report(session, job)
             return
         with ui.element("table").classes("table"):
             with ui.element("thead"), ui.element("tr"):
@@ -242,6 +265,14 @@ def _classes(session: Session, file: ModelFile) -> None:
                 for label, found in recalls.items():
                     _class_row(session, label, found)
         ui.label(f"{_data_of(job)}, {moment(session, job.ended_s)}").classes("muted small")
+        _report(session, job)
+
+
+def _report(session: Session, job: JobOut) -> None:
+    """A link to the page that the evaluation left."""
+    if page := (job.result or {}).get("page"):
+        link = ui.link(session.text("Report of the evaluation"), f"/api/v1/jobs/{job.id}/files/{quote(page, safe='')}")
+        link.props("download")
 
 
 def _class_row(session: Session, label: str, found: dict[str, Any]) -> None:
@@ -274,15 +305,15 @@ async def _evaluate(session: Session, file: ModelFile, job_id: str) -> None:
 
             async def start() -> None:
                 params = {"model": f"{model.name}/{model.version}", "dataset": chosen.value}
+                params |= {"product": file.product} if file.product else {}
                 begun = await session.api.change("POST", "/jobs", JobOut, {"kind": "validate", "params": params})
-                ui.navigate.to(href(model.name, model.version, job=begun.id))
+                ui.navigate.to(_here(file, job=begun.id))
 
             ui.button(text("Evaluate"), on_click=start).props("outline")
         if job_id:
             job = await session.api.get(f"/jobs/{quote(job_id, safe='')}", JobOut)
             if job.state != "done":
-                here = partial(href, model.name, model.version)
-                JobWatch(session, "", lambda done: ui.navigate.to(here(scores=done.id))).watch(job)
+                JobWatch(session, "", lambda done: ui.navigate.to(_here(file, scores=done.id))).watch(job)
 
 
 def _shadows(session: Session, file: ModelFile) -> None:

@@ -1,10 +1,13 @@
 """One study: how far it is, the machine's part in it, its end, and its result."""
 
+from urllib.parse import quote, urlencode
+
 from fastapi import Request
 from nicegui import ui
 
 from sightline.console.figures import NOTHING, moment, number
 from sightline.console.frame import framed, missing
+from sightline.console.model_file import products_of
 from sightline.console.pages import study_result
 from sightline.console.session import Refused, Session
 from sightline.console.telling import done
@@ -17,8 +20,13 @@ from sightline.service.routes.studies import ItemShown, NextShown, StudyShown
 _CURRENT = "current"
 
 
-async def page(request: Request, id: str) -> None:  # noqa: A002 - the name in the path
-    """A study while it is open, and once it is closed."""
+async def page(request: Request, id: str, model: str = "", product: str = "") -> None:  # noqa: A002 - in the path
+    """A study while it is open, and once it is closed.
+
+    Args:
+        model: that may be let rate; empty: the first.
+        product: by whose bank it judges, where it has one for each; empty: the study's.
+    """
     if not id.isdecimal():
         missing(request)
         return
@@ -34,7 +42,7 @@ async def page(request: Request, id: str) -> None:  # noqa: A002 - the name in t
             ui.label(session.text("open" if found.closed_s is None else "closed")).classes("verdict")
         _facts(session, found)
         if found.closed_s is None:
-            await _open(session, found)
+            await _open(session, found, model, product)
         else:
             await study_result.show(session, found)
 
@@ -56,7 +64,7 @@ def _facts(session: Session, found: StudyShown) -> None:
                     ui.label(value)
 
 
-async def _open(session: Session, found: StudyShown) -> None:
+async def _open(session: Session, found: StudyShown, model: str, product: str) -> None:
     text, rights = session.text, session.caller.rights
     task = (await session.api.get(f"/studies/{found.id}/next", NextShown)).task if Right.REVIEW in rights else None
     with ui.element("section").classes("card"):
@@ -80,29 +88,46 @@ async def _open(session: Session, found: StudyShown) -> None:
                     "flat"
                 )
         if Right.MANAGE in rights:
-            await _machine(session, found)
+            await _machine(session, found, model, product)
 
 
-async def _machine(session: Session, found: StudyShown) -> None:
+async def _machine(session: Session, found: StudyShown, model: str, product: str) -> None:
     """Let a model judge the same pictures; what the line itself said of its parts is in the study already."""
     text = session.text
     known = await session.api.get("/models", list[ModelRecord])
-    names = sorted({one.name for one in known if one.status == _CURRENT})
-    if not names:
+    versions = {one.name: one.version for one in sorted(known, key=lambda one: one.name) if one.status == _CURRENT}
+    if not versions:
         return
+    model = model if model in versions else next(iter(versions))
+    products = await products_of(session, model, versions[model])
+    product = next((one for one in (product, found.product, *products) if one in products), "")
+
+    def go(**query: str) -> None:
+        asked = {name: value for name, value in query.items() if value}
+        ui.navigate.to(f"/studies/{found.id}?{urlencode(asked)}")
+
     ui.html(f"<h3>{text('The machine')}</h3>", sanitize=False)
     told = text(
         "Of parts from the line the verdict of that time counts already. A model can judge the same pictures again."
     )
     ui.label(told).classes("muted")
     with ui.element("div").classes("filters"):
-        name = ui.select(names, label=text("Model"), value=names[0]).props("outlined dense options-dense")
+        ui.select(
+            list(versions), label=text("Model"), value=model, on_change=lambda event: go(model=event.value)
+        ).props("outlined dense options-dense")
+        if products:
+            ui.select(
+                list(products),
+                label=text("Product"),
+                value=product,
+                on_change=lambda event: go(model=model, product=event.value),
+            ).props("outlined dense options-dense")
         progress = ui.label().props("role=status")
 
         async def judge() -> None:
             button.disable()
             try:
-                appraiser = await _judged(session, found, str(name.value), progress)
+                appraiser = await _judged(session, found, (model, product), progress)
                 done(text("{model} has judged every part.", model=appraiser))
                 ui.navigate.to(f"/studies/{found.id}")
             finally:
@@ -111,18 +136,18 @@ async def _machine(session: Session, found: StudyShown) -> None:
         button = ui.button(text("Let it rate"), icon="smart_toy", on_click=judge).props("flat")
 
 
-async def _judged(session: Session, found: StudyShown, model: str, progress: ui.label) -> str:
-    """Judge all items by a model; returns as whom it has rated."""
+async def _judged(session: Session, found: StudyShown, by: tuple[str, str], progress: ui.label) -> str:
+    """Judge all items by a model, of several banks by that of a product; returns as whom it has rated."""
     items = await session.api.get(f"/studies/{found.id}/items", list[ItemShown])
     verdicts: dict[int, str] = {}
     version = 0
     for at, item in enumerate(items, 1):
         progress.set_text(session.text("{at} of {of}", at=at, of=len(items)))
-        replies = [await _reply(session, model, digest) for digest in await _pictures(session, item)]
+        replies = [await _reply(session, by, digest) for digest in await _pictures(session, item)]
         passed = bool(replies) and all(reply.verdict == "PASS" for reply in replies)  # one view is enough to reject
         verdicts[item.id] = "PASS" if passed else "REJECT"
         version = max([version, *(reply.version for reply in replies)])
-    appraiser = f"{model} {version}"
+    appraiser = " ".join(word for word in (by[0], str(version), by[1]) if word)
     given = {"appraiser": appraiser, "round": 1, "verdicts": verdicts}
     await session.api.change("POST", f"/studies/{found.id}/machine", type(None), given)
     return appraiser
@@ -135,11 +160,10 @@ async def _pictures(session: Session, item: ItemShown) -> list[str]:
     return [view.picture for view in part.inspection.views if view.picture]
 
 
-async def _reply(session: Session, model: str, digest: str) -> InspectionReply:
+async def _reply(session: Session, by: tuple[str, str], digest: str) -> InspectionReply:
     picture = await session.api.content(f"/pictures/{digest}")
-    return await session.api.send(
-        f"/models/{model}/inspect", picture, InspectionReply, media_type="application/octet-stream"
-    )
+    path, media_type = f"/models/{quote(by[0], safe='')}/inspect", "application/octet-stream"
+    return await session.api.send(path, picture, InspectionReply, media_type=media_type, product=by[1])
 
 
 def _ask_to_close(session: Session, found: StudyShown) -> None:
