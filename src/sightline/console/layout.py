@@ -4,16 +4,19 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import zip_longest
+from typing import TypeVar
 
 from fastapi import Request
 from nicegui import ui
 from nicegui.element import Element
 
+from sightline.console.figures import number
 from sightline.console.frame import framed
 from sightline.console.session import Session
 from sightline.service.rights import Right
 
 Cell = str | Callable[[], object] | None
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,6 +73,24 @@ class _Rows(Element):
     def __init__(self, names: Sequence[str]) -> None:
         super().__init__("tbody")
         self.names = names
+
+
+def in_turn(session: Session, items: Sequence[T], at_once: int, draw: Callable[[T], object]) -> None:
+    """Make so many of the items where it stands, and a button that goes on with the next ones."""
+    for item in items[:at_once]:
+        draw(item)
+    rest = items[at_once:]
+    if not rest:
+        return
+    inside = ui.context.slot.parent
+
+    def go_on() -> None:
+        button.delete()
+        with inside:
+            in_turn(session, rest, at_once, draw)
+
+    left = f"{number(session, len(rest))}"
+    button = ui.button(session.text("More ({number} left)", number=left), on_click=go_on).props("outline no-caps")
 
 
 def row(*cells: Cell) -> ui.element:

@@ -1,10 +1,12 @@
 """What became of each picture between two versions."""
 
+from functools import partial
 from urllib.parse import quote
 
 from nicegui import ui
 
 from sightline.console.figures import number
+from sightline.console.layout import in_turn
 from sightline.console.making import label_text, version_address
 from sightline.console.session import Session
 from sightline.service.routes.datasets import ChangeRecord, ComparisonRecord, VersionDetail, VersionRecord
@@ -16,7 +18,7 @@ _KINDS = {
     "split": "split changed",
     "drawing": "drawn",
 }
-_SHOWN = 120
+_AT_ONCE = 120
 
 
 async def show_changes(session: Session, detail: VersionDetail, against: int) -> None:
@@ -53,10 +55,8 @@ async def show_changes(session: Session, detail: VersionDetail, against: int) ->
                     ui.label(text(title)).classes("name")
                     ui.label(number(session, found.counts[kind])).classes("value")
     with ui.element("div").classes("gallery"):
-        for change in found.changes[:_SHOWN]:
-            _part(session, detail, old, change)
-    rest = sum(found.counts.values()) - min(len(found.changes), _SHOWN)
-    if rest:
+        in_turn(session, found.changes, _AT_ONCE, partial(_part, session, detail, old))
+    if rest := sum(found.counts.values()) - len(found.changes):
         ui.label(text("and {number} more", number=number(session, rest))).classes("muted")
 
 

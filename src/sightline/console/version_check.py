@@ -1,11 +1,13 @@
 """What is wrong with a version: pictures that are one, damage, odd sizes; and its division made anew."""
 
+from functools import partial
 from typing import Any
 
 from nicegui import ui
 
 from sightline.console.figures import number
 from sightline.console.job_watch import JobWatch
+from sightline.console.layout import in_turn
 from sightline.console.making import label_text, version_address
 from sightline.console.session import Session
 from sightline.service.rights import Right
@@ -14,7 +16,7 @@ from sightline.service.routes.jobs import JobOut, JobPage
 from sightline.store.jobs import ENDED
 
 _LOOKED_AT = 200  # jobs, for the last check of this version
-_GROUPS = 30
+_GROUPS = 30  # at once
 
 
 async def show_check(session: Session, detail: VersionDetail) -> None:
@@ -26,7 +28,7 @@ async def show_check(session: Session, detail: VersionDetail) -> None:
     def show(job: JobOut) -> None:
         results.clear()
         with results:
-            _results(session, detail, job.result or {})
+            _results(session, detail, job)
 
     with ui.element("section").classes("card"):
         ui.html(f"<h2>{text('Check')}</h2>", sanitize=False)
@@ -54,8 +56,10 @@ def _key(detail: VersionDetail) -> tuple[str, int]:
     return detail.dataset, detail.version
 
 
-def _results(session: Session, detail: VersionDetail, found: dict[str, Any]) -> None:
-    text, counts = session.text, found["counts"]
+def _results(session: Session, detail: VersionDetail, job: JobOut) -> None:
+    assert job.result is not None, "it is done"
+    text, found = session.text, job.result
+    counts = found["counts"]
     tiles = (
         ("leaks between splits", counts["leaks"], "reject"),
         ("more than once", counts["groups"] - counts["leaks"], "review"),
@@ -71,7 +75,7 @@ def _results(session: Session, detail: VersionDetail, found: dict[str, Any]) -> 
     if not any(value for _, value, _ in tiles) and not found["findings"]:
         ui.label(text("Nothing to complain about.")).classes("empty")
     _said(session, found["findings"])
-    _groups(session, detail, found["groups"])
+    _groups(session, detail, job.id, found)
     for title, key, what in (
         ("Not readable", "unreadable", "reason"),
         ("Tiny pictures", "tiny", "size"),
@@ -89,8 +93,8 @@ def _said(session: Session, findings: list[dict[str, str]]) -> None:
                 ui.label(session.heard(one["cure"])).classes("muted")
 
 
-def _groups(session: Session, detail: VersionDetail, groups: list[dict[str, Any]]) -> None:
-    text = session.text
+def _groups(session: Session, detail: VersionDetail, job: str, found: dict[str, Any]) -> None:
+    text, groups = session.text, found["groups"]
     if not groups:
         return
     with ui.element("section").classes("card"):
@@ -102,15 +106,21 @@ def _groups(session: Session, detail: VersionDetail, groups: list[dict[str, Any]
                     " are one then stay in one split."
                 )
             ).props("role=note")
-        for group in groups[:_GROUPS]:
-            told = [text(group["likeness"]), *([text("in several splits")] if group["leak"] else [])]
-            told += [text("with different labels")] if group["contradicts"] else []
-            ui.label(", ".join(told)).classes("strong")
-            with ui.element("div").classes("gallery small"):
-                for member in group["members"]:
-                    _member(session, detail, member)
-        if len(groups) > _GROUPS:
-            ui.label(text("and {number} more", number=number(session, len(groups) - _GROUPS))).classes("muted")
+        in_turn(session, groups, _GROUPS, partial(_group, session, detail))
+        if rest := found["counts"]["groups"] - len(groups):
+            ui.label(text("and {number} more", number=number(session, rest))).classes("muted")
+            address = f"/api/v1/jobs/{job}/files/{found['file']}"
+            ui.link(text("All of them, as JSON"), address).props("download")
+
+
+def _group(session: Session, detail: VersionDetail, group: dict[str, Any]) -> None:
+    text = session.text
+    told = [text(group["likeness"]), *([text("in several splits")] if group["leak"] else [])]
+    told += [text("with different labels")] if group["contradicts"] else []
+    ui.label(", ".join(told)).classes("strong")
+    with ui.element("div").classes("gallery small"):
+        for member in group["members"]:
+            _member(session, detail, member)
 
 
 def _member(session: Session, detail: VersionDetail, member: dict[str, Any]) -> None:

@@ -7,6 +7,8 @@ TEXTS = {
         " auf: gleiche Bilder bleiben dann in einem Teil."
     ),
     "About the labels": "Zu den Klassen",
+    "All of them, as JSON": "Alle, als JSON",
+    "More ({number} left)": "Mehr (noch {number})",
     "Add": "Hinzufügen",
     "Any format that is known, told by its content: folders of classes, MVTec AD, YOLO, COCO and"
     " others.": "Jedes bekannte Format, erkannt am Inhalt: Ordner je Klasse, MVTec AD, YOLO, COCO und andere.",
