@@ -1,6 +1,7 @@
 """Admin and the account."""
 
 TEXTS = {
+    "A person of this role may {rights}.": "Wer diese Rolle hat, darf: {rights}.",
     "A password has at least 10 characters.": "Ein Passwort hat mindestens 10 Zeichen.",
     "Add": "Hinzufügen",
     "Add somebody": "Jemanden hinzufügen",

@@ -91,6 +91,8 @@ class _Users:
                 await self.show()
 
             ui.button(text("Add"), on_click=add).props("unelevated")
+        told = ui.label(_may(session, Role.OPERATOR.value)).classes("muted").props("role=status")
+        role.on_value_change(lambda event: told.set_text(_may(session, event.value)))
         ui.label(text("A password has at least 10 characters.")).classes("muted")
 
     def _row(self, user: User) -> None:
@@ -125,6 +127,7 @@ class _Users:
     async def _role(self, user: User, role: str) -> None:
         text = self._session.text
         question = text("Make {name} {role}? Running logins of {name} end.", name=user.name, role=text(role))
+        question += f" {_may(self._session, role)}"
         if role != user.role and await agreed(self._session, question, "Change the role"):
             await self._change(user, {"role": role})
         else:
@@ -156,6 +159,12 @@ class _Users:
             done(self._session.text("Done; it stands in the audit trail."))
         finally:
             await self.show()
+
+
+def _may(session: Session, role: str) -> str:
+    """What somebody of the role may do, in a sentence."""
+    words = ", ".join(rights_in_words(session, rights_of(role)))
+    return session.text("A person of this role may {rights}.", rights=words)
 
 
 def _roles(session: Session) -> dict[str, str]:
