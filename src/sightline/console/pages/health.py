@@ -11,7 +11,7 @@ from nicegui import ui
 
 from sightline.console.figures import NOTHING, moment, number, share
 from sightline.console.layout import Tab, fact, facts, heading, mark, row, tabbed, table
-from sightline.console.session import Session
+from sightline.console.session import Refused, Session
 from sightline.console.sizes import ago
 from sightline.service.routes.state import CameraState, Quick, ServerState
 from sightline.service.routes.stations import Break, Station
@@ -24,6 +24,7 @@ _TABS = (
     Tab(path=f"{HERE}/jobs", title="Jobs"),
     Tab(path=f"{HERE}/alerts", title="Alerts"),
 )
+_EVERY_S = 5.0  # the server and the stations are looked at again; a station tells of itself every ten
 _SILENT_S = 60.0  # after which a station is shown as silent
 _WRONG_CLOCK_S = 2.0
 _BREAKS = 20
@@ -42,23 +43,38 @@ async def page(request: Request, station: str = "") -> None:
         station: whose broken records are shown.
     """
     with health(request, HERE) as session:
-        await _server(session)
-        heading(session, "Stations")
-        stations = await session.api.get("/stations", list[Station])
-        if not stations:
-            ui.label(
-                session.text("No station has reported yet. Give it a key (Admin) and this server's address.")
-            ).classes("empty")
-        with ui.element("div").classes("cards"):
-            for one in stations:
-                _station(session, one)
+        shown = ui.element("div").classes("stack")
+
+        async def look() -> None:
+            try:
+                state = await session.api.get("/health/server", ServerState)
+                stations = await session.api.get("/stations", list[Station])
+            except Refused:  # the server is away for a moment; the next look tells
+                return
+            shown.clear()
+            with shown:
+                _server(session, state)
+                _stations(session, stations)
+
+        await look()
+        ui.timer(_EVERY_S, look, immediate=False)
         if station:
             await _breaks(session, station)
         await _cameras(session)
 
 
-async def _server(session: Session) -> None:
-    state = await session.api.get("/health/server", ServerState)
+def _stations(session: Session, stations: list[Station]) -> None:
+    heading(session, "Stations")
+    if not stations:
+        ui.label(session.text("No station has reported yet. Give it a key (Admin) and this server's address.")).classes(
+            "empty"
+        )
+    with ui.element("div").classes("cards"):
+        for one in stations:
+            _station(session, one)
+
+
+def _server(session: Session, state: ServerState) -> None:
     with ui.element("div").classes("tiles"):
         ready = session.text("Ready") if state.ready else session.text("Not ready")
         wrong = [f"{session.text(part)}: {told}" for part, told in state.parts.items() if told != "ok"]

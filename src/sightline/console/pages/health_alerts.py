@@ -1,6 +1,7 @@
 """Alerts: what is the matter, who knows of it, and the rules that find it."""
 
 import json
+import time
 from functools import partial
 from urllib.parse import quote
 
@@ -11,7 +12,7 @@ from sightline.console.figures import moment, number
 from sightline.console.form import Form, named
 from sightline.console.layout import agreed, heading, mark, row, table
 from sightline.console.pages.health import HERE, health
-from sightline.console.session import Session
+from sightline.console.session import Refused, Session
 from sightline.console.sizes import ago
 from sightline.console.telling import done
 from sightline.service.rights import Right
@@ -20,6 +21,8 @@ from sightline.service.routes.webhooks import WebhookOut
 
 ALERTS = f"{HERE}/alerts"
 _PAGE = 50
+_EVERY_S = 5.0
+_AGES_S = 60.0  # after which the list is drawn anew though no alert came or went: it tells how long ago
 
 
 async def page(request: Request, show: str = "open") -> None:
@@ -36,14 +39,34 @@ async def page(request: Request, show: str = "open") -> None:
             ui.link(
                 text("Open alerts") if all_of_them else text("History"), ALERTS if all_of_them else f"{ALERTS}?show=all"
             )
-        with ui.element("section").classes("card") as shown:
-            await _alerts(session, shown, open_only=not all_of_them)
+        shown = ui.element("section").classes("card")
+        drawn: list[tuple[int, float | None, float | None]] | None = None
+        drawn_s = 0.0
+
+        async def look() -> None:
+            nonlocal drawn, drawn_s
+            try:
+                now = await _asked(session, open_only=not all_of_them)
+            except Refused:  # the server is away for a moment; the next look tells
+                return
+            standing = [(one.id, one.acknowledged_s, one.ended_s) for one in now.alerts]
+            if standing != drawn or time.time() - drawn_s > _AGES_S:
+                drawn, drawn_s = standing, time.time()
+                shown.clear()
+                _alerts(session, shown, now, open_only=not all_of_them)
+
+        await look()
+        ui.timer(_EVERY_S, look, immediate=False)
         await _rules(session)
 
 
-async def _alerts(session: Session, shown: ui.element, *, open_only: bool, before: int | None = None) -> None:
-    asked = {"open": open_only, "before": before, "limit": _PAGE}
-    found = await session.api.get("/alerts", AlertPage, **asked)
+async def _asked(session: Session, *, open_only: bool, before: int | None = None) -> AlertPage:
+    return await session.api.get("/alerts", AlertPage, open=open_only, before=before, limit=_PAGE)
+
+
+def _alerts(
+    session: Session, shown: ui.element, found: AlertPage, *, open_only: bool, before: int | None = None
+) -> None:
     with shown:
         if not found.alerts and before is None:
             ui.label(session.text("Nothing is the matter.")).classes("muted")
@@ -56,7 +79,8 @@ async def _alerts(session: Session, shown: ui.element, *, open_only: bool, befor
 
             async def on() -> None:
                 more.delete()
-                await _alerts(session, shown, open_only=open_only, before=found.next)
+                further = await _asked(session, open_only=open_only, before=found.next)
+                _alerts(session, shown, further, open_only=open_only, before=found.next)
 
             more.on_click(on)
 
