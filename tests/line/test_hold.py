@@ -147,3 +147,17 @@ def test_a_hold_that_cannot_be_written_is_told_once_and_holds_all_the_same(tmp_p
         hold.keep(Fault.REFERENCE_OFF)
     hold.keep(Fault.REFERENCE_OFF)
     assert hold.now is Fault.REFERENCE_OFF
+
+
+def test_the_page_says_held_while_the_plc_is_told_of_a_part(tmp_path: Path) -> None:
+    (tmp_path / "hold.json").write_text('{"hold": 111}', "utf-8")
+    held, told = Held(tmp_path), set[int]()
+    held.run()
+    held.plc.feed()
+    held.plc.start()
+    while Fault.MISSED_TRIGGER not in told:
+        held.clock.sleep(0.004)
+        held.station.cycle()
+        told.add(held.plc._answer.error)
+        assert held.station.board.status()["error"] == Fault.CHALLENGE_MISSED
+    held.station.close()

@@ -340,4 +340,5 @@ class Station:
     def _tell(self, answer: Answer, trouble: Fault) -> None:
         setup = self._recipes.setup
         said = _FAULTS[answer.error]
-        self.board.now(answer, said if said.of_the_station else trouble, setup.product if setup else "", answer.recipe)
+        fault = said if said.of_the_station else self._handshake.held or trouble  # `said` may be a part's
+        self.board.now(answer, fault, setup.product if setup else "", answer.recipe)
