@@ -168,7 +168,12 @@ class Picture(Base):
     kept_as: Mapped[str] = mapped_column(String(16))  # pass, reject, reviewed, regulated, dataset: the rule it is under
     stored_s: Mapped[float]
     keep_until_s: Mapped[float | None]  # None: for ever
-    __table_args__ = (Index("ix_pictures_tier_stored", "tier", "stored_s"),)
+    __table_args__ = (
+        Index("ix_pictures_tier_stored", "tier", "stored_s"),
+        Index(
+            "ix_pictures_stock", "tier", "kept_as", "keep_until_s", "size_bytes", "stored_s"
+        ),  # all that stock.py reads
+    )
 
 
 class Hold(Base):
