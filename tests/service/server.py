@@ -19,6 +19,7 @@ from tests.test_inspector import READOUT, Node, graph_of, manifest_of
 from sightline import bundle
 from sightline.errors import InspectionError
 from sightline.service.access import Caller
+from sightline.service.hosting import Hosting
 from sightline.service.plant import Plant
 from sightline.service.protocols import inference_protocol, landing, lookout, vertex, visual_inspection
 from sightline.service.protocols.buckets import Buckets
@@ -29,7 +30,9 @@ from sightline.service.rights import Right
 from sightline.service.routes import inspect
 from sightline.service.serving import Serving
 from sightline.store.database import Database
+from sightline.store.models import ModelFiles
 from sightline.store.schema import Base
+from sightline.store.shelf import Shelf
 
 PATIENCE_S = 60.0
 ALL = frozenset(Right)
@@ -61,14 +64,21 @@ class NoTrainer:
 
 @contextmanager
 def plant_in(
-    folder: Path, *, trainer: Trainer | None = None, buckets: Buckets | None = None, queue: int = 64
+    folder: Path,
+    *,
+    trainer: Trainer | None = None,
+    buckets: Buckets | None = None,
+    queue: int = 64,
+    signed: bool = False,
 ) -> Iterator[Plant]:
     """A plant without models, with two workers."""
     database = Database(f"sqlite:///{folder / 'plant.db'}")
     Base.metadata.create_all(database.engine)
     with Serving(workers=2, queue=queue) as serving:
-        projects = Projects(folder / "projects", serving, trainer or NoTrainer(), buckets or Buckets())
-        yield plant_with(database=database, serving=serving, projects=projects)
+        hosting = Hosting(database, ModelFiles(Shelf(str(folder / "models")), folder / "cache"), serving)
+        places = folder / "projects", serving, hosting
+        projects = Projects(*places, trainer or NoTrainer(), buckets or Buckets(), signed=signed)
+        yield plant_with(database=database, serving=serving, hosting=hosting, projects=projects)
     database.close()
 
 

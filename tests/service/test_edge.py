@@ -211,7 +211,7 @@ def test_a_promoted_model_that_cannot_be_loaded_is_told(server: Server) -> None:
     assert server.client().get("/readyz").json()["parts"]["model"] == "ok"  # nothing is promoted
     server.app.state.plant.hosting.failed = {"cap": "its file is not there"}
     ready = server.client().get("/readyz")
-    assert (ready.status_code, ready.json()["parts"]["model"]) == (503, "cannot be loaded: cap")
+    assert (ready.status_code, ready.json()["parts"]["model"]) == (503, "does not judge: cap")
 
 
 def test_metrics_tell_of_requests_and_the_store(server: Server) -> None:

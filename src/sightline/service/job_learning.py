@@ -41,6 +41,7 @@ class TrainOptions:
     data: str = ""  # folder below the server's data; or `dataset`
     dataset: str = ""  # NAME/VERSION of a data set, or NAME for its newest version; for methods that draw nothing
     name: str = "model"  # of the file, and of the model that it becomes a candidate of
+    version: int | None = None  # of that model, that it becomes; None: the next one
     output: str | None = None  # file below the server's data that it is written to as well
     method: Literal["hybrid"] | Method = "patchcore"
     size: tuple[int, int] | None = None  # height, width, px
@@ -61,6 +62,8 @@ class TrainOptions:
         check_name(self.name)
         self.config()
         one_source(self.data, self.dataset)
+        if self.version is not None and not 0 < self.version < 2**31:
+            raise OptionError(f"version is {self.version}; give a number of 1 or more, or leave it out.")
         if self.dataset and self.method in (SEGMENTER, BOXES):
             raise OptionError(f"{self.method} learns from outlines; give data, the folder of a data set with them.")
 
@@ -134,7 +137,7 @@ def _train(options: TrainOptions, task: Task) -> Mapping[str, Any]:
     if options.output is not None:
         copied = inside(task.site.data, str(Path(options.output).parent), "output") / Path(options.output).name
         write_bytes(copied, output.read_bytes())
-    return _learnt(trained, task, options.name)
+    return _learnt(trained, task, options.name, options.version)
 
 
 def _trained(output: Path, options: TrainOptions, task: Task) -> Trained:
@@ -166,10 +169,10 @@ def _shared(config: TrainConfig) -> dict[str, Any]:
     return {name: getattr(config, name) for name in names}
 
 
-def _learnt(trained: Trained, task: Task, name: str) -> dict[str, Any]:
+def _learnt(trained: Trained, task: Task, name: str, version: int | None = None) -> dict[str, Any]:
     """What became of it; the model is a candidate from here on, and the same one where the job began again."""
     manifest = trained.bundle.manifest
-    upload = Upload(name=name, author=task.author, note=f"job {task.folder.name}")
+    upload = Upload(name=name, author=task.author, note=f"job {task.folder.name}", version=version)
     with closing(Database(task.site.database)) as database:
         known = add(database, task.site.model_files(), trained.bundle.path, upload, now_s=time.time())
     for warning in trained.warnings:

@@ -59,6 +59,7 @@ def open_plant(settings: Settings, models: Mapping[str, Path]) -> Iterator[Plant
         watch = opened.enter_context(closing(Watch(database, disks).start()))
         opened.enter_context(closing(Upkeep(database, jobs).start()))
         clear(scratch := settings.store.folder / "scratch", time.time())
+        hosting = opened.enter_context(closing(Hosting(database, files, serving).start()))
         yield Plant(
             database=database,
             quality=settings.quality.shift,
@@ -70,8 +71,8 @@ def open_plant(settings: Settings, models: Mapping[str, Path]) -> Iterator[Plant
             looks=Looks(pictures, run=run),
             models=files,
             serving=serving,
-            hosting=opened.enter_context(closing(Hosting(database, files, serving).start())),
-            projects=_projects(settings, database, serving, jobs),
+            hosting=hosting,
+            projects=_projects(settings, database, hosting, serving, jobs),
             candidates=Candidates(files, max_megapixels=settings.serving.largest_megapixels, run=run),
             jobs=jobs,
             sender=sender,
@@ -129,10 +130,11 @@ def _reach(settings: Settings) -> Reach:
     return Reach(networks=networks_of(settings.network.networks))
 
 
-def _projects(settings: Settings, database: Database, serving: Serving, jobs: Jobs) -> Projects:
+def _projects(settings: Settings, database: Database, hosting: Hosting, serving: Serving, jobs: Jobs) -> Projects:
     folders = dict(bucket.partition("=")[::2] for bucket in settings.serving.buckets)
     buckets = Buckets(folders={name: Path(folder) for name, folder in folders.items()})
-    return Projects(_made(jobs.site.data / "lookout"), serving, JobTrainer(database, jobs), buckets)
+    folder, trainer = _made(jobs.site.data / "lookout"), JobTrainer(database, jobs)
+    return Projects(folder, serving, hosting, trainer, buckets, signed=settings.access.signature)
 
 
 def _label_studio(settings: Settings, database: Database, serving: Serving, jobs: Jobs) -> LabelStudio:

@@ -50,7 +50,7 @@ def _disk(folder: Path) -> str:
 def _model(plant: Plant, _: Settings) -> str:
     """Well where nothing is promoted, too: there is nothing to judge by yet."""
     failed = sorted(plant.hosting.failed)  # why stands in the log, and on the models' page
-    return f"cannot be loaded: {', '.join(failed[:5])}" if failed else OK
+    return f"does not judge: {', '.join(failed[:5])}" if failed else OK
 
 
 CHECKS: Mapping[str, Check] = {"database": _database, "storage": _storage, "model": _model}

@@ -24,6 +24,7 @@ class JobTrainer:
             "data": str(Path(params["data"]).relative_to(root)),
             "output": str(Path(params["output"]).relative_to(root)),
             "name": params["name"],
+            "version": int(params["version"]),
         }
         return self._jobs.submit(kind, given, author=AUTHOR, now_s=time.time())
 

@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import ColumnElement, select
+from sqlalchemy import ColumnElement, func, select
 from sqlalchemy.orm import Session
 
 from sightline.bundle import load
@@ -56,6 +56,7 @@ class Upload:
     before: Mapping[str, object] | None = None  # what it changes of an earlier version, for the audit trail
     after: Mapping[str, object] | None = None
     signed: bool = False  # the password was given again for it
+    version: int | None = None  # that was promised to somebody; None: the next one
 
     def __post_init__(self) -> None:
         check_name(self.name)
@@ -119,6 +120,7 @@ def add(database: Database, files: ModelFiles, path: Path, upload: Upload, *, no
 
     Raises:
         BundleError: it is no `.sight` file that can be trusted; nothing of it is kept.
+        ConflictError: the version that it was to be is another file by now.
     """
     bundle = load(path)
     digest = files.keep(path)
@@ -127,9 +129,12 @@ def add(database: Database, files: ModelFiles, path: Path, upload: Upload, *, no
         same = next((row for row in versions if row.digest == digest), None)
         if same is not None:
             return _known(same)
+        taken = {row.version for row in versions}
+        if upload.version in taken:
+            raise ConflictError(f"model {upload.name} {upload.version}: is another file by now; train or upload again.")
         row = Model(
             name=upload.name,
-            version=max((row.version for row in versions), default=0) + 1,
+            version=upload.version or max(taken, default=0) + 1,
             model_id=bundle.model_id,
             digest=digest,
             size_bytes=path.stat().st_size,
@@ -171,6 +176,12 @@ def by_model_id(database: Database, model_id: str) -> KnownModel | None:
         chosen = select(Model).where(Model.model_id == model_id).order_by(Model.id.desc()).limit(1)
         row = session.scalars(chosen).first()
         return None if row is None else _known(row)
+
+
+def highest(database: Database, name: str) -> int:
+    """The number of the latest version; 0: there is none."""
+    with database.reading() as session:
+        return session.scalar(select(func.max(Model.version)).where(Model.name == name)) or 0
 
 
 def manifest_of(database: Database, name: str, version: int) -> dict[str, Any]:
@@ -216,6 +227,25 @@ def roll_back(database: Database, name: str, change: Change, *, now_s: float) ->
         if not before:
             raise ConflictError(f"model {name:.120}: there is no version before that could be current.")
         return _switched(session, versions, name, before[-1], change, now_s, "roll back")
+
+
+def retire(database: Database, name: str, version: int, change: Change) -> KnownModel:
+    """Let the current version be so no more, with none in its place; ConflictError where another one is current."""
+    with database.writing() as session:
+        row = _chosen(_locked(session, name), name, version)
+        if row.status != CURRENT:
+            raise ConflictError(f"{name} {version} is {row.status}, not the current version.")
+        row.status = _FORMER
+        note(
+            session,
+            who=change.by,
+            action="retire",
+            subject=f"model:{name}",
+            before={"version": version},
+            after={"version": None, "reason": change.reason},
+            signed=change.signed,
+        )
+        return _known(row)
 
 
 def withdraw(database: Database, name: str, version: int, change: Change) -> KnownModel:
@@ -302,7 +332,7 @@ def _stack(steps: list[int]) -> list[int]:
     for version in steps:
         if len(stack) > 1 and stack[-2] == version:
             stack.pop()
-        else:
+        elif stack[-1:] != [version]:  # else it was retired, and is back
             stack.append(version)
     return stack
 

@@ -1,19 +1,26 @@
 """What is promoted is judged by, on this server and on others; what a plant does by itself is done once an hour."""
 
+import threading
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
+from tests.service.plants import plant_with
 from tests.service.server import picture, sight
 
-from sightline.errors import NotFoundError, StoreAway
+from sightline.errors import BusyError, FrameError, NotFoundError, StoreAway
 from sightline.records import Verdict
+from sightline.service.answer import Answer
 from sightline.service.hosting import Hosting
 from sightline.service.job_kinds import KINDS
 from sightline.service.job_task import Site, Task, model_file
 from sightline.service.jobs import Jobs
-from sightline.service.serving import Serving
+from sightline.service.readiness import readiness
+from sightline.service.serving import Serving, State
+from sightline.service.settings import Settings
 from sightline.service.training import JobTrainer
 from sightline.service.upkeep import EVERY_S, Upkeep
 from sightline.store import jobs as queue
@@ -74,6 +81,51 @@ def test_the_current_version_judges_and_a_damaged_one_does_not_take_its_place(
     models.roll_back(sqlite, "cap", WHY, now_s=3.0)
     hosting.follow()
     assert (dict(hosting.failed), serving.model("cap").version) == ({}, 2)
+
+
+def test_a_model_that_was_stuck_is_told_and_loaded_again_later(
+    sqlite: Database, site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    let_go = threading.Event()
+
+    def hang(*_: object) -> Answer:
+        let_go.wait(60)
+        raise FrameError("too late")
+
+    bring(sqlite, site, tmp_path, 100.0)
+    with Serving(workers=1, hang_s=0.3) as serving:
+        hosting = Hosting(sqlite, site.model_files(), serving)
+        hosting.follow()
+        monkeypatch.setattr("sightline.service.serving.answered", hang)
+        try:
+            while serving.model("cap").state is State.READY:
+                with suppress(BusyError):
+                    serving.judge("cap", picture(60), timeout_s=0.5)
+        finally:
+            let_go.set()
+        monkeypatch.undo()
+        hosting.follow()
+        assert "was stuck 3 times" in hosting.failed["cap"]
+        told = readiness(plant_with(database=sqlite, hosting=hosting), Settings())
+        assert told["model"] == "does not judge: cap"
+        assert serving.model("cap").state is State.FAILED, "it would be stuck again at once"
+        monkeypatch.setattr("sightline.service.hosting.time", SimpleNamespace(time=lambda: time.time() + 61))
+        hosting.follow()
+        assert (dict(hosting.failed), serving.judge("cap", picture(120)).verdict) == ({}, Verdict.REJECT)
+
+
+def test_what_else_was_loaded_or_stopped_behind_its_back_is_put_right(
+    sqlite: Database, site: Site, serving: Serving, tmp_path: Path
+) -> None:
+    hosting = Hosting(sqlite, site.model_files(), serving)
+    assert bring(sqlite, site, tmp_path, 100.0) == 1
+    hosting.follow()
+    serving.load("cap", sight(tmp_path / "other.sight", reject=200.0), version=7)
+    hosting.follow()
+    assert serving.has("cap", "1")
+    serving.stop("cap")
+    hosting.follow()
+    assert "is stopped" in hosting.failed["cap"]
 
 
 def test_another_server_follows_by_itself(sqlite: Database, site: Site, serving: Serving, tmp_path: Path) -> None:

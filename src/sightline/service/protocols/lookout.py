@@ -258,16 +258,19 @@ def delete_model(project: str, version: str, plant: Here, caller: Manager) -> Re
 
 @router.post(_M + "/start")
 def start_model(project: str, version: str, plant: Here, caller: Manager) -> Response:
-    """Load this version; when this answers it is hosted, whatever the answer is called."""
-    plant.projects.start(project, version)
+    """Make this version the current one and load it; when this answers it is hosted, whatever the answer is called.
+
+    Where what becomes current is signed by people, only the version that is current already is loaded.
+    """
+    plant.projects.start(project, version, by=caller.name)
     _noted(plant, caller, "start model", f"model:{project}/{version}", None, None)
     return json_reply({"Status": "STARTING_HOSTING"}, 202)
 
 
 @router.post(_M + "/stop")
 def stop_model(project: str, version: str, plant: Here, caller: Manager) -> Response:
-    """Let go of this version."""
-    plant.projects.stop(project, version)
+    """Let go of this version, which is not the current one from then on; refused where people sign that."""
+    plant.projects.stop(project, version, by=caller.name)
     _noted(plant, caller, "stop model", f"model:{project}/{version}", None, None)
     return json_reply({"Status": "STOPPING_HOSTING"}, 202)
 

@@ -2,7 +2,8 @@
 
     FOLDER/PROJECT/project.json, train.manifest, test.manifest, VERSION.csv, VERSION.sight
 
-A model that the server has loaded by another way is a project too, with the one version that is loaded.
+A model that the server has loaded by another way is a project too, with the one version that is loaded. A version has
+the same number here as among the plant's models; what is started is the plant's current version.
 """
 
 import json
@@ -17,11 +18,13 @@ from typing import Protocol
 
 from sightline.datasets import csv_file
 from sightline.datasets.dataset import Dataset, Sample
-from sightline.errors import ConflictError, DatasetError, NotFoundError, OptionError, StoreError
+from sightline.errors import AccessError, ConflictError, DatasetError, NotFoundError, OptionError, StoreError
 from sightline.files import write_bytes
+from sightline.service.hosting import Hosting
 from sightline.service.protocols.buckets import Buckets
 from sightline.service.protocols.lookout_entries import Entry, merged, parse
 from sightline.service.serving import Served, Serving, State
+from sightline.store.models import Change
 
 KINDS = ("train", "test")
 MOST_PROJECTS = 1000
@@ -83,9 +86,18 @@ class Project:
 class Projects:
     """All projects of one server; threads may share it."""
 
-    def __init__(self, folder: Path, serving: Serving, trainer: Trainer, buckets: Buckets) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        serving: Serving,
+        hosting: Hosting,
+        trainer: Trainer,
+        buckets: Buckets,
+        *,
+        signed: bool = False,  # people sign what becomes current, which these clients cannot
+    ) -> None:
         self._folder = folder
-        self._serving = serving
+        self._serving, self._hosting, self._signed = serving, hosting, signed
         self._trainer = trainer
         self._buckets = buckets
         self._lock = threading.Lock()
@@ -172,8 +184,8 @@ class Projects:
             _dataset_of(project, "train")
             served = self._served(name)
             versions = [model.version for model in project.models] + ([served.version] if served else [])
-            version = max(versions, default=0) + 1
-            data, output = self._folder / name / f"{version}.csv", self._folder / name / f"{version}.sight"
+            version = max(*versions, self._hosting.highest(name), 0) + 1
+            data, output = self._folder / name / f"{version}.csv", self._file(name, version)
             csv_file.write(self._pictures(project), data)
             params = {"data": str(data), "output": str(output), "name": name, "version": str(version)}
             model = replace(wanted, version=version, job=self._trainer.start("train", params))
@@ -201,11 +213,13 @@ class Projects:
         return "TRAINED", progress.message, progress.figures
 
     def delete_model(self, name: str, version: str) -> None:
-        """Raises ConflictError while it is hosted or trained."""
+        """Raises ConflictError while it is hosted, current or trained."""
         model = self.model(name, version)
         status, _, _ = self.status(name, model)
         if status in ("TRAINING", "HOSTED", "STARTING_HOSTING"):
             raise ConflictError(f"model {name}/{model.version}: is {status}. Stop it first.")
+        if self._is_current(name, model):
+            raise ConflictError(f"model {name}/{model.version}: is the plant's current version. Stop it first.")
         served = self._served(name)
         if served is not None and served.version == model.version:
             self._serving.forget(name)
@@ -216,22 +230,51 @@ class Projects:
             for suffix in ("csv", "sight"):
                 (self._folder / name / f"{model.version}.{suffix}").unlink(missing_ok=True)
 
-    def start(self, name: str, version: str) -> None:
-        """Load this version in place of the one that is loaded; errors as `Serving.load`, and ConflictError."""
+    def start(self, name: str, version: str, by: str) -> None:
+        """Make this version the plant's current one, and load it in place of the one that is loaded.
+
+        Raises:
+            ConflictError: it is not trained, or cannot be current. BundleError: it cannot be loaded.
+            AccessError: it is not current, and people sign what becomes so.
+        """
         model = self.model(name, version)
         status, message, _ = self.status(name, model)
         if status in ("TRAINING", "TRAINING_FAILED"):
             raise ConflictError(f"model {name}/{model.version}: is {status}. {message}".rstrip())
         served = self._served(name)
-        if served is not None and served.version == model.version:
-            self._serving.start(name)
-        else:
-            self._serving.load(name, self._folder / name / f"{model.version}.sight", version=model.version)
+        if served is not None and served.version == model.version and not self._hosting.hosts(name):
+            self._serving.start(name)  # a file that the server was started with, which the plant does not know
+            return
+        if not self._is_current(name, model):
+            self._refuse_unsigned(f"model {name}/{model.version}: is not the current version")
+            if self._file(name, model.version).is_file():
+                self._hosting.bring(name, model.version, self._file(name, model.version), by)
+        self._hosting.host(name, model.version, Change(by=by, reason="StartModel of Lookout for Vision"))
 
-    def stop(self, name: str, version: str) -> None:
-        """Raises ConflictError where another version is loaded, or none."""
-        self.hosted(name, version)
-        self._serving.stop(name)
+    def stop(self, name: str, version: str, by: str) -> None:
+        """Let go of this version, which is not current from then on.
+
+        Raises:
+            ConflictError: another version is loaded, or none. AccessError: people sign what is current.
+        """
+        model = self.model(name, version)
+        if not self._is_current(name, model):
+            self.hosted(name, version)
+            self._serving.stop(name)
+            return
+        self._refuse_unsigned(f"model {name}/{model.version}: is the current version")
+        with self._changing(name) as project:  # known from here on also where another way brought it
+            if _NAME.fullmatch(name) and model.version not in {one.version for one in project.models}:
+                self._write(replace(project, models=(*project.models, model)))
+        self._hosting.end(name, model.version, Change(by=by, reason="StopModel of Lookout for Vision"))
+
+    def _is_current(self, name: str, model: ModelInfo) -> bool:
+        current = self._hosting.known(name)
+        return current is not None and current.version == model.version
+
+    def _refuse_unsigned(self, what: str) -> None:
+        if self._signed:
+            raise AccessError(f"{what}, and which one is current is signed by people here. Promote it in the console.")
 
     def hosted(self, name: str, version: str) -> Served:
         """The loaded model, if it is this version; raises NotFoundError, ConflictError."""
@@ -284,6 +327,9 @@ class Projects:
 
     def _entries(self, name: str, kind: str) -> list[Entry]:
         return parse(_text(self._manifest(name, kind)))
+
+    def _file(self, name: str, version: int) -> Path:
+        return self._folder / name / f"{version}.sight"
 
     def _manifest(self, name: str, kind: str) -> Path:
         return self._folder / name / f"{kind}.manifest"
