@@ -3,20 +3,31 @@
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import httpx
+import pytest
+from starlette.testclient import TestClient
+from tests.line.deadline import until
 from tests.service.server import PATIENCE_S, application, picture, plant_in, running, sight
 
+from sightline.service.app import create_app
 from sightline.service.hosting import Hosting
+from sightline.service.opening import open_plant
 from sightline.service.plant import Plant
 from sightline.service.protocols.buckets import Buckets
 from sightline.service.protocols.lookout_projects import Progress
 from sightline.service.serving import Serving
+from sightline.service.settings import JobSettings, ServingSettings, Settings, StoreSettings
 from sightline.store import audit, models
+from sightline.store import jobs as queue
 from sightline.store.audit import Wanted
 from sightline.store.models import Change, ModelFiles, Upload
 from sightline.store.shelf import Shelf
+from sightline.synthesis.collection import Counts, write_dataset
+from sightline.synthesis.parts import PartConfig
 
 WHY = Change(by="ada", reason="the first")
 CAP = "/2020-11-20/projects/cap"
@@ -136,3 +147,58 @@ def test_a_number_that_somebody_elses_file_has_is_not_started(tmp_path: Path) ->
             "model cap 2: is another file by now; train or upload again.",
         )
         assert models.one(plant.database, "cap").version == 1
+
+
+def line(path: Path, bucket: Path, name: str) -> str:
+    """As Ground Truth writes it."""
+    told = {"class-name": name, "type": "groundtruth/image-classification"}
+    source = f"s3://parts/{path.relative_to(bucket)}"
+    return json.dumps({"source-ref": source, "anomaly-label": 0, "anomaly-label-metadata": told})
+
+
+def lists_in(bucket: Path) -> None:
+    write_dataset(bucket / "parts", PartConfig(size=96), Counts(good_train=6, good_test=2, per_defect=1))
+    for kind in ("train", "test"):
+        found = sorted((bucket / "parts" / kind).glob("*/*.png"))
+        lines = [line(path, bucket, "normal" if path.parent.name == "good" else "anomaly") for path in found]
+        (bucket / f"{kind}.manifest").write_text("\n".join(lines) + "\n")
+
+
+def test_a_training_by_a_real_job_has_figures_and_outlives_the_job(tmp_path: Path) -> None:
+    lists_in(tmp_path / "bucket")
+    tested = tmp_path / "bucket" / "parts" / "test"
+    settings = Settings(
+        store=StoreSettings(folder=tmp_path / "plant"),
+        serving=ServingSettings(apart=False, workers=1, buckets=(f"parts={tmp_path / 'bucket'}",)),
+        jobs=JobSettings(workers=1),
+    )
+    app = create_app(settings, partial(open_plant, models={}), open_to_all=True)
+    with TestClient(app, base_url="http://localhost") as client:
+        client.post("/2020-11-20/projects", json={"ProjectName": "cap"})
+        for kind in ("train", "test"):
+            place = {"GroundTruthManifest": {"S3Object": {"Bucket": "parts", "Key": f"{kind}.manifest"}}}
+            made = client.post(f"{CAP}/datasets", json={"DatasetType": kind, "DatasetSource": place})
+            assert made.status_code == 202, made.text
+        assert client.post(f"{CAP}/models", json={"OutputConfig": {"S3Location": {"Bucket": "x"}}}).status_code == 202
+
+        def told() -> dict[str, Any]:
+            described: dict[str, Any] = client.get(f"{CAP}/models/1").json()["ModelDescription"]
+            return described
+
+        until(lambda: told()["Status"] != "TRAINING", 300)
+        before = told()
+        assert before["Status"] == "TRAINED", before
+        figures = before["Performance"]
+        assert set(figures) == {"F1Score", "Recall", "Precision"}
+        assert figures["F1Score"] == pytest.approx(2 / (1 / figures["Recall"] + 1 / figures["Precision"]))
+        kept = models.one(app.state.plant.database, "cap", 1).figures
+        assert (kept["recall"], kept["pictures"]) == (figures["Recall"], len(list(tested.glob("*/*.png"))))
+        with app.state.plant.database.writing() as session:
+            queue.forget(session, ended_before_s=1e12)
+        assert (told()["Status"], told()["Performance"]) == ("TRAINED", figures)
+        assert client.get(f"{CAP}/models").json()["Models"][0]["Status"] == "TRAINED"
+        assert client.post(f"{CAP}/models/1/start").status_code == 202
+        judged = client.post(f"{CAP}/models/1/detect", content=next((tmp_path / "bucket").rglob("*.png")).read_bytes())
+        assert judged.status_code == 200, judged.text
+        assert client.post(f"{CAP}/models/1/stop").status_code == 202
+        assert client.delete(f"{CAP}/models/1").status_code == 202

@@ -24,7 +24,7 @@ from sightline.evaluation.results import Evaluation
 from sightline.evaluation.run import evaluate
 from sightline.files import write_bytes
 from sightline.inspector import Inspector, load
-from sightline.records import Inspection
+from sightline.records import Inspection, Verdict
 from sightline.service.job_pictures import dataset_of, one_source
 from sightline.service.job_task import Kind, Task, inside, model_file
 from sightline.store import models
@@ -34,6 +34,7 @@ JUDGED = "judged.json"  # a row for each picture of an evaluation
 _LEAST_OF_A_KIND = 2  # pictures from which an AUROC has an interval
 _SHOWN = 200  # changed verdicts in the result; the file has all
 MOST_PICTURES = 1_000_000
+Figures = dict[str, float | int | str | None]
 _LIST = "verdicts.csv"
 
 
@@ -66,18 +67,8 @@ class ReinspectOptions:
 def _validate(options: ValidateOptions, task: Task) -> Mapping[str, Any]:
     inspector = load(model_file(task.site, options.model))
     dataset = _dataset(options, task, named=bool(inspector.names))
-    samples = dataset.test or dataset.samples
-    refuse_synthetic(samples)
+    found, times = _evaluated(inspector, dataset, dataset.test or dataset.samples, options.product, task)
     thresholds = inspector.limits(options.product).thresholds
-    times: list[float] = []
-    found = evaluate(
-        _judged_samples(inspector, samples, options.product, task, times),
-        model_id=inspector.model_id,
-        method=inspector.manifest.method,
-        dataset=dataset.name,
-        threshold=thresholds.reject,
-        review_threshold=thresholds.review,
-    )
     write_report(
         task.folder / "report.html",
         found,
@@ -97,6 +88,36 @@ def _validate(options: ValidateOptions, task: Task) -> Mapping[str, Any]:
     return document | {"page": "report.html", "scores": JUDGED, "tested": bool(dataset.test), "figures": figures}
 
 
+def tested(inspector: Inspector, dataset: Dataset, task: Task) -> Figures:
+    """What stands beside a model that judged a data set's pictures for testing, with `f1`, `recall` and `precision`.
+
+    These are of telling what is not good, REVIEW included; what the pictures do not tell is left out.
+    """
+    found, times = _evaluated(inspector, dataset, dataset.test, None, task)
+    told = [(item.is_defect, item.verdict is not Verdict.PASS) for item in found.judged]
+    hits, true, said = told.count((True, True)), sum(one for one, _ in told), sum(one for _, one in told)
+    named = (("f1", 2 * hits, true + said), ("recall", hits, true), ("precision", hits, said))
+    return _figures(found, times) | {name: part / whole for name, part, whole in named if true and whole}
+
+
+def _evaluated(
+    inspector: Inspector, dataset: Dataset, samples: Sequence[Sample], product: str | None, task: Task
+) -> tuple[Evaluation, list[float]]:
+    """The evaluation, and how long each picture took, ms."""
+    refuse_synthetic(samples)
+    thresholds = inspector.limits(product).thresholds
+    times: list[float] = []
+    found = evaluate(
+        _judged_samples(inspector, samples, product, task, times),
+        model_id=inspector.model_id,
+        method=inspector.manifest.method,
+        dataset=dataset.name,
+        threshold=thresholds.reject,
+        review_threshold=thresholds.review,
+    )
+    return found, times
+
+
 def _dataset(options: ValidateOptions, task: Task, *, named: bool) -> Dataset:
     if options.dataset:
         return dataset_of(task, options.dataset)
@@ -109,9 +130,9 @@ def _shown(row: Mapping[str, Any]) -> dict[str, Any]:
     return {"picture": Path(row["source"]).name, "label": row["label"], "score": row["score"]}
 
 
-def _figures(found: Evaluation, times: Sequence[float]) -> dict[str, float | int | str | None]:
+def _figures(found: Evaluation, times: Sequence[float]) -> Figures:
     """What stands beside the model from now on; intervals as NAME_low and NAME_high."""
-    figures: dict[str, float | int | str | None] = {"dataset": found.dataset, "pictures": len(found.judged)}
+    figures: Figures = {"dataset": found.dataset, "pictures": len(found.judged)}
     for name, rate in (("escape", found.escape), ("overkill", found.overkill)):
         if rate.total:
             figures |= {name: rate.value, f"{name}_low": rate.low, f"{name}_high": rate.high}
@@ -123,7 +144,7 @@ def _figures(found: Evaluation, times: Sequence[float]) -> dict[str, float | int
     return figures | ({"latency_ms": median(times)} if times else {})
 
 
-def _attach(model: str, figures: Mapping[str, float | int | str | None], task: Task) -> None:
+def _attach(model: str, figures: Figures, task: Task) -> None:
     name, _, version = model.partition("/")
     with closing(Database(task.site.database)) as database:
         known = models.one(database, name, int(version) if version else None)

@@ -14,15 +14,17 @@ from sightline.datasets.dataset import Dataset
 from sightline.datasets.labelled import open_classes
 from sightline.datasets.opening import open_dataset
 from sightline.datasets.segmented import open_segmented
-from sightline.errors import OptionError
+from sightline.errors import DatasetError, FrameError, OptionError
 from sightline.export.exporting import ExportConfig, export
 from sightline.files import write_bytes
 from sightline.hybrid import train_hybrid
+from sightline.inspector import load as load_inspector
 from sightline.locating import METHOD as BOXES
 from sightline.locating import LocatingConfig, train_boxes
 from sightline.models.detector import Method
 from sightline.segmenting import METHOD as SEGMENTER
 from sightline.segmenting import SegmenterConfig, train_segmenter
+from sightline.service.job_judging import Figures, tested
 from sightline.service.job_pictures import dataset_of, one_source
 from sightline.service.job_task import Kind, Task, inside, model_file
 from sightline.store.database import Database
@@ -57,6 +59,7 @@ class TrainOptions:
     max_megapixels: float = 50.0
     seed: int = 0
     depth: bool = False
+    test: bool = False  # judge the pictures for testing, and put the figures beside the model
 
     def __post_init__(self) -> None:
         check_name(self.name)
@@ -66,6 +69,8 @@ class TrainOptions:
             raise OptionError(f"version is {self.version}; give a number of 1 or more, or leave it out.")
         if self.dataset and self.method in (SEGMENTER, BOXES):
             raise OptionError(f"{self.method} learns from outlines; give data, the folder of a data set with them.")
+        if self.test and self.method in (SEGMENTER, BOXES):
+            raise OptionError(f"{self.method} has figures of its own; start the job validate instead of test.")
 
     def config(self) -> TrainConfig:
         return TrainConfig(
@@ -137,7 +142,20 @@ def _train(options: TrainOptions, task: Task) -> Mapping[str, Any]:
     if options.output is not None:
         copied = inside(task.site.data, str(Path(options.output).parent), "output") / Path(options.output).name
         write_bytes(copied, output.read_bytes())
-    return _learnt(trained, task, options.name, options.version)
+    return _learnt(trained, task, options.name, options.version, _tested(output, options, task))
+
+
+def _tested(output: Path, options: TrainOptions, task: Task) -> Figures:
+    """Empty where that is not asked for, or there are no pictures for it."""
+    if not options.test:
+        return {}
+    try:
+        inspector = load_inspector(output)
+        dataset = _opened(options, task, open_classes if inspector.names else open_dataset)
+        return tested(inspector, dataset, task) if dataset.test else {}
+    except (DatasetError, FrameError) as error:  # the model is as good without
+        task.say(f"warning: it is not tested: {error}")
+        return {}
 
 
 def _trained(output: Path, options: TrainOptions, task: Task) -> Trained:
@@ -169,10 +187,13 @@ def _shared(config: TrainConfig) -> dict[str, Any]:
     return {name: getattr(config, name) for name in names}
 
 
-def _learnt(trained: Trained, task: Task, name: str, version: int | None = None) -> dict[str, Any]:
+def _learnt(
+    trained: Trained, task: Task, name: str, version: int | None = None, figures: Figures | None = None
+) -> dict[str, Any]:
     """What became of it; the model is a candidate from here on, and the same one where the job began again."""
     manifest = trained.bundle.manifest
-    upload = Upload(name=name, author=task.author, note=f"job {task.folder.name}", version=version)
+    told = figures or {}
+    upload = Upload(name=name, author=task.author, note=f"job {task.folder.name}", figures=told, version=version)
     with closing(Database(task.site.database)) as database:
         known = add(database, task.site.model_files(), trained.bundle.path, upload, now_s=time.time())
     for warning in trained.warnings:
@@ -185,6 +206,7 @@ def _learnt(trained: Trained, task: Task, name: str, version: int | None = None)
         "images": trained.images,
         "threshold": manifest.thresholds.reject,
         "promise": manifest.thresholds.promise,
+        "figures": told,
         "unusual": [{"image": item.path.name, "score": item.score} for item in trained.unusual],
         "highest": [{"image": item.path.name, "score": item.score} for item in trained.highest],
         "warnings": list(trained.warnings),

@@ -25,6 +25,7 @@ class JobTrainer:
             "output": str(Path(params["output"]).relative_to(root)),
             "name": params["name"],
             "version": int(params["version"]),
+            "test": True,
         }
         return self._jobs.submit(kind, given, author=AUTHOR, now_s=time.time())
 
@@ -32,4 +33,5 @@ class JobTrainer:
         """Raises NotFoundError where the job was forgotten."""
         with self._database.reading() as session:
             told = queue.job(session, job)
-        return Progress(state=told.state, message=told.message)
+        figures = (told.result or {}).get("figures", {})
+        return Progress(state=told.state, message=told.message, figures=figures)

@@ -313,7 +313,8 @@ def _model(plant: Plant, project: str, model: ModelInfo) -> dict[str, Any]:
         "StatusMessage": message,
     }
     names = {"f1": "F1Score", "recall": "Recall", "precision": "Precision"}
-    return told | ({"Performance": {names[k]: v for k, v in figures.items() if k in names}} if figures else {})
+    performance = {said: figures[name] for name, said in names.items() if name in figures}
+    return told | ({"Performance": performance} if performance else {})
 
 
 def _arn(kind: str, place: str) -> str:

@@ -10,7 +10,7 @@ import json
 import re
 import shutil
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -40,7 +40,8 @@ class Progress:
 
     state: str  # waiting, running, done, failed, cancelled
     message: str = ""
-    figures: dict[str, float] = field(default_factory=dict)  # f1, recall and precision where there were test pictures
+    # among them f1, recall and precision where there were test pictures
+    figures: Mapping[str, object] = field(default_factory=dict)
 
 
 class Trainer(Protocol):
@@ -49,7 +50,8 @@ class Trainer(Protocol):
     def start(self, kind: str, params: dict[str, str]) -> str:
         """Begin a job and give its id; of `train`, params are data (a CSV), output (a path), name and version."""
 
-    def progress(self, job: str) -> Progress: ...
+    def progress(self, job: str) -> Progress:
+        """Raises NotFoundError where the job was forgotten, long after it ended."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -200,10 +202,10 @@ class Projects:
             raise NotFoundError(f"model {name}/{version[:20]}: there is none.")
         return max(found, key=lambda model: model.version)
 
-    def status(self, name: str, model: ModelInfo) -> tuple[str, str, dict[str, float]]:
+    def status(self, name: str, model: ModelInfo) -> tuple[str, str, Mapping[str, object]]:
         """(status in Lookout's words, message, figures)."""
         served = self._served(name)
-        progress = self._trainer.progress(model.job) if model.job else Progress(state="done")
+        progress = self._progress(name, model) if model.job else Progress(state="done")
         if progress.state in ("waiting", "running"):
             return "TRAINING", progress.message, {}
         if progress.state != "done":
@@ -211,6 +213,15 @@ class Projects:
         if served is not None and served.version == model.version:
             return _HOSTING.get(served.state, "TRAINED"), served.reason, progress.figures
         return "TRAINED", progress.message, progress.figures
+
+    def _progress(self, name: str, model: ModelInfo) -> Progress:
+        try:
+            return self._trainer.progress(model.job)
+        except NotFoundError:  # its end is long ago
+            if not self._file(name, model.version).is_file():
+                return Progress(state="failed", message="the job that was to train it left no model")
+            known = self._hosting.known(name, model.version)
+            return Progress(state="done", figures=known.figures if known else {})
 
     def delete_model(self, name: str, version: str) -> None:
         """Raises ConflictError while it is hosted, current or trained."""
