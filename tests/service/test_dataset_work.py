@@ -8,18 +8,23 @@ from typing import Any
 
 import pytest
 from starlette.testclient import TestClient
-from tests.assets.conftest import png
+from tests.assets.conftest import NOW_S, inspected, png
 from tests.line.deadline import until
 from tests.service.conftest import Server
 from tests.test_teaching import CONFIG, write_picture
 
 from sightline.datasets.labelled import open_classes
 from sightline.errors import DatasetError, OptionError
+from sightline.feedback.reviews import Decision, decide
+from sightline.records import Verdict
 from sightline.service.job_data import UPLOADS
 from sightline.service.job_kinds import KINDS
+from sightline.service.job_pictures import dataset_of
 from sightline.service.job_task import Task, checked
 from sightline.service.rights import Role
 from sightline.store.models import Upload, add
+from sightline.store.pictures import ViewOf
+from sightline.store.shelf import digest_of
 from sightline.supervised import train_classifier
 
 DATASETS = "/api/v1/datasets"
@@ -160,6 +165,65 @@ def test_what_people_drew_becomes_the_next_version(server: Server, engineer: Tes
     out = engineer.get(f"{DATASETS}/cap/versions/2/export?format=coco&lossy=true")
     assert out.content.startswith(b"PK")
     assert "coco" in [one["name"] for one in operator.get(f"{DATASETS}/formats").json()]
+
+
+def reviewed(server: Server, number: int, verdict: Verdict, *, product: str = "cap", at_s: float = NOW_S) -> str:
+    """A part that Ada has decided; its picture."""
+    inspection = inspected(server.database, number, verdict="REVIEW", product=product, at_s=at_s)
+    pictures = server.app.state.plant.pictures
+    view = ViewOf(inspection_id=inspection, view="top")
+    digest: str = pictures.link(png(number), view, digest="", media_type="", now_s=NOW_S)
+    label = "scratch" if verdict is Verdict.REJECT else ""
+    decide(pictures, Decision(inspection_id=inspection, verdict=verdict, label=label), reviewer="ada", now_s=NOW_S)
+    return digest
+
+
+def test_what_people_decided_becomes_the_next_version(
+    server: Server, engineer: TestClient, operator: TestClient
+) -> None:
+    made(server)
+    good, bad = reviewed(server, 21, Verdict.PASS), reviewed(server, 22, Verdict.REJECT, at_s=NOW_S + 100)
+    reviewed(server, 23, Verdict.PASS, product="lid")
+    over = f"{DATASETS}/cap/versions/from-reviews"
+    assert operator.post(over, json={}).status_code == 403
+    made_anew = engineer.post(over, json={"product": "cap", "base": 1, "note": "decided"})
+    assert made_anew.status_code == 201, made_anew.text
+    told = made_anew.json()
+    assert (told["version"], told["items"], told["note"], told["author"]) == (2, 8, "decided", "quality engineer")
+    assert engineer.get(f"{DATASETS}/cap/versions/1/compared-with/2").json()["counts"] == {"added": 2}
+    for digest, label in ((good, "good"), (bad, "scratch")):
+        assert [one["label"] for one in items(engineer, version=2, picture=digest)] == [label]
+    late = engineer.post(f"{DATASETS}/late/versions/from-reviews", json={"product": "cap", "since_s": NOW_S + 50})
+    assert [one["picture"] for one in items(engineer, "late", late.json()["version"])] == [bad]
+    assert engineer.post(f"{DATASETS}/any/versions/from-reviews", json={}).json()["items"] == 3
+    for wrong in ({"needed": 2}, {"product": "nothing"}, {"needed": 0}, {"sinse_s": 1.0}):
+        assert engineer.post(f"{DATASETS}/none/versions/from-reviews", json=wrong).status_code == 422, wrong
+    assert engineer.post(over, json={"base": 99}).status_code == 404
+
+
+def test_a_picture_that_was_cut_short_when_its_job_ended_is_fetched_again(
+    server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made(server)
+    task = Task(
+        site=server.app.state.plant.jobs.site,
+        folder=tmp_path,
+        author="ada",
+        progress=lambda *_: None,
+        say=print,
+    )
+    whole = Path.write_bytes
+
+    def ended(path: Path, content: bytes) -> int:
+        whole(path, content[: len(content) // 2])
+        raise SystemExit
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "write_bytes", ended)
+        with pytest.raises(SystemExit):
+            dataset_of(task, "cap/1")
+    samples = dataset_of(task, "cap/1").samples
+    assert [digest_of(sample.path.read_bytes()) for sample in samples] == [sample.path.stem for sample in samples]
 
 
 def test_a_check_finds_leaks_and_odd_pictures_and_dividing_mends_the_leaks(

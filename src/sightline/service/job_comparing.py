@@ -20,7 +20,7 @@ from sightline.imaging.writing import png
 from sightline.inspector import Inspector, load
 from sightline.records import Inspection, Verdict
 from sightline.service.job_pictures import dataset_of
-from sightline.service.job_task import Kind, Task, model_file
+from sightline.service.job_task import SCRATCH, Kind, Task, model_file
 from sightline.store.database import Database
 
 ROWS = "comparison.json"  # a row for each picture
@@ -120,7 +120,7 @@ def _pictures(options: CompareOptions, task: Task) -> list[tuple[Path, str]]:
     if options.dataset:
         dataset = dataset_of(task, options.dataset)
         return [(sample.path, sample.label) for sample in (dataset.test or dataset.samples)[: options.most]]
-    folder = task.folder / "pictures"
+    folder = task.folder / SCRATCH
     folder.mkdir(exist_ok=True)
     with closing(Database(task.site.database)) as database:
         with database.reading() as session:

@@ -17,7 +17,7 @@ from sightline.datasets.splits import split
 from sightline.datasets.survey import Look, Survey, survey
 from sightline.errors import DatasetError, InspectionError, OptionError
 from sightline.files import write_bytes
-from sightline.service.job_task import Kind, Task
+from sightline.service.job_task import SCRATCH, Kind, Task
 from sightline.store import datasets
 from sightline.store.database import Database
 from sightline.store.dataset_files import from_archive, laid_out
@@ -173,7 +173,7 @@ class _Opened:
 def _opened(name: str, version: int, task: Task) -> Iterator[_Opened]:
     with (
         closing(Database(task.site.database)) as database,
-        tempfile.TemporaryDirectory(prefix="pictures-", dir=task.folder) as folder,
+        tempfile.TemporaryDirectory(prefix=f"{SCRATCH}-", dir=task.folder) as folder,
     ):
         with database.reading() as session:
             known = datasets.one(session, name, version)

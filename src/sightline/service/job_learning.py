@@ -232,12 +232,12 @@ def _search(options: SearchOptions, task: Task) -> Mapping[str, Any]:
     dataset: Dataset = open_dataset(data) if options.task == "anomaly" else open_classes(data)
     folder = task.folder / "search"  # begun again, it goes on where it was
     outcome = search(dataset, task.folder / f"{options.name}.sight", limits, folder=folder, progress=task.progress)
-    page = write_leaderboard(folder, outcome, limits)
+    page = write_leaderboard(task.folder, outcome, limits)  # where it can be fetched
     return _learnt(outcome.trained, task, options.name) | {
         "compared_on": outcome.material.told,
         "settings": dict(outcome.chosen.settings),
         "leaderboard": rows(outcome, limits)[:50],
-        "page": f"search/{page.name}",
+        "page": page.name,
     }
 
 

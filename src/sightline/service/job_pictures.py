@@ -4,11 +4,9 @@ from contextlib import closing
 
 from sightline.datasets.dataset import Dataset, Sample
 from sightline.errors import DatasetError, OptionError
-from sightline.service.job_task import Task
+from sightline.service.job_task import SCRATCH, Task
 from sightline.store import datasets
 from sightline.store.database import Database
-
-_FOLDER = "pictures"  # within the job's own
 
 
 def one_source(data: str, dataset: str) -> None:
@@ -30,7 +28,7 @@ def dataset_of(task: Task, wanted: str) -> Dataset:
     name, slash, version = wanted.partition("/")
     if slash and not (version.isdecimal() and len(version) < 10):
         raise OptionError(f"dataset {wanted!r:.100}: give NAME, or NAME/VERSION.")
-    folder = task.folder / _FOLDER
+    folder = task.folder / SCRATCH
     folder.mkdir(exist_ok=True)
     with closing(Database(task.site.database)) as database:
         with database.reading() as session:
@@ -42,7 +40,7 @@ def dataset_of(task: Task, wanted: str) -> Dataset:
         samples = []
         for done, item in enumerate(items, 1):
             path = folder / f"{item.picture}.{item.name.rpartition('.')[2].lower() or 'png'}"
-            if not path.exists():
+            if not path.exists():  # else an attempt before this one has fetched it
                 pictures.write_to(item.picture, path)
             samples.append(Sample(path=path, label=item.label, split=item.split or "train"))
             task.progress("fetching", done, len(items))

@@ -16,6 +16,7 @@ from sightline.store.retention import Retention, Tier, read_retention
 from sightline.store.shelf import Shelf
 
 Progress = Callable[[str, int, int], None]  # stage, done, total
+SCRATCH = ".scratch"  # how names begin, in a job's folder, of what is of use until the job ends
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,7 +10,7 @@ from typing import Any
 
 from sightline.bundle import load
 from sightline.errors import InspectionError, OptionError
-from sightline.service.job_task import Kind, Task, model_file
+from sightline.service.job_task import SCRATCH, Kind, Task, model_file
 from sightline.store.database import Database
 from sightline.store.models import Upload, add
 from sightline.store.shelf import check_digest
@@ -39,7 +39,7 @@ def _teach(options: TeachOptions, task: Task) -> Mapping[str, Any]:
     bundle = load(model_file(task.site, options.model))
     with (
         closing(Database(task.site.database)) as database,
-        tempfile.TemporaryDirectory(prefix="examples-", dir=task.folder) as folder,
+        tempfile.TemporaryDirectory(prefix=f"{SCRATCH}-", dir=task.folder) as folder,
     ):
         pictures = task.site.kept_pictures(database)
         paths = [Path(folder, f"picture {number}") for number in range(1, len(options.pictures) + 1)]

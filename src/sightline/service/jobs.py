@@ -25,7 +25,7 @@ from typing import IO, Any, Self
 
 from sightline.errors import StoreError
 from sightline.service.job_kinds import KINDS
-from sightline.service.job_task import Kind, Site, checked
+from sightline.service.job_task import SCRATCH, Kind, Site, checked
 from sightline.store import jobs as queue
 from sightline.store.database import Database
 from sightline.store.jobs import Claim
@@ -175,8 +175,9 @@ class Jobs:
             with self._database.writing() as session:
                 queue.end(session, held, state=state, message=message, result=result, now_s=self._clock())
 
-        if state != "done":
-            shutil.rmtree(self.site.folder_of(held.id), ignore_errors=True)
+        folder = self.site.folder_of(held.id)
+        for path in folder.glob(f"{SCRATCH}*") if state == "done" else (folder,):
+            shutil.rmtree(path, ignore_errors=True)
         self._insist(write)
 
     def _insist(self, write: Callable[[], None]) -> None:
@@ -194,6 +195,12 @@ class Jobs:
             gone = queue.forget(session, ended_before_s=self._clock() - KEPT_DAYS * 86_400)
         for job_id in gone:
             shutil.rmtree(self.site.folder_of(job_id), ignore_errors=True)
+        with self._database.reading() as session:  # of those that ended while they waited, or with their server
+            left = [
+                path for path in self.site.results.glob(f"*/{SCRATCH}*") if queue.is_over(session, path.parent.name)
+            ]
+        for path in left:
+            shutil.rmtree(path, ignore_errors=True)
 
 
 class _Running:

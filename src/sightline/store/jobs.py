@@ -205,6 +205,12 @@ def job(session: Session, job_id: str) -> Told:
     return _told(found)
 
 
+def is_over(session: Session, job_id: str) -> bool:
+    """Whether it has ended, or was forgotten."""
+    found = session.get(Job, job_id)
+    return found is None or found.state in ENDED
+
+
 def jobs(
     session: Session, *, state: str = "", kind: str = "", before: tuple[float, str] | None = None, limit: int = 50
 ) -> list[Told]:

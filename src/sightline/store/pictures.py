@@ -14,6 +14,7 @@ from sqlalchemy import Row, bindparam, case, exists, select, update
 from sqlalchemy.orm import Session
 
 from sightline.errors import AccessError, ConflictError, FrameError, InspectionError, NotFoundError, OptionError
+from sightline.files import write_bytes
 from sightline.imaging.decode import read_header
 from sightline.store.database import Database, upsert
 from sightline.store.retention import Kept, Retention, Tier
@@ -248,8 +249,8 @@ class Pictures:
         raise AssertionError("the last attempt returns or raises")
 
     def write_to(self, digest: str, path: Path) -> None:
-        """Its file, as a new file on this machine; errors as `read`."""
-        path.write_bytes(self.read(digest))
+        """Its file, as a new file on this machine that is there whole or not at all; errors as `read`."""
+        write_bytes(path, self.read(digest))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

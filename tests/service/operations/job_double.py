@@ -12,7 +12,7 @@ from typing import Any
 
 from sightline.errors import DatasetError
 from sightline.service.job_process import main
-from sightline.service.job_task import Kind, Task
+from sightline.service.job_task import SCRATCH, Kind, Task
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,6 +27,8 @@ def act(options: Act, task: Task) -> Mapping[str, Any]:
     with (task.folder / "attempts").open("a") as file:
         file.write(f"{os.getpid()}\n")
     attempt = len((task.folder / "attempts").read_text().splitlines())
+    (task.folder / SCRATCH).mkdir(exist_ok=True)
+    (task.folder / SCRATCH / "picture").touch()
     print("a library prints")
     for number in range(options.lines):
         task.say(f"line {number}")

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import cv2
@@ -17,8 +18,10 @@ from tests.service.operations.conftest import application
 from tests.service.operations.job_double import KINDS, PROGRAM
 
 from sightline.errors import DatasetError, OptionError
+from sightline.search.space import SHIPPED, Space
+from sightline.search.study import search
 from sightline.service.job_kinds import KINDS as REAL_KINDS
-from sightline.service.job_task import Site, Task, checked, inside
+from sightline.service.job_task import SCRATCH, Site, Task, checked, inside
 from sightline.service.jobs import Jobs, Pace
 from sightline.service.plant import Plant
 from sightline.service.rights import Role
@@ -74,7 +77,7 @@ def test_a_job_is_done_with_progress_log_and_result(sqlite: Database, site: Site
     with sqlite.reading() as session:
         texts = {line.text for line in queue.lines(session, job_id)}
     assert {"line 0", "line 1", "line 2", "a library prints"} <= texts
-    assert (site.folder_of(job_id) / "attempts").is_file()
+    assert [path.name for path in site.folder_of(job_id).iterdir()] == ["attempts"], "what it fetched is gone"
 
 
 @pytest.mark.parametrize(("how", "message"), [("fail", "pictures: there are none."), ("bug", "status 1; see the log")])
@@ -116,11 +119,27 @@ def test_a_server_that_is_stopped_gives_the_job_to_the_next(sqlite: Database, si
     until((site.folder_of(job_id) / "waiting").exists)
     doubles.close()
     assert (told(sqlite, job_id).state, told(sqlite, job_id).attempts) == ("waiting", 0)
+    fetched = site.folder_of(job_id) / SCRATCH / "picture"
+    assert fetched.is_file()
     following = Jobs(sqlite, site, kinds=KINDS, program=PROGRAM, nice=0, pace=QUICK).start()
     try:
         assert ended(sqlite, job_id).result == {"attempt": 2}
+        assert not fetched.exists()
     finally:
         following.close()
+
+
+def test_what_a_job_fetched_that_ended_while_it_waited_is_cleared_away(
+    sqlite: Database, site: Site, doubles: Jobs
+) -> None:
+    job_id = started(doubles, "wait once")
+    fetched = site.folder_of(job_id) / SCRATCH / "picture"
+    until((site.folder_of(job_id) / "waiting").exists)
+    doubles.close()
+    with sqlite.writing() as session:
+        queue.cancel(session, job_id, by="bob", now_s=time.time())
+    Jobs(sqlite, site, kinds=KINDS, program=PROGRAM, nice=0, pace=QUICK).start().close()
+    assert not fetched.exists()
 
 
 def test_the_job_of_a_server_that_is_killed_ends_with_it_and_begins_again(sqlite: Database, site: Site) -> None:
@@ -219,6 +238,27 @@ def test_real_jobs_train_validate_reinspect_and_export(sqlite: Database, site: S
     assert len((site.results / "verdicts.csv").read_text().splitlines()) == 4
     run("export", {"model": "cap/1", "to": "onnx"})
     assert (site.results / "cap-1.onnx").is_file()
+
+
+def test_a_searchs_leaderboard_is_fetched_by_the_name_in_its_result(
+    sqlite: Database, site: Site, plant_of: Callable[..., Plant], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pictures(site.data / "cap" / "good", 20, seed=1)
+    one = Space(methods=("padim",), short_sides=(64,), backbones=(SHIPPED,))
+    monkeypatch.setattr("sightline.search.study.search", partial(search, space=one))
+    jobs = Jobs(sqlite, site, workers=0)
+    params = {"data": "cap", "task": "anomaly", "minutes": 0.01}
+    job_id = jobs.submit("search", params, author="ada", now_s=time.time())
+    folder = site.folder_of(job_id)
+    folder.mkdir()
+    kind, options = checked(REAL_KINDS, "search", params)
+    result = kind.run(options, Task(site=site, folder=folder, author="ada", progress=lambda *_: None, say=print))
+    with application(plant_of(sqlite, jobs=jobs), router) as client:
+        page = client.get(f"/api/v1/jobs/{job_id}/files/{result['page']}")
+        assert page.status_code == 200, page.text
+        assert "padim" in page.text
+        names = [file["name"] for file in client.get(f"/api/v1/jobs/{job_id}/files").json()]
+    assert {"leaderboard.csv", "leaderboard.html"} <= set(names)
 
 
 @pytest.mark.parametrize("name", ["../models", "/etc", "way-out", "way-out/passwd", "nothing", "a\0b"])
