@@ -77,7 +77,7 @@ def plant_in(
     with Serving(workers=2, queue=queue) as serving:
         hosting = Hosting(database, ModelFiles(Shelf(str(folder / "models")), folder / "cache"), serving)
         places = folder / "projects", serving, hosting
-        projects = Projects(*places, trainer or NoTrainer(), buckets or Buckets(), signed=signed)
+        projects = Projects(*places, trainer or NoTrainer(), buckets or Buckets(), database, signed=signed)
         yield plant_with(database=database, serving=serving, hosting=hosting, projects=projects)
     database.close()
 

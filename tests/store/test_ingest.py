@@ -22,6 +22,7 @@ from sightline.store.database import Database
 from sightline.store.ingest import Receipt, ingest
 from sightline.store.reported import read
 from sightline.store.schema import Break, Defect, Delivery, Frame, Inspection, Part, Station, Tally
+from sightline.store.stations import tell
 
 NOW_S = 1.8e9 + 1000.0
 
@@ -42,6 +43,22 @@ def breaks(database: Database) -> list[tuple[int, int, str]]:
 def at(database: Database) -> list[float]:
     with database.reading() as session:
         return list(session.scalars(select(Inspection.at_s).order_by(Inspection.number)))
+
+
+def test_a_new_station_may_come_to_two_servers_at_once(database: Database) -> None:
+    taken = list[Receipt]()
+    other = threading.Thread(target=lambda: taken.append(take(database, Teller().parts(1))))
+    with database.writing() as session:
+        tell(session, "line-1", {"state": "running"}, now_s=NOW_S)
+        session.flush()
+        other.start()
+        other.join(0.5)  # it waits until this one is done
+        assert not taken
+    other.join(60)
+    assert [receipt.stored for receipt in taken] == [1]
+    with database.reading() as session:
+        (station,) = session.scalars(select(Station))
+        assert (station.last_sequence, station.status) == (1, {"state": "running"})
 
 
 def test_a_batch_is_stored_with_all_that_it_says(database: Database) -> None:

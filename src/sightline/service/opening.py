@@ -21,6 +21,7 @@ from sightline.service.protocols.label_tasks import LabelStudio
 from sightline.service.protocols.lookout_projects import Projects
 from sightline.service.serving import Serving
 from sightline.service.settings import Settings
+from sightline.service.sharing import check_shared
 from sightline.service.thumbnails import Thumbnails
 from sightline.service.tiles import Tiles
 from sightline.service.training import JobTrainer
@@ -47,6 +48,7 @@ def open_plant(settings: Settings, models: Mapping[str, Path]) -> Iterator[Plant
     with ExitStack() as opened:
         database = opened.enter_context(open_database(settings))
         site = _site(settings)
+        check_shared(database, {settings.store.folder, settings.jobs.data or settings.store.folder})
         pictures, files = site.kept_pictures(database), site.model_files()
         apart = opened.enter_context(Apart()) if settings.serving.apart else None
         run: Runner = here if apart is None else apart.run
@@ -134,7 +136,7 @@ def _projects(settings: Settings, database: Database, hosting: Hosting, serving:
     folders = dict(bucket.partition("=")[::2] for bucket in settings.serving.buckets)
     buckets = Buckets(folders={name: Path(folder) for name, folder in folders.items()})
     folder, trainer = _made(jobs.site.data / "lookout"), JobTrainer(database, jobs)
-    return Projects(folder, serving, hosting, trainer, buckets, signed=settings.access.signature)
+    return Projects(folder, serving, hosting, trainer, buckets, database, signed=settings.access.signature)
 
 
 def _label_studio(settings: Settings, database: Database, serving: Serving, jobs: Jobs) -> LabelStudio:

@@ -19,6 +19,7 @@ from sightline.records import Verdict
 from sightline.store.database import Database, in_turn, upsert
 from sightline.store.reported import Reported, ReportedView, read
 from sightline.store.schema import Base, Break, Defect, Frame, Inspection, Part, Station, Tally
+from sightline.store.stations import row_of
 from sightline.store.webhooks import publish_all
 
 HOUR_S = 3600
@@ -67,7 +68,7 @@ def ingest(
     records = _read(lines, station)
     with database.writing() as session:
         in_turn(session.connection(), _LOCK)
-        reporter = _reporter(session, records[0].station, now_s)
+        reporter = row_of(session, records[0].station, now_s=now_s)
         known = _known(session, [one.id for one in records])
         fresh: dict[str, Reported] = {}
         breaks = []
@@ -96,7 +97,7 @@ def record(database: Database, outcome: Outcome, *, station: str, now_s: float) 
     """
     with database.writing() as session:
         in_turn(session.connection(), _LOCK)
-        reporter = _reporter(session, station, now_s)
+        reporter = row_of(session, station, now_s=now_s)
         line = document(content(outcome), reporter.last_sequence + 1, reporter.last_digest or FIRST, station)
         reporter.last_seen_s, reporter.clock_ahead_s = now_s, None
         _store(session, _placed([read(line, 1)], reporter, now_s), reporter, now_s)
@@ -115,15 +116,6 @@ def _read(lines: Sequence[str], station: str) -> list[Reported]:
                 f"{records[0].station!r}; send each station's apart."
             )
     return records
-
-
-def _reporter(session: Session, name: str, now_s: float) -> Station:
-    there = session.scalar(select(Station).where(Station.name == name))
-    if there is None:
-        there = Station(name=name, first_seen_s=now_s, last_seen_s=now_s)
-        session.add(there)
-        session.flush()
-    return there
 
 
 def _known(session: Session, ids: Sequence[str]) -> dict[str, str]:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from sightline.store.database import upsert
 from sightline.store.schema import Break, Station
 
 MOST = 1_000  # stations in a list, breaks of a station
@@ -57,12 +58,20 @@ def standings(session: Session) -> list[Standing]:
     ]
 
 
+def row_of(session: Session, name: str, *, now_s: float) -> Station:
+    """A station's row, made where it was not known; of two servers that make it at once, one does."""
+    chosen = select(Station).where(Station.name == name)
+    there = session.scalar(chosen)
+    if there is None:
+        made = upsert(session, Station).values(name=name, first_seen_s=now_s, last_seen_s=now_s)
+        session.execute(made.on_conflict_do_nothing())
+        there = session.scalars(chosen).one()
+    return there
+
+
 def tell(session: Session, name: str, status: Mapping[str, object], *, now_s: float) -> None:
     """Note what a station tells of itself; one that was not known is from now on."""
-    there = session.scalar(select(Station).where(Station.name == name))
-    if there is None:
-        there = Station(name=name, first_seen_s=now_s, last_seen_s=now_s)
-        session.add(there)
+    there = row_of(session, name, now_s=now_s)
     there.status, there.last_seen_s = dict(status), max(now_s, there.last_seen_s)
 
 

@@ -11,7 +11,7 @@ import re
 import shutil
 import threading
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Protocol
@@ -24,7 +24,9 @@ from sightline.service.hosting import Hosting
 from sightline.service.protocols.buckets import Buckets
 from sightline.service.protocols.lookout_entries import Entry, merged, parse
 from sightline.service.serving import Served, Serving, State
+from sightline.store.database import Database
 from sightline.store.models import Change
+from sightline.store.turns import alone
 
 KINDS = ("train", "test")
 MOST_PROJECTS = 1000
@@ -86,7 +88,7 @@ class Project:
 
 
 class Projects:
-    """All projects of one server; threads may share it."""
+    """All projects of a plant; threads may share it."""
 
     def __init__(
         self,
@@ -95,6 +97,7 @@ class Projects:
         hosting: Hosting,
         trainer: Trainer,
         buckets: Buckets,
+        database: Database,
         *,
         signed: bool = False,  # people sign what becomes current, which these clients cannot
     ) -> None:
@@ -102,7 +105,7 @@ class Projects:
         self._serving, self._hosting, self._signed = serving, hosting, signed
         self._trainer = trainer
         self._buckets = buckets
-        self._lock = threading.Lock()
+        self._database, self._lock = database, threading.Lock()
 
     def projects(self) -> list[Project]:
         """All, by name."""
@@ -125,7 +128,7 @@ class Projects:
         """Raises OptionError for a name that cannot be, ConflictError where it is taken."""
         if not _NAME.fullmatch(name):
             raise OptionError(f"ProjectName is {name[:80]!r}; letters, digits, _ and - only, 255 at most.")
-        with self._lock:
+        with self._alone():
             if self._stored(name) is not None or self._served(name) is not None:
                 raise ConflictError(f"project {name}: is there already.")
             if len(list(self._folder.glob("*/project.json"))) >= MOST_PROJECTS:
@@ -136,7 +139,7 @@ class Projects:
 
     def delete(self, name: str) -> None:
         """Raises ConflictError while it has models, as they may be in use."""
-        with self._lock:
+        with self._alone():
             if self.project(name).models:
                 raise ConflictError(f"project {name}: has models. Delete them first.")
             with _told(self._folder / name):
@@ -318,10 +321,14 @@ class Projects:
             folder.mkdir(parents=True, exist_ok=True)
         write_bytes(folder / "project.json", json.dumps(asdict(project), indent=1).encode())
 
+    def _alone(self) -> AbstractContextManager[None]:
+        """Servers of one database share the folder."""
+        return alone(self._database, "lookout", self._lock)
+
     @contextmanager
     def _changing(self, name: str) -> Iterator[Project]:
         """A project as it is stored, and nobody else's until the end; one of a loaded model begins to be stored."""
-        with self._lock:
+        with self._alone():
             stored = self._stored(name)
             yield stored or replace(self.project(name), models=())
 
