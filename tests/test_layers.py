@@ -57,6 +57,7 @@ EXTRAS |= {
     "sightline.store.export": {"pyarrow"},
     "sightline.store.passwords": {"argon2"},
     "sightline.console.live": {"sqlalchemy"},
+    "sightline.service.aside": {"anyio"},
     "sightline.service.listening": {"uvicorn"},
     "sightline.service.metrics": {"prometheus_client"},
     "sightline.service.notice_process": {"apprise"},

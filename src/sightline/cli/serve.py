@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 DAMAGED = 1
 EXTRA = {"alembic", "argon2", "fastapi", "fsspec", "httptools", "multipart", "prometheus_client", "sqlalchemy"}
-EXTRA |= {"starlette", "uvicorn", "pydantic", "nicegui"}
+EXTRA |= {"anyio", "starlette", "uvicorn", "pydantic", "nicegui"}
 _FORM = "NAME=FILE"
 settings_option = click.option("--settings", "path", type=PLACE, metavar="FILE", help="The server's settings (TOML).")
 

@@ -2,7 +2,9 @@
 
 import json
 import logging
+import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
@@ -12,6 +14,7 @@ import cv2
 import httpx
 import numpy as np
 import pytest
+from tests.line.deadline import until
 from tests.service.operations.conftest import application
 from tests.service.operations.outbound_server import Got, answer, serving
 
@@ -173,8 +176,41 @@ def test_a_map_is_a_brush_where_it_reaches_the_threshold() -> None:
 )
 def test_a_picture_out_of_reach_gets_no_prediction(client: httpx.Client, address: str) -> None:
     bad, good = predicted(client, address, "/data/upload/1/0a1b2c3d-a.png")
-    assert bad["result"] == []
+    assert set(bad) == {"model_version", "error"}, "an empty result would say that there is no defect"
     assert good["result"] != []
+
+
+def test_a_picture_that_cannot_be_judged_gets_an_error_and_no_prediction(
+    studio: LabelStudio, sqlite: Database, plant_of: Callable[..., Plant]
+) -> None:
+    fault = replace(FOUND, verdict=Verdict.FAULT, defects=(), segments=None, fault="the model gave no score")
+    failing = replace(studio, judge=lambda *_: fault)
+    with application(plant_of(sqlite, label_studio=failing), router) as client:
+        (result,) = predicted(client, "/data/upload/1/0a1b2c3d-a.png")
+    assert result == {"model_version": "cap", "error": "the model gave no score"}
+
+
+def test_many_predictions_at_once_hold_up_nobody_else(
+    studio: LabelStudio, sqlite: Database, plant_of: Callable[..., Plant]
+) -> None:
+    judging, let_go = list[int](), threading.Event()
+
+    def slow(*_: object) -> Inspection:
+        judging.append(1)
+        let_go.wait(60)
+        return FOUND
+
+    with (
+        application(plant_of(sqlite, label_studio=replace(studio, judge=slow)), router) as client,
+        ThreadPoolExecutor(41) as askers,  # one more than the threads that routes share
+    ):
+        asked = [askers.submit(predicted, client, "/data/upload/1/0a1b2c3d-a.png") for _ in range(41)]
+        try:
+            until(lambda: len(judging) == 4)
+            assert client.get("/label-studio/cap/health").json()["status"] == "UP"
+        finally:
+            let_go.set()
+        assert all(one.result()[0]["result"] for one in asked)
 
 
 def test_pictures_elsewhere_are_fetched_where_the_settings_allow(

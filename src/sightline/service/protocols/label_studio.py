@@ -27,6 +27,7 @@ from sightline.service.protocols.label_tasks import (
     start_training,
 )
 from sightline.service.rights import Right
+from sightline.store.turns import alone
 
 router = APIRouter(prefix="/label-studio/{model}", tags=["Label Studio"])
 Inspecting = Annotated[Caller, Depends(needs(Right.INSPECT))]
@@ -52,13 +53,22 @@ def setup(model: str, given: Given, _: Inspecting) -> dict[str, str]:
 
 
 @router.post("/predict")
-def predict(model: str, given: Given, _: Inspecting, plant: Here) -> dict[str, Any]:
-    """Pre-annotations for some tasks; a picture that cannot be fetched or judged gets none, and the log says why."""
+async def predict(model: str, given: Given, _: Inspecting, plant: Here) -> dict[str, Any]:
+    """Pre-annotations for some tasks.
+
+    A picture that cannot be fetched or judged has an `error` in the place of the `result`, which would read as no
+    defect: Label Studio stores no prediction for it, and its log has the error.
+    """
+    studio = plant.label_studio
+    return {"results": await studio.aside.run(f"model {model}", _predictions, studio, model, given)}
+
+
+def _predictions(studio: LabelStudio, model: str, given: dict[str, Any]) -> list[dict[str, Any]]:
     interface = read_interface(str(given.get("label_config") or ""))
     tasks = given.get("tasks")
     if not isinstance(tasks, list) or len(tasks) > MOST_TASKS:
         raise OptionError(f"tasks: give a list of at most {MOST_TASKS}.")
-    return {"results": [_predicted(plant.label_studio, model, interface, task) for task in tasks]}
+    return [_predicted(studio, model, interface, task) for task in tasks]
 
 
 @router.post("/webhook", status_code=201)
@@ -67,7 +77,7 @@ def webhook(model: str, given: Given, caller: Managing, plant: Here) -> dict[str
     studio, action = plant.label_studio, str(given.get("action", ""))
     project = number_of(given.get("project"), "project")
     folder = studio.jobs.site.data / "label-studio" / str(project)
-    with studio.lock:
+    with alone(studio.database, "label studio", studio.lock):
         if action in ("ANNOTATION_CREATED", "ANNOTATION_UPDATED"):
             annotated = keep(studio, folder, given)
             due = action.endswith("CREATED") and studio.train_every and annotated % studio.train_every == 0
@@ -85,11 +95,14 @@ def _predicted(studio: LabelStudio, model: str, interface: Interface, task: obje
     try:
         found = studio.judge(model, picture(studio, address_of(task, interface)))
     except (DatasetError, DeliveryError, FrameError, OptionError, BusyError) as error:
-        _log.warning("Label Studio: a task of model %s: %s", model, error)
-        return {"model_version": model, "score": 0.0, "result": []}
+        return _failed(model, str(error))
     if found.verdict is Verdict.FAULT:
-        _log.warning("Label Studio: a task of model %s: %s", model, found.fault)
-        return {"model_version": found.model_id, "score": 0.0, "result": []}
+        return _failed(model, str(found.fault))
     unusual = 1.0 - found.p_value if found.p_value is not None else float(found.verdict is not Verdict.PASS)
     shown = regions(found, interface, studio.classes(model))
     return {"model_version": found.model_id, "score": unusual, "result": shown}
+
+
+def _failed(model: str, why: str) -> dict[str, Any]:
+    _log.warning("Label Studio: a task of model %s: %s", model, why)
+    return {"model_version": model, "error": why}

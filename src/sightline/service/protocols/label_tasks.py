@@ -13,6 +13,7 @@ from sightline.datasets.pictures import is_picture
 from sightline.errors import BusyError, DatasetError, DeliveryError, OptionError
 from sightline.files import write_bytes
 from sightline.records import Inspection
+from sightline.service.aside import Aside
 from sightline.service.job_task import inside
 from sightline.service.jobs import Jobs
 from sightline.service.outbound import Reach, send
@@ -38,6 +39,8 @@ class LabelStudio:
     files: Path | None = None  # its LOCAL_FILES_DOCUMENT_ROOT; None: likewise
     train_every: int = 10  # annotations, after which the model is trained anew; 0: only when somebody asks
     lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
+    # 200 pictures that are fetched and judged take minutes
+    aside: Aside = field(default_factory=lambda: Aside(threads=4), repr=False)
 
 
 def address_of(task: object, interface: Interface) -> str:

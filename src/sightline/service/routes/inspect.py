@@ -219,7 +219,7 @@ async def inspect_with_version(
     source, picture = await _picture(request)
     known = await run_in_threadpool(models.one, plant.database, name, version)
     wish = Wish(product=options.product, overlay=options.overlay, nearest=options.nearest)
-    return reply_of(await run_in_threadpool(plant.candidates.answer, known, picture, wish), source, options)
+    return reply_of(await plant.candidates.answer(known, picture, wish), source, options)
 
 
 @router.post("/inspect/batch", openapi_extra=_MANY)

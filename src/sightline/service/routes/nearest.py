@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 from fastapi import APIRouter, Depends
 from pydantic import BaseModel, Field
+from starlette.concurrency import run_in_threadpool
 
 from sightline.errors import NotFoundError
 from sightline.explaining import Resemblance
@@ -13,11 +14,12 @@ from sightline.imaging.heat import Rgb
 from sightline.records import Box
 from sightline.service.access import needs
 from sightline.service.answer import Nearest
-from sightline.service.plant import Here
+from sightline.service.plant import Here, Plant
 from sightline.service.rights import Right
 from sightline.service.routes.texts import InspectionId, Name
 from sightline.store import models
 from sightline.store.inspections import one
+from sightline.store.models import KnownModel
 
 router = APIRouter(prefix="/api/v1", tags=["pictures"], dependencies=[Depends(needs(Right.VIEW))])
 _QUALITY = 85
@@ -65,23 +67,31 @@ class NearestReply(BaseModel):
 
 
 @router.get("/inspections/{inspection_id}/views/{view}/nearest", summary="What a view looked most like")
-def get_nearest(inspection_id: InspectionId, view: Name, plant: Here) -> NearestReply:
+async def get_nearest(inspection_id: InspectionId, view: Name, plant: Here) -> NearestReply:
     """The most unusual places of a view, each beside the good place that it looked most like.
 
     The model that judged the view looks at its picture once more, whether or not it is current; production goes first.
     """
+    asked = await run_in_threadpool(_asked, plant, inspection_id, view)
+    if isinstance(asked, str):
+        return nearest_reply(Nearest(reason=asked))
+    known, picture = asked
+    return nearest_reply(await plant.candidates.nearest(known, picture), known.name, known.version)
+
+
+def _asked(plant: Plant, inspection_id: str, view: str) -> tuple[KnownModel, bytes] | str:
+    """The model that judged a view, and its picture; or why there are none."""
     with plant.database.reading() as session:
         found = one(session, inspection_id)
     seen = next((each for each in found.summary.views if each.view == view), None)
     if seen is None:
         raise NotFoundError(f"inspection {inspection_id}: has no view {view!r:.80}.")
     if seen.picture is None:
-        return nearest_reply(Nearest(reason=_NO_PICTURE))
+        return _NO_PICTURE
     known = models.by_model_id(plant.database, seen.model_id)
     if known is None:
-        return nearest_reply(Nearest(reason=_NO_MODEL))
-    picture = plant.pictures.read(seen.picture)
-    return nearest_reply(plant.candidates.nearest(known, picture), known.name, known.version)
+        return _NO_MODEL
+    return known, plant.pictures.read(seen.picture)
 
 
 def nearest_reply(nearest: Nearest, model: str = "", version: int | None = None) -> NearestReply:
