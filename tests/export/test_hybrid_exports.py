@@ -1,6 +1,8 @@
 """A hybrid's export has both graphs: one finds, the other names, and together they say what the model says."""
 
+import itertools
 import json
+from collections.abc import Callable
 from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
@@ -108,10 +110,10 @@ def test_beside_openvino_the_names_graph_gives_the_names_of_the_model(
 def test_another_name_is_a_changed_verdict(
     hybrid: Bundle, parts: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    seen = list[AnomalyMap]()
+    numbers = itertools.count()
 
-    def other(bundle: Bundle, thresholds: object) -> region_names.Name:
-        return lambda frame, found: f"{len(seen)} {seen.append(found)}"  # no two names are the same
+    def other(bundle: Bundle, thresholds: object) -> Callable[[Frame, AnomalyMap], str]:
+        return lambda frame, found: str(next(numbers))  # no two names are the same
 
     monkeypatch.setattr(region_names, "namer", other)
     with pytest.raises(OptionError, match="40 of 40 verdicts change"):

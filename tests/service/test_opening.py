@@ -1,5 +1,6 @@
 """What a server is opened with: the settings reach what works by them, and every disk is watched."""
 
+import shutil
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
@@ -9,7 +10,7 @@ from starlette.testclient import TestClient
 from tests.service.server import picture
 
 from sightline.errors import FrameError
-from sightline.service import disks, readiness
+from sightline.service import disks
 from sightline.service.app import create_app
 from sightline.service.opening import open_plant
 from sightline.service.settings import JobSettings, ServingSettings, Settings, StoreSettings
@@ -68,7 +69,7 @@ def test_every_disk_is_watched_by_its_name(client: TestClient, monkeypatch: pyte
     def usage(folder: Path) -> object:
         return type("Usage", (), {"total": 1000, "free": 1000 * FREE[folder.name]})
 
-    monkeypatch.setattr(readiness.shutil, "disk_usage", usage)
+    monkeypatch.setattr(shutil, "disk_usage", usage)
     answer = client.get("/readyz")
     assert (answer.status_code, answer.json()["parts"]["storage"]) == (503, "pictures: the disk is full")
     monkeypatch.setitem(FREE, "pictures", 0.5)

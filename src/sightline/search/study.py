@@ -206,7 +206,7 @@ def _asked(study: optuna.Study, space: Space, limits: Limits, share: float) -> o
 def _has_time(study: optuna.Study, attempts: Sequence[Attempt], limits: Limits, share: float) -> bool:
     """Whether the longest trial yet would still fit, and after it training the best one on all pictures."""
     lost = study.get_trials(deepcopy=False, states=(TrialState.FAIL,))  # what failed, and what was interrupted
-    spent = sum(trial.user_attrs.get(_SECONDS, 0.0) for trial in lost) + sum(a.seconds for a in attempts)
+    spent = sum(float(trial.user_attrs.get(_SECONDS, 0.0)) for trial in lost) + sum(a.seconds for a in attempts)
     if not attempts:
         return not _failures(study) or spent <= 60 * limits.minutes
     longest = max(a.seconds for a in attempts)
