@@ -1,5 +1,7 @@
 """What lies on the shelves, by tier and class, counted without reading the pictures' rows."""
 
+from typing import Any
+
 from sqlalchemy import event, text
 
 from sightline.store.database import Database
@@ -42,7 +44,7 @@ def test_pictures_are_counted_by_tier_and_class(database: Database) -> None:
 
 
 def test_an_index_has_all_that_is_counted(database: Database) -> None:
-    asked: list[tuple[str, object]] = []
+    asked: list[tuple[str, Any]] = []
     event.listen(database.engine, "before_cursor_execute", lambda *given: asked.append((given[2], given[3])))
     with database.reading() as session:
         piles(session, until_s=0.0)
