@@ -1,6 +1,7 @@
 """Versions of data sets never change, come from any format, and go to any."""
 
 import stat
+import tempfile
 import zipfile
 from pathlib import Path
 
@@ -83,7 +84,10 @@ VOC = b"""<annotation><filename>a.png</filename><size><width>32</width><height>2
 </annotation>"""
 
 
-def test_an_archive_comes_in_and_goes_out_in_another_format(pictures: Pictures, tmp_path: Path) -> None:
+def test_an_archive_comes_in_and_goes_out_in_another_format(
+    pictures: Pictures, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "nowhere"))  # it may be too small for an archive
     files = {"part/JPEGImages/a.png": png(1), "part/Annotations/a.xml": VOC, "__MACOSX/x": b"1"}
     items = from_archive(pictures, zipped(tmp_path / "a.zip", files), tmp_path, now_s=NOW_S)
     assert [(item.label, item.picture) for item in items] == [("scratch", digest_of(png(1)))]
