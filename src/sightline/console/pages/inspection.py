@@ -106,7 +106,8 @@ class _Sight:
             if id_ is None:
                 continue
             path = f"/inspections/{id_}" + (f"?{urlencode(query)}" if query else "")
-            with ui.element("a").props(f'href="{escape(path)}"').classes(f"step {title.lower()}"):
+            with ui.element("a").classes(f"step {title.lower()}") as link:
+                link.props["href"] = path
                 ui.icon(icon).props("aria-hidden=true")
                 ui.label(self.session.text(title))
 
