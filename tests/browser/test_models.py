@@ -3,6 +3,8 @@
 import json
 import re
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
@@ -94,11 +96,13 @@ def test_two_versions_are_compared_on_what_the_line_saw(visit: Visit) -> None:
     expect(page.get_by_text("They agree")).to_be_visible()
 
 
-def logged_in(site: str) -> httpx.Client:
-    client = httpx.Client(base_url=site, timeout=60.0)
-    client.post("/api/v1/login", json={"name": "ada", "password": PASSWORD})
-    client.headers[CSRF] = client.get("/api/v1/account").json()["csrf"]
-    return client
+@contextmanager
+def logged_in(site: str) -> Iterator[httpx.Client]:
+    """A program that changes things in somebody's name."""
+    with httpx.Client(base_url=site, timeout=60.0) as client:
+        client.post("/api/v1/login", json={"name": "ada", "password": PASSWORD})
+        client.headers[CSRF] = client.get("/api/v1/account").json()["csrf"]
+        yield client
 
 
 def test_models_of_two_names_are_compared(visit: Visit, site: str, filled: Path) -> None:
