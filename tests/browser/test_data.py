@@ -4,7 +4,9 @@ import json
 import zipfile
 from pathlib import Path
 
+import cv2
 import httpx
+import numpy as np
 import pytest
 from playwright.sync_api import Page, expect
 from tests.browser.conftest import Visit
@@ -12,6 +14,7 @@ from tests.browser.plant import PASSWORD
 from tests.test_teaching import CONFIG, write_picture
 
 from sightline.datasets.labelled import open_classes
+from sightline.service.recognition import CSRF
 from sightline.supervised import train_classifier
 
 JOB_MS = 90_000  # in which a job's process starts and is done
@@ -159,3 +162,21 @@ def test_a_class_is_taught_from_five_pictures(visit: Visit, site: str, tmp_path:
     expect(operator.get_by_role("button", name="Label pictures")).to_be_visible()
     expect(operator.get_by_role("button", name="Teach a class")).to_have_count(0)
     expect(operator.get_by_role("link", name="Export")).to_have_count(0)
+
+
+def test_all_changes_of_a_large_version_can_be_looked_at(visit: Visit, site: str) -> None:
+    with httpx.Client(base_url=f"{site}/api/v1", timeout=60.0) as client:
+        client.post("/login", json={"name": "ada", "password": PASSWORD})
+        client.headers[CSRF] = client.get("/account").json()["csrf"]
+        items = []
+        for level in range(126):
+            content = cv2.imencode(".png", np.full((32, 32), level, np.uint8))[1].tobytes()
+            digest = client.post("/datasets/pictures", content=content).json()["digest"]
+            items.append({"picture": digest, "name": f"{level}.png", "split": "train", "label": "good"})
+        for many in (1, 126):
+            made = client.post("/datasets/greys/versions", json={"items": items[:many]})
+            assert made.status_code == 201, made.text
+    page = visit("/data/greys/2?view=changes")
+    expect(page.locator(".gallery .part")).to_have_count(120)
+    page.get_by_role("button", name="More (5 left)").click()
+    expect(page.locator(".gallery .part")).to_have_count(125)
