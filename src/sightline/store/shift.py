@@ -75,18 +75,22 @@ def gather(session: Session, where: Slice, period: Period, settings: Settings, *
             Found(at_s=one.found_s, product=one.product, serial=one.serial, label=one.label, where=one.found_where)
             for one in escapes
         ],
-        alerts=[
-            OpenAlert(
-                raised_s=one.raised_s,
-                rule=one.rule,
-                subject=one.subject,
-                message=one.message,
-                acknowledged_by=one.acknowledged_by,
-            )
-            for one in findings.open_alerts(session)
-        ],
+        alerts=_open_alerts(session),
         value=money(counts, evidence, float(len(escapes)), settings),
     )
+
+
+def _open_alerts(session: Session) -> list[OpenAlert]:
+    return [
+        OpenAlert(
+            raised_s=one.raised_s,
+            rule=one.rule,
+            subject=one.subject,
+            message=one.message,
+            acknowledged_by=one.acknowledged_by,
+        )
+        for one in findings.open_alerts(session)
+    ]
 
 
 def money(counts: Counts, evidence: Evidence, escapes: float, settings: Settings) -> Value | None:
