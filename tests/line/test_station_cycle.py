@@ -53,7 +53,7 @@ def plc() -> Plc:
 @pytest.fixture
 def station(plc: Plc, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Station]:
     """Whose tracker says at all times that the gate may be open."""
-    monkeypatch.setattr(Tracker, "step", lambda _self, _position: Gate(open=True))
+    monkeypatch.setattr(Tracker, "step", lambda *_: Gate(open=True))
     track = track_of(
         counts_per_mm=10.0, speed_mm_s=100.0, gate_mm=300.0, pitch_mm=150.0, before_mm=20.0, after_mm=20.0,
         open_s=0.01, shut_s=0.01, cycle_s=LONGEST_CYCLE_S, watch_s=0.05,
