@@ -17,6 +17,7 @@ from sightline.line.photographer import Patience, Photographer, Taken
 from sightline.records import Frame
 
 GRACE_S = 60.0
+PITCH_S = 0.25  # between parts that follow each other: a camera is triggered while its part is nearest
 
 
 def frame(value: int) -> Frame:
@@ -60,7 +61,7 @@ def test_each_part_gets_the_picture_taken_for_it(desk: Callable[..., Desk]) -> N
         assert taken.number == number
         assert taken.shot is not None
         assert taken.shot.frame.pixels[0, 0, 0] == number
-        time.sleep(0.25)  # as parts that follow each other do
+        time.sleep(PITCH_S)
 
 
 @pytest.mark.parametrize("later", ["after", "before"])
@@ -271,6 +272,7 @@ def test_when_the_first_picture_of_a_connection_is_lost_the_next_parts_have_thei
     for number in range(3):
         one.take(number, time.monotonic())
         found.append(one.report().shot is not None)
+        time.sleep(PITCH_S)
     assert found == [False, True, True]
 
 
@@ -301,9 +303,11 @@ def test_what_fails_over_one_picture_costs_that_part_and_no_other(desk: Callable
         if taken.number == 1 and taken.shot is not None:
             raise MemoryError("no room for a copy")
 
-    for number in (1, 2):
-        one.photographer.take(number, time.monotonic(), Patience(late_s=20.0), report)
-    first, again, second = (told.get(timeout=GRACE_S) for _ in range(3))
+    one.photographer.take(1, time.monotonic(), Patience(late_s=20.0), report)
+    first, again = (told.get(timeout=GRACE_S) for _ in range(2))
+    time.sleep(PITCH_S)
+    one.photographer.take(2, time.monotonic(), Patience(late_s=20.0), report)
+    second = told.get(timeout=GRACE_S)
     assert first.shot is not None
     assert (again.number, again.shot) == (1, None)
     assert "no room for a copy" in str(again.fault)
