@@ -34,7 +34,7 @@ window_ms = 20000
 kind = "modbus"
 host = "127.0.0.1"
 port = {plc}
-timeout_s = 5.0
+timeout_s = 2.0
 
 [[views]]
 name = "top"

@@ -106,7 +106,7 @@ def test_a_model_that_was_stuck_is_told_and_loaded_again_later(
         monkeypatch.undo()
         hosting.follow()
         assert "was stuck 3 times" in hosting.failed["cap"]
-        told = readiness(plant_with(database=sqlite, hosting=hosting), Settings())
+        told = readiness(plant_with(database=sqlite, disks={"store": tmp_path}, hosting=hosting), Settings())
         assert told["model"] == "does not judge: cap"
         assert serving.model("cap").state is State.FAILED, "it would be stuck again at once"
         monkeypatch.setattr("sightline.service.hosting.time", SimpleNamespace(time=lambda: time.time() + 61))

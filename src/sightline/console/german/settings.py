@@ -13,9 +13,7 @@ TEXTS = {
     ),
     "Connections at once; further ones get 503": "Verbindungen zugleich; weitere bekommen 503",
     "Of a request, in megabytes": "Einer Anfrage, in Megabyte",
-    "Of an uploaded model, data set or archive, in megabytes": (
-        "Eines hochgeladenen Modells, Datensatzes oder Archivs, in Megabyte"
-    ),
+    "Of an uploaded model or archive, in megabytes": ("Eines hochgeladenen Modells oder Archivs, in Megabyte"),
     "Until an answer begins": "Bis eine Antwort beginnt",
     "What requests in hand have when the server is told to stop": (
         "Was laufenden Anfragen bleibt, wenn der Server enden soll"

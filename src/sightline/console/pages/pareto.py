@@ -63,7 +63,7 @@ def _words(session: Session, found: ParetoShown) -> str:
         kinds=len(found.bars),
         share=share(session, few[-1].cumulative, 0),
         total=number(session, found.total),
-        names=", ".join(one.label for one in few),
+        names=", ".join(_called(session, one) for one in few),
     )
 
 
@@ -90,7 +90,7 @@ def _drawn(session: Session, when: Span, found: ParetoShown, summary: str) -> No
     }
     right = numbers_axis(session, "", unit=" %", most=100) | {"splitLine": {"show": False}}
     options = {
-        "xAxis": names_axis([one.label for one in found.bars]),
+        "xAxis": names_axis([_called(session, one) for one in found.bars]),
         "yAxis": [numbers_axis(session, ""), right],
         "series": [bars, in_percent(session, sums) | {"yAxisIndex": 1}],
     }
@@ -110,7 +110,7 @@ def _table(session: Session, when: Span, found: ParetoShown) -> str:
         of_all = rate(one.count, found.total)
         rows.append(
             [
-                (one.label, _inspections(session, when, one.label)),
+                (_called(session, one), _inspections(session, when, one.label)),
                 number(session, one.count),
                 f"{share(session, one.share, 0)} ({between(session, of_all.low, of_all.high, 0)})",
                 share(session, one.cumulative, 0),
@@ -118,6 +118,10 @@ def _table(session: Session, when: Span, found: ParetoShown) -> str:
         )
     columns = [text("Defect"), text("Parts"), text("Share (95 % interval)"), text("cumulative")]
     return table(columns, rows, caption=text("Pareto of defects"))
+
+
+def _called(session: Session, bar: BarShown) -> str:
+    return session.text(_OTHERS) if bar.label == _OTHERS else bar.label
 
 
 def _inspections(session: Session, when: Span, label: str) -> str:
