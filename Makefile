@@ -6,7 +6,8 @@
 PYTHON := .venv/bin/python
 RESULTS := benchmarks/results
 OUT := demo
-# one more than cores, as some tests wait for a clock; `check` has run those of the layers
+# one more than cores, as some tests wait for a clock; `check` has run those of the layers. Threads of torch that spin
+# while they wait would take the cores from the other processes: a training takes a quarter less of them without
 PROCESSES := $(shell cores=$$(nproc); echo $$((cores < 4 ? cores + 1 : 4)))
 
 help: ## print this list
@@ -17,7 +18,7 @@ demo: ## render parts, train, evaluate, run a simulated line, open the console o
 	@.venv/bin/sightline demo --out "$(OUT)"
 
 test: check ## everything that must hold: the checks, then all tests
-	@$(PYTHON) -m pytest -n $(PROCESSES) --dist loadfile --no-loadscope-reorder --ignore tests/test_layers.py
+	@OMP_WAIT_POLICY=PASSIVE $(PYTHON) -m pytest -n $(PROCESSES) --dist loadfile --no-loadscope-reorder --ignore tests/test_layers.py
 
 test-clients: ## the larger clients of other systems, each in an environment of its own (some 300 MB, once)
 	@scripts/setup dev
