@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -25,6 +26,7 @@ pytest.importorskip("pymodbus")
 pytest.importorskip("nicegui")
 from plc_servers import ModbusServer, free_port
 
+PITCH_S = 0.25  # each part has its picture: also a busy machine triggers the camera while it is nearest
 RECIPE = """
 product = "cap"
 number = 4
@@ -75,14 +77,17 @@ def test_a_server_killed_and_started_again_has_all_that_the_line_recorded_once_a
         with line(path) as process, running(*options) as server:
             for number in range(1, 5):
                 programme.part(number)
+                time.sleep(PITCH_S)
             until(lambda: len(reported(site, server)) >= 2, DEADLINE_S)
             server.process.kill()
             server.process.wait()
             for number in range(5, 13):
                 programme.part(number)
+                time.sleep(PITCH_S)
             with running(*options) as again:
                 for number in range(13, 16):
                     programme.part(number)
+                    time.sleep(PITCH_S)
                 until(lambda: len(reported(site, again)) >= 15 and all(pictures(site, again)), DEADLINE_S)
                 found, shown = reported(site, again), pictures(site, again)
                 (station,) = site.seen(again, "/api/v1/stations")
