@@ -97,7 +97,9 @@ def test_real_defects_of_the_training_split_are_preferred(parts: Path) -> None:
     assert {path.stem[:3] for path in material.defects} == {"bad"}
 
 
-def test_a_search_that_broke_off_goes_on_where_it_was(parts: Path) -> None:
+def break_off(parts: Path) -> None:
+    """Search until the second trial's training is done."""
+
     class Broken(KeyboardInterrupt):
         pass
 
@@ -107,6 +109,10 @@ def test_a_search_that_broke_off_goes_on_where_it_was(parts: Path) -> None:
 
     with pytest.raises(Broken):
         searched(parts, progress=breaks)
+
+
+def test_a_search_that_broke_off_goes_on_where_it_was(parts: Path) -> None:
+    break_off(parts)
     assert not (parts.parent / "part.sight").exists()
     stages = set()
     found = searched(parts, progress=lambda stage, done, total: stages.add(stage.split(" (")[0]))
@@ -130,15 +136,7 @@ def kept(parts: Path) -> list[dict[str, Any]]:
 
 
 def test_the_time_of_an_interrupted_trial_counts(parts: Path) -> None:
-    class Broken(KeyboardInterrupt):
-        pass
-
-    def breaks(stage: str, done: int, total: int) -> None:
-        if stage.startswith("trial 2") and done == total:
-            raise Broken
-
-    with pytest.raises(Broken):
-        searched(parts, progress=breaks)
+    break_off(parts)
     one, lost = kept(parts)
     enough = (2 + 1.3 * GOOD / (GOOD - 8)) * one["result"]["seconds"]  # for another, if nothing had been lost
     found = searched(parts, limits=Limits(minutes=(enough + lost["seconds"] / 2) / 60))

@@ -4,7 +4,6 @@ What is on its way is in the station's records anyway; kept here is only how far
 crash between the server's confirmation and that note sends a batch again, with the same ids, which the server knows.
 """
 
-import math
 import random
 import sqlite3
 import threading
@@ -16,6 +15,7 @@ from pathlib import Path
 from typing import Protocol
 
 from sightline.errors import DeliveryError, DeliveryRefused, StoreError
+from sightline.line.backoff import backoff_s
 from sightline.line.history import History, Recorded
 from sightline.line.spool import refused
 from sightline.supervision import survived
@@ -133,8 +133,9 @@ class Outbox:
             return self._send(batch)
         except (DeliveryError, StoreError) as error:
             self._note(error)
-            doubled = math.ldexp(self._pace.first_wait_s, min(self._failures - 1, 30))
-            return min(self._pace.longest_wait_s, doubled) * self._rng.uniform(0.5, 1)
+            pace = self._pace
+            first_s, longest_s = pace.first_wait_s, pace.longest_wait_s
+            return backoff_s(self._failures, first_s=first_s, longest_s=longest_s, rng=self._rng)
 
     def _note(self, error: Exception) -> None:
         self._error = str(error)

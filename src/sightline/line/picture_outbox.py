@@ -4,7 +4,6 @@ What is to go is noted where the pictures lie (pictures.db), so that it outlives
 first: a picture that gave way before it was delivered is counted, and not missed.
 """
 
-import math
 import random
 import threading
 import time
@@ -16,6 +15,7 @@ from functools import cache
 from typing import Protocol
 
 from sightline.errors import DeliveryError, StoreError
+from sightline.line.backoff import backoff_s
 from sightline.line.pictures import Outgoing, PictureFolder
 from sightline.supervision import survived
 
@@ -141,8 +141,9 @@ class PictureOutbox:
             return self._deliver()
         except (DeliveryError, StoreError) as error:
             self._note(error)
-            doubled = math.ldexp(self._pace.first_wait_s, min(self._failures - 1, 30))
-            return min(self._pace.longest_wait_s, doubled) * self._rng.uniform(0.5, 1)
+            pace = self._pace
+            first_s, longest_s = pace.first_wait_s, pace.longest_wait_s
+            return backoff_s(self._failures, first_s=first_s, longest_s=longest_s, rng=self._rng)
 
     def _note(self, error: Exception) -> None:
         self._error = str(error)

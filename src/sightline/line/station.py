@@ -79,8 +79,8 @@ class Station:
         self._time = RunningTime()
         self._speed = Speedometer()
         self._position: int | None = None  # of the conveyor, at the last reading; None where it is not known
-        self._heard = True  # the PLC has the last answer
         self._before: int | None = None  # likewise at the reading before
+        self._heard = True  # the PLC has the last answer
         self._news: queue.SimpleQueue[Seen] = queue.SimpleQueue()
         self._woken, self._stopping, self._renewing = threading.Event(), threading.Event(), threading.Event()
         self._number = 0  # of the recipe at work, or that is to be
