@@ -1,7 +1,7 @@
 """The plant server hears how a station is, the more so when something is wrong there."""
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -21,17 +21,6 @@ from sightline.line.spool import Spool
 pytest.importorskip("prometheus_client")
 
 from sightline.line.assembly import bulletin_of
-
-
-@pytest.fixture
-def plant() -> Plant:
-    return Plant()
-
-
-@pytest.fixture
-def server(plant: Plant) -> Iterator[PlantServer]:
-    with closing(PlantServer(plant)) as server:
-        yield server
 
 
 def told(plant: Plant, station: str) -> list[dict[str, Any]]:

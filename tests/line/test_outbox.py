@@ -2,7 +2,7 @@
 
 import sqlite3
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
 
@@ -18,18 +18,6 @@ from sightline.line.outbox import Outbox, Pace
 from sightline.line.spool import Spool
 
 PACE = Pace(most_lines=50, poll_s=0.01, first_wait_s=0.01, longest_wait_s=0.05, try_again_s=0.01)
-
-
-@pytest.fixture
-def plant() -> Plant:
-    return Plant()
-
-
-@pytest.fixture
-def server(plant: Plant) -> Iterator[PlantServer]:
-    server = PlantServer(plant)
-    yield server
-    server.close()
 
 
 def recorded(folder: Path, count: int) -> list[str]:

@@ -21,17 +21,6 @@ PACE = PicturePace(poll_s=0.01, first_wait_s=0.01, longest_wait_s=0.05, try_agai
 
 
 @pytest.fixture
-def plant() -> Plant:
-    return Plant()
-
-
-@pytest.fixture
-def server(plant: Plant) -> Iterator[PlantServer]:
-    with closing(PlantServer(plant)) as server:
-        yield server
-
-
-@pytest.fixture
 def folder(tmp_path: Path) -> Iterator[PictureFolder]:
     with closing(PictureFolder(tmp_path / "pictures", delivered=True)) as folder:
         yield folder
