@@ -4,12 +4,16 @@ import ast
 import re
 from collections.abc import Iterator
 from dataclasses import fields
+from importlib import import_module
 from pathlib import Path
+from pkgutil import iter_modules
 from string import Formatter
 from typing import get_args
 
+from sightline.console import german
 from sightline.console.form import in_words
 from sightline.console.texts import GERMAN
+from sightline.evaluation.german import nelson
 from sightline.service.alert_rules import RULE_KINDS
 from sightline.service.job_kinds import KINDS
 from sightline.service.settings import explained
@@ -105,6 +109,17 @@ def test_every_word_of_the_servers_jobs_rules_and_settings_is_there_in_german() 
 def test_nothing_is_there_in_german_that_is_never_said() -> None:
     heard = {*words(trees(PACKAGE)), *written_for_the_browser()}
     assert sorted(text for text in GERMAN if text not in heard) == []
+
+
+def test_a_text_means_the_same_on_every_page() -> None:
+    pages = [import_module(f"{german.__name__}.{page.name}") for page in iter_modules(german.__path__)]
+    said = [nelson.TEXTS, *(page.TEXTS for page in pages if hasattr(page, "TEXTS"))]
+    assert len(said) > 10
+    meant: dict[str, set[str]] = {}
+    for texts in said:
+        for english, translated in texts.items():
+            meant.setdefault(english, set()).add(translated)
+    assert {english: found for english, found in meant.items() if len(found) > 1} == {}
 
 
 def test_values_stand_in_the_german_text_as_in_the_english_one() -> None:

@@ -145,7 +145,7 @@ class Making:
                 await self._make("/from-reviews", asked())
 
         with ui.element("div").classes("actions"):
-            ui.button(text("Count"), on_click=count).props("outline no-caps")
+            ui.button(text("Count them"), on_click=count).props("outline no-caps")
             button = _go(text("Make a version"))
             button.on_click(make)
 

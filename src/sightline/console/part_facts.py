@@ -41,7 +41,7 @@ def _scored(session: Session, view: View) -> str:
 def why(session: Session, cause: str, reason: str) -> str:
     """Why a part was not judged, and what to do about it."""
     cure = _CURES.get(cause, "")
-    told = f'<p class="strong">{escape(cause.replace("_", " "))}</p><p>{escape(reason)}</p>'
+    told = f'<p class="strong">{escape(parts.cause(session, cause))}</p><p>{escape(reason)}</p>'
     return told + (f"<p>{escape(session.text('What to do'))}: {escape(session.text(cure))}</p>" if cure else "")
 
 
@@ -111,7 +111,7 @@ def history(session: Session, found: Sequence[Inspection], here: str) -> str:
         current = " aria-current=true" if one.id == here else ""
         rows += (
             f"<tr{current}><td>{when}</td><td>{escape(one.station)}</td><td>{parts.verdict(session, one.verdict)}</td>"
-            f"<td>{escape(parts.defect(session, one.label) or one.cause)}</td>"
+            f"<td>{escape(parts.defect(session, one.label) or parts.cause(session, one.cause))}</td>"
             f"<td>{number(session, one.score, 3)}</td></tr>"
         )
     return f'<div class="past">{table(session, ["Time", "Station", "Verdict", "Defect", "Score"], rows)}</div>'

@@ -44,7 +44,7 @@ def show_story(session: Session, part: Part, view: View | None, *, blind: bool) 
         text("Product"): found.product,
         text("Station"): found.station,
         text("Time"): parts.triggered(session, found),
-        **({text("Cause"): found.cause} if found.cause else {}),
+        **({text("Cause"): parts.cause(session, found.cause)} if found.cause else {}),
     }
     rows = "".join(f"<dt>{escape(what)}</dt><dd>{escape(value)}</dd>" for what, value in facts.items())
     ui.html(rows, sanitize=False, tag="dl").classes("facts")

@@ -42,6 +42,11 @@ def defect(session: Session, label: str) -> str:
     return session.text("anomaly") if label == UNNAMED else label
 
 
+def cause(session: Session, name: str) -> str:
+    """The cause of a FAULT in words, as the station's own page has it: "worker died" for `worker_died`."""
+    return session.text(name.replace("_", " ")) if name else ""
+
+
 def verdict(session: Session, value: str) -> str:
     """A verdict as its word."""
     return f'<span class="verdict {value.lower()}">{escape(session.text(value))}</span>'
@@ -57,7 +62,7 @@ def card(session: Session, part: Inspection, query: str) -> str:
         shown = f'<img src="{picture(view.picture)}" loading="lazy" alt="{alt}">'
         if view.overlay:
             shown += f'<img class="over" src="{picture(view.overlay)}" loading="lazy" alt="">'
-    told = escape(defect(session, part.label) or part.cause)
+    told = escape(defect(session, part.label) or cause(session, part.cause))
     return (
         f'<a class="part" href="{escape(address(part, query))}"><span class="sight">{shown}</span><span class="below">'
         f'{verdict(session, part.verdict)}<span class="strong">{called}</span><span class="muted">{told}</span>'
@@ -77,7 +82,7 @@ def row(session: Session, part: Inspection, query: str) -> str:
         f'<td class="number">{number(session, part.score, 3)}</td>'
         f'<td class="number">{number(session, threshold, 3)}</td>'
         f"<td>{escape(defect(session, part.label))}</td><td>{escape(part.product)}</td><td>{escape(part.station)}</td>"
-        f"<td>{escape(session.text(part.kind))}</td><td>{escape(part.cause)}</td></tr>"
+        f"<td>{escape(session.text(part.kind))}</td><td>{escape(cause(session, part.cause))}</td></tr>"
     )
 
 

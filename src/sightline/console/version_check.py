@@ -31,7 +31,7 @@ async def show_check(session: Session, detail: VersionDetail) -> None:
             _results(session, detail, job)
 
     with ui.element("section").classes("card"):
-        ui.html(f"<h2>{text('Check')}</h2>", sanitize=False)
+        ui.html(f"<h2>{text('Check of the data')}</h2>", sanitize=False)
         ui.label(text("Reads every picture and looks for leaks between the splits, duplicates, damage and odd sizes."))
         watch = JobWatch(session, text("Checking"), show)
         if manages:

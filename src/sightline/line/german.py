@@ -3,7 +3,7 @@
 `{}` stands for a number.
 """
 
-FAULTS = {  # causes and cures of faults.py, and why a picture is not fit
+FAULTS = {  # causes and cures of faults.py, their short names, and why a picture is not fit
     "A camera of the recipe is not there.": "Eine Kamera des Rezepts ist nicht da.",
     "A part known to be bad was not rejected.": "Ein bekanntes Schlechtteil wurde nicht ausgeschleust.",
     "A picture is damaged, or of the wrong size or format.": "Ein Bild ist beschädigt oder hat die falsche Größe oder"
@@ -87,6 +87,19 @@ FAULTS = {  # causes and cures of faults.py, and why a picture is not fit
     "too dark": "zu dunkel",
     "wrong format": "falsches Format",
     "wrong size": "falsche Größe",
+    # what the faults of a part are called in short
+    "bad frame": "Bild beschädigt",
+    "dropped": "SPS ausgefallen",
+    "missed trigger": "Auslöser verpasst",
+    "model failed": "Modell versagte",
+    "no part id": "ohne Teilenummer",
+    "not recorded": "nicht gespeichert",
+    "overloaded": "überlastet",
+    "recipe changed": "Rezept gewechselt",
+    "repeated part id": "Teilenummer wiederholt",
+    "unfit": "Bild untauglich",
+    "view missing": "Bild fehlt",
+    "worker died": "Prozess gestorben",
 }
 
 PAGE = {  # what only the station's own page says
@@ -112,19 +125,7 @@ PAGE = {  # what only the station's own page says
     "The station does not answer. Its process may be down; this page tries again by itself.": "Die Station antwortet"
     " nicht. Vielleicht läuft ihr Prozess nicht; diese Seite versucht es von selbst wieder.",
     "WAITING": "WARTET",
-    "anomaly": "Auffälligkeit",
-    "bad frame": "Bild beschädigt",
-    "dropped": "SPS ausgefallen",
-    "missed trigger": "Auslöser verpasst",
-    "model failed": "Modell versagte",
-    "no part id": "ohne Teilenummer",
-    "not recorded": "nicht gespeichert",
-    "repeated part id": "Teilenummer wiederholt",
-    "overloaded": "überlastet",
-    "recipe changed": "Rezept gewechselt",
-    "unfit": "Bild untauglich",
-    "view missing": "Bild fehlt",
-    "worker died": "Prozess gestorben",
+    "anomaly": "Anomalie",
     "camera {}": "Kamera {}",
     "closed": "geschlossen",
     "connected": "verbunden",

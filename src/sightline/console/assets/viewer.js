@@ -43,7 +43,7 @@ export default {
         <label v-if="tool === 'brush'" class="viewer-slide"><span>{{ say("Width") }} {{ width }} px</span>
           <input type="range" min="1" max="${WIDEST}" v-model.number="width"></label>
         <select v-if="labels.length" class="viewer-select" :value="label" @change="setLabel($event.target.value)" :aria-label="say('Label')">
-          <option v-for="one in allLabels" :value="one">{{ one }}</option></select>
+          <option v-for="one in allLabels" :value="one">{{ one === "anomaly" ? say(one) : one }}</option></select>
         ${button("Undo", "undo", "undo()", ':disabled="!undoable"')}
         ${button("Delete the selected", "delete", "remove()", ':disabled="!chosen"')}
         ${button("Clear", "layers_clear", "clear()", ':disabled="!count"')}

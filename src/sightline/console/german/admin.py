@@ -33,7 +33,7 @@ TEXTS = {
     " andernorts auf: nur sie zeigen, wenn jemand das ganze Protokoll neu geschrieben hat.",
     "Kept by this browser.": "Dieser Browser merkt es sich.",
     "Key": "Schlüssel",
-    "Keys": "Schlüssel",
+    "API keys": "API-Schlüssel",
     "Language and look": "Sprache und Aussehen",
     "Last login": "Letzte Anmeldung",
     "Last used": "Zuletzt benutzt",
@@ -76,7 +76,7 @@ TEXTS = {
     "Stations and programs bring a key. Give each its own, with no more rights than it needs.": "Stationen und"
     " Programme bringen einen Schlüssel mit. Geben Sie jedem einen eigenen, mit nicht mehr Rechten als nötig.",
     "Tell somebody": "Jemandem melden",
-    "Test": "Testen",
+    "Send a test": "Testen",
     "The key is revoked": "Der Schlüssel ist widerrufen",
     "The key {name}. It is never shown again: copy it now.": "Der Schlüssel {name}. Er wird nie wieder gezeigt:"
     " kopieren Sie ihn jetzt.",

@@ -23,7 +23,7 @@ TEXTS = {
     "Carries": "Enthält",
     "Change it": "Ändern",
     "Changes": "Änderungen",
-    "Check": "Prüfung der Daten",
+    "Check of the data": "Prüfung der Daten",
     "Check and divide": "Prüfen und aufteilen",
     "Check this version": "Diese Version prüfen",
     "Checking": "Daten werden geprüft",
@@ -34,7 +34,7 @@ TEXTS = {
     "Compare and promote it": "Vergleichen und freigeben",
     "Compared with version": "Verglichen mit Version",
     "Copy the labels of the previous picture (C)": "Kennzeichnungen des vorigen Bildes übernehmen (C)",
-    "Count": "Zählen",
+    "Count them": "Zählen",
     "Divide": "Aufteilen",
     "Divide anew": "Neu aufteilen",
     "Dividing": "Daten werden aufgeteilt",
@@ -86,7 +86,7 @@ TEXTS = {
         "Kein Bild entspricht dem. Wählen Sie andere Filter oder fügen Sie Bilder hinzu."
     ),
     "Not readable": "Nicht lesbar",
-    "Note": "Notiz",
+    "Note": "Anmerkung",
     "Nothing has been decided yet: parts are decided on the page Review.": (
         "Noch wurde nichts entschieden: das geschieht auf der Seite Nachsehen."
     ),
@@ -116,7 +116,7 @@ TEXTS = {
     "Remove": "Entfernen",
     "Reviewed parts": "Entschiedene Teile",
     "Save labels as a new version": "Kennzeichnungen als neue Version sichern",
-    "Seed": "Startzahl",
+    "Seed": "Startwert",
     "Sending …": "Wird gesendet …",
     "Split": "Aufteilung",
     "Take the last step back (Z)": "Letzten Schritt zurücknehmen (Z)",
@@ -151,7 +151,7 @@ TEXTS = {
     "This was the first picture.": "Das war das erste Bild.",
     "This was the last picture.": "Das war das letzte Bild.",
     "Tiny pictures": "Winzige Bilder",
-    "Undo": "Zurücknehmen",
+    "Undo": "Rückgängig",
     "Version": "Version",
     "Version {version} of {name} knows {label} from {examples} pictures. It is a candidate: nothing"
     " uses it before it is promoted.": (

@@ -83,15 +83,5 @@ TEXTS = {
     "taken back": "zurückgenommen",
     "total": "insgesamt",
     # cures of a part's faults, as sightline.line.faults tells them
-    "Wait for `ready`; widen the spacing.": "Auf `ready` warten; den Abstand vergrößern.",
-    "Number the parts from 1.": "Die Teile ab 1 nummerieren.",
-    "Count up with each part.": "Mit jedem Teil weiterzählen.",
-    "Widen the working window, or use a faster model.": "Das Zeitfenster erweitern oder ein schnelleres Modell nehmen.",
-    "Check camera, cable and trigger.": "Kamera, Kabel und Trigger prüfen.",
-    "Check light, lens, exposure and position.": "Licht, Objektiv, Belichtung und Lage prüfen.",
-    "Check the camera's cable and settings.": "Kabel und Einstellungen der Kamera prüfen.",
-    "Read the log; check the model on this machine.": "Das Protokoll lesen; das Modell auf diesem Rechner prüfen.",
-    "Read the log.": "Das Protokoll lesen.",
-    "Free or replace the disk.": "Platz auf der Platte schaffen oder sie ersetzen.",
     "See 101.": "Siehe 101.",
 }

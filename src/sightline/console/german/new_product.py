@@ -15,7 +15,7 @@ TEXTS = {
     "Change the limit": "Grenze ändern",
     "Choose a folder": "Ordner wählen",
     "Choose a picture": "Bild wählen",
-    "Choose pictures": "Bilder wählen",
+    "Choose pictures": "Bilder auswählen",
     "Controller": "Steuerung",
     "Download the model": "Laden Sie das Modell herunter",
     "Download the recipe, version {version}": "Rezept herunterladen, Version {version}",

@@ -179,7 +179,6 @@ TEXTS = {
     "Times of more than five minutes in which a station saw no part; the longest 200 count.": (
         "Zeiten von mehr als fünf Minuten, in denen eine Station kein Teil sah; die 200 längsten zählen."
     ),
-    "To": "Bis",
     "Today": "Heute",
     "Too few for a pattern.": "Zu wenige für ein Muster.",
     "Trend and comparison": "Verlauf und Vergleich",

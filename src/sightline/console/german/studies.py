@@ -125,7 +125,7 @@ TEXTS = {
     ),
     "Pass (P)": "Gut (P)",
     "Passes": "Gutteile",
-    "Pause": "Pause",
+    "Paused": "Pause",
     "People judge parts whose truth is known, blind, in a random order and more than once; the machine is held"
     " to the same truth. The result says how far each may be relied on (AIAG MSA, 4th edition, attribute"
     " agreement analysis).": (
@@ -135,7 +135,7 @@ TEXTS = {
     ),
     "Rate, {left} to go": "Beurteilen, noch {left}",
     "Ratings": "Urteile",
-    "Recall to prove, %": "Zu beweisende Erkennungsrate, %",
+    "Recall to prove, %": "Nachzuweisende Erkennungsrate, %",
     "Reduced": "Reduziert",
     "Reject (R)": "Ausschuss (R)",
     "Repeatability": "Wiederholbarkeit",
@@ -200,7 +200,6 @@ TEXTS = {
     "closed": "geschlossen",
     "consumer's risk 10 %": "Abnehmerrisiko 10 %",
     "every part of the lot": "jedes Teil des Loses",
-    "fair": "mäßig",
     "good": "gut",
     "lots accepted": "angenommene Lose",
     "marginal": "bedingt annehmbar",

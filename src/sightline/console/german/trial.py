@@ -1,7 +1,7 @@
 """Trying a model on pictures of one's own."""
 
 TEXTS = {
-    "Choose pictures": "Bilder wählen",
+    "Choose pictures": "Bilder auswählen",
     "Colours": "Farben",
     "Confidence": "Sicherheit",
     "Decoding": "Entpacken",
@@ -19,7 +19,7 @@ TEXTS = {
     "Pictures tried": "Ausprobierte Bilder",
     "Regions": "Regionen",
     "Size": "Größe",
-    "Take a picture": "Foto aufnehmen",
+    "Take a picture": "Bild aufnehmen",
     "The model is at work …": "Das Modell arbeitet …",
     "The server's model": "Modell des Servers",
     "Try again": "Noch einmal",

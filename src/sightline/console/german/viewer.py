@@ -41,6 +41,7 @@ TEXTS = {
     "Width": "Breite",
     "Zoom in": "Vergrößern",
     "Zoom out": "Verkleinern",
+    "anomaly": "Anomalie",
     "blue-orange": "Blau-Orange",
     "grey": "Grau",
     "inferno": "Inferno",

@@ -17,7 +17,7 @@ from sightline.service.routes.accounts import User
 HERE = "/admin"
 _TABS = (
     Tab(path=HERE, title="Users"),
-    Tab(path=f"{HERE}/keys", title="Keys"),
+    Tab(path=f"{HERE}/keys", title="API keys"),
     Tab(path=f"{HERE}/webhooks", title="Webhooks"),
     Tab(path=f"{HERE}/audit", title="Audit trail"),
     Tab(path=f"{HERE}/settings", title="Settings"),

@@ -65,7 +65,7 @@ class _Webhooks:
 
         def actions() -> None:
             with ui.element("div").classes("actions tight"):
-                icon_button("send", text("Test"), lambda: self._test(hook))
+                icon_button("send", text("Send a test"), lambda: self._test(hook))
                 icon_button("edit", text("Change"), lambda: self._edit(hook))
                 pause = ("pause", text("Pause")) if hook.active else ("play_arrow", text("Go on"))
                 icon_button(*pause, lambda: self._change(hook, {"active": not hook.active}))

@@ -11,6 +11,7 @@ from nicegui import ui
 
 from sightline.console.figures import NOTHING, moment, number, share
 from sightline.console.layout import Tab, fact, facts, heading, mark, row, tabbed, table
+from sightline.console.parts import cause
 from sightline.console.session import Refused, Session
 from sightline.console.sizes import ago
 from sightline.service.routes.state import CameraState, Quick, ServerState
@@ -156,7 +157,7 @@ def _clock(session: Session, ahead_s: float | None) -> str:
         return session.text("not told")
     seconds = number(session, abs(ahead_s), 2)
     if abs(ahead_s) < 0.01:
-        return session.text("right")
+        return session.text("correct")
     told = (
         session.text("{seconds} s fast", seconds=seconds)
         if ahead_s > 0
@@ -195,4 +196,11 @@ async def _cameras(session: Session) -> None:
         with table(session, "Station", "View", "Last picture", "Pictures", "Faults", "Cause"):
             for one in found:
                 faults = f"{number(session, one.faults)} ({share(session, one.faults / max(one.pictures, 1))})"
-                row(one.station, one.view, ago(session, one.last_s), number(session, one.pictures), faults, one.cause)
+                row(
+                    one.station,
+                    one.view,
+                    ago(session, one.last_s),
+                    number(session, one.pictures),
+                    faults,
+                    cause(session, one.cause),
+                )

@@ -108,7 +108,7 @@ class _Search:
             more.tooltip(text("More filters"))
         self.between = ui.element("div").classes("filters fill")
         with self.between:
-            for name, label in (("since", text("From")), ("until", text("To"))):
+            for name, label in (("since", text("From")), ("until", text("Until"))):
                 moment = ui.input(label, value=getattr(chosen, name), on_change=self._setter(name))
                 moment.props("outlined dense stack-label type=datetime-local debounce=600")
         self.between.set_visibility(within == BETWEEN)
@@ -118,7 +118,7 @@ class _Search:
                 field = ui.input(title, value=getattr(chosen, name), on_change=self._setter(name))
                 field.props("outlined dense stack-label clearable debounce=400 maxlength=64")
             self._select("kind", text("Looked at as"), {one.value: text(one.value) for one in Kind})
-            self._select("cause", text("Cause of a fault"), {name: name for name in causes})
+            self._select("cause", text("Cause of a fault"), {name: parts.cause(self.session, name) for name in causes})
             self._select("late", text("In time"), {"true": text("too late"), "false": text("in time")})
         rare.set_visibility(chosen.rare)
         more.on_click(lambda: rare.set_visibility(not rare.visible))

@@ -17,6 +17,7 @@ from sightline.console.charts import (
 )
 from sightline.console.figures import between, calendar, number, share
 from sightline.console.part_filter import BETWEEN, PartFilter
+from sightline.console.parts import defect
 from sightline.console.session import Session
 from sightline.console.window import Span
 from sightline.evaluation.intervals import rate
@@ -121,7 +122,7 @@ def _table(session: Session, when: Span, found: ParetoShown) -> str:
 
 
 def _called(session: Session, bar: BarShown) -> str:
-    return session.text(_OTHERS) if bar.label == _OTHERS else bar.label
+    return session.text(_OTHERS) if bar.label == _OTHERS else defect(session, bar.label)
 
 
 def _inspections(session: Session, when: Span, label: str) -> str:

@@ -34,7 +34,7 @@ async def page(request: Request, id: str) -> None:  # noqa: A002 - the name in t
                 ui.label(study.name)
             ui.element("span").classes("grow")
             with ui.element("a").classes("action").props(f"href=/studies/{id}"):
-                ui.label(session.text("Pause"))
+                ui.label(session.text("Paused"))
         await _Rating(session, study.id, task).show()
 
 

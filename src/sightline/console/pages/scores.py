@@ -127,7 +127,7 @@ def stops(session: Session, found: Sequence[StopShown]) -> None:
         if not found:
             ui.label(text("No station stood still for more than five minutes.")).classes("muted")
             return
-        columns = [text("Station"), text("From"), text("To"), text("Length")]
+        columns = [text("Station"), text("From"), text("Until"), text("Length")]
         rows = [
             [one.station, moment(session, one.begin_s), moment(session, one.end_s), duration(session, one.seconds)]
             for one in found

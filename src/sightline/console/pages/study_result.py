@@ -69,7 +69,7 @@ def _appraisers(session: Session, found: ResultShown) -> None:
 
 def _words(session: Session, one: AppraiserShown) -> str:
     value = one.kappa.value if one.kappa else None
-    grade = "not known" if value is None else "good" if value > _GOOD else "poor" if value < _POOR else "fair"
+    grade = "not known" if value is None else "good" if value > _GOOD else "poor" if value < _POOR else "moderate"
     return session.text(
         "{name} is {standing}; agreement with the truth is {grade} (kappa {kappa}).",
         name=one.name,
