@@ -75,13 +75,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--shared", type=Path)
     parser.add_argument("--out", type=Path, default=RESULTS)
-    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--seeds", type=int, default=3, help="how many")
+    parser.add_argument("--first", type=int, default=0, metavar="SEED", help="the first of them")
     parser.add_argument("--epochs", type=int, default=BoxLearningConfig().epochs)
     parser.add_argument("--minutes", type=float, default=25)
     options = parser.parse_args()
     found = open_boxed(shared_folder(options.shared) / "data" / "neu_det")
     rows: list[dict[str, Cell]] = []
-    for seed in range(options.seeds):
+    for seed in range(options.first, options.first + options.seeds):
         rows.append(measured(found, seed, options))
         page = write_table(
             options.out,

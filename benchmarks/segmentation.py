@@ -86,7 +86,8 @@ def main() -> None:
     parser.add_argument("--shared", type=Path)
     parser.add_argument("--out", type=Path, default=RESULTS)
     parser.add_argument("--data", type=Path, help="another data set than the magnetic tiles")
-    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--seeds", type=int, default=3, help="how many")
+    parser.add_argument("--first", type=int, default=0, metavar="SEED", help="the first of them")
     parser.add_argument("--networks", nargs="+", choices=TRUNKS, default=["backbone"])
     parser.add_argument("--epochs", type=int, default=SegmentConfig().epochs)
     parser.add_argument("--minutes", type=float, default=4.5)
@@ -95,7 +96,7 @@ def main() -> None:
     found = open_segmented(options.data or shared_folder(options.shared) / "data" / "magnetic_tile")
     rows: list[dict[str, Cell]] = []
     for network in options.networks:
-        for seed in range(options.seeds):
+        for seed in range(options.first, options.first + options.seeds):
             rows.append(measured(found, seed, network, options))
             print(rows[-1], file=sys.stderr, flush=True)
             page = write_table(
