@@ -58,6 +58,8 @@ class Decision:
                 clearable=True,
             ).props("outlined dense")
             self.note = ui.input(text("Note")).props("outlined dense maxlength=4000")
+            for field in (self.kind, self.note):
+                field.classes("full")
         with ui.element("div").classes("decide"):
             good = ui.button(text("Pass"), icon="check", color=None, on_click=lambda: self.decide("PASS")).classes(
                 "pass"

@@ -11,7 +11,7 @@ from sightline.console.session import Session
 from sightline.console.viewer import Shape
 from sightline.feedback.review_queue import Reason
 from sightline.records import Verdict
-from sightline.service.routes.inspections import View
+from sightline.service.routes.inspections import Detail, View
 
 _WHY = {
     Reason.DISPUTED: "People disagree; you decide.",
@@ -68,15 +68,11 @@ def gauge(session: Session, score: float | None, threshold: float | None) -> str
     )
 
 
-def findings(session: Session, part: Part, view: View) -> list[Shape]:
+def findings(detail: Detail, view: View) -> list[Shape]:
     """What the machine marked in this view."""
     return [
-        Shape(
-            kind="box",
-            points=((one.x, one.y), (one.x + one.width, one.y + one.height)),
-            label=parts.defect(session, one.label),
-        )
-        for one in part.detail.defects
+        Shape(kind="box", points=((one.x, one.y), (one.x + one.width, one.y + one.height)), label=one.label)
+        for one in detail.defects
         if one.view == view.view
     ]
 

@@ -43,7 +43,7 @@ export default {
         <label v-if="tool === 'brush'" class="viewer-slide"><span>{{ say("Width") }} {{ width }} px</span>
           <input type="range" min="1" max="${WIDEST}" v-model.number="width"></label>
         <select v-if="labels.length" class="viewer-select" :value="label" @change="setLabel($event.target.value)" :aria-label="say('Label')">
-          <option v-for="one in allLabels" :value="one">{{ one === "anomaly" ? say(one) : one }}</option></select>
+          <option v-for="one in allLabels" :value="one">{{ called(one) }}</option></select>
         ${button("Undo", "undo", "undo()", ':disabled="!undoable"')}
         ${button("Delete the selected", "delete", "remove()", ':disabled="!chosen"')}
         ${button("Clear", "layers_clear", "clear()", ':disabled="!count"')}
@@ -101,7 +101,7 @@ export default {
       return gradient(this.colours);
     },
     described() {
-      const found = this.boxes.map((box) => box.label).filter(Boolean);
+      const found = this.boxes.map((box) => this.called(box.label)).filter(Boolean);
       return [this.name || this.say("Picture"), ...found].join(", ");
     },
   },
@@ -133,6 +133,9 @@ export default {
   methods: {
     say(text) {
       return this.texts[text] ?? text;
+    },
+    called(label) { // others are as people named them
+      return label === "anomaly" ? this.say(label) : label;
     },
     figure(value) {
       return Number(value.toPrecision(3)).toLocaleString(document.documentElement.lang || undefined);
@@ -257,8 +260,8 @@ export default {
         context.globalAlpha = 1;
       }
       const show = (shape, more) => paint(context, this.view, ratio, shape, { colour: colourOf(shape.label, this.labels), ...more });
-      if (this.boxed) for (const box of this.boxes) show(box, { name: box.label });
-      this.drawing.shapes.forEach((shape, at) => show(shape, { name: shape.label, selected: at === this.drawing.selected }));
+      if (this.boxed) for (const box of this.boxes) show(box, { name: this.called(box.label) });
+      this.drawing.shapes.forEach((shape, at) => show(shape, { name: this.called(shape.label), selected: at === this.drawing.selected }));
       const draft = this.drawing.draft;
       if (draft?.kind === "polygon") {
         const points = this.hover ? [...draft.points, this.hover] : draft.points;

@@ -15,6 +15,7 @@ from sightline.console.frame import framed
 from sightline.console.nearest import NearestCard
 from sightline.console.part_decision import Decision, escape_button, hold_button
 from sightline.console.part_filter import PartFilter
+from sightline.console.part_story import findings
 from sightline.console.session import Refused, Session
 from sightline.console.stored_labels import keep, shapes_of
 from sightline.console.telling import done
@@ -160,21 +161,10 @@ class _Sight:
         for name, button in self.chosen.items():
             button.props(f"aria-pressed={'true' if name == view.view else 'false'}")
         self.stored = await shapes_of(self.session.api, view.picture)
-        viewer.show(view.picture, view.overlay, [*self._findings(view), *self.stored])
+        viewer.show(view.picture, view.overlay, [*findings(self.detail, view), *self.stored])
         self._offer()
         if self.beside:
             await self._compare(True)
-
-    def _findings(self, view: View) -> list[Shape]:
-        return [
-            Shape(
-                kind="box",
-                points=((one.x, one.y), (one.x + one.width, one.y + one.height)),
-                label=parts.defect(self.session, one.label),
-            )
-            for one in self.detail.defects
-            if one.view == view.view
-        ]
 
     async def _compare(self, wanted: bool) -> None:
         """Put the last good part's picture of the same view beside this one."""

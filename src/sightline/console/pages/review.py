@@ -233,7 +233,7 @@ class _Review:
         model = self.models.get(view.model_id, "") if view else ""
         if model != self.model:
             self._new_viewer(model)
-        found = findings(self.session, self.shown, view) if view else []
+        found = findings(self.shown.detail, view) if view else []
         self.viewer.show((view and view.picture) or "", view.overlay if view else None, found)
         self.viewer.set_label(self.kind or UNNAMED)
         self.story.clear()
