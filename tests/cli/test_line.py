@@ -12,14 +12,15 @@ from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 from subprocess import CompletedProcess
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import numpy as np
 import pytest
 from tests.line.deadline import until
 from tests.line.parts import outcome
 
-from sightline.cli.line import _write
+from sightline.cli.line import _run, _write
 from sightline.devices.plc import Request
 from sightline.devices.sim_camera import SimCamera, SimDevice
 from sightline.imaging.decode import read_frame
@@ -223,6 +224,23 @@ def test_a_station_works_with_a_real_plc_drains_and_its_records_are_whole(
         found = {record.part_id: record.verdict for record in history.newest(10_000)}
     assert found.keys() == set(range(1, len(told) + 1))
     assert [found[number] is Verdict.PASS for number in found] == [told[number - 1] == "ok" for number in found]
+
+
+def test_a_second_signal_to_stop_ends_at_once() -> None:
+    said: list[str] = []
+
+    def run(alive: Callable[[], None]) -> None:
+        for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
+            os.kill(os.getpid(), number)
+            alive()
+
+    station = {name: lambda name=name: said.append(name) for name in ("stop", "end", "renew")}
+    line = SimpleNamespace(
+        run=run, urls=(), recipe=SimpleNamespace(number=1, product="weave"), station=SimpleNamespace(**station)
+    )
+    with closing(Notifier({})) as systemd:
+        _run(cast(Any, line), systemd)
+    assert said == ["stop", "renew", "end"]
 
 
 def _asked(sightline: Sightline, port: int) -> CompletedProcess[str]:

@@ -15,6 +15,7 @@ import pytest
 
 from sightline.cli import line, main, serve
 from sightline.devices.controllers import LONGEST_WAIT_S
+from sightline.line.station import CLEAR_S, DRAIN_S
 from sightline.service.settings import read
 
 yaml = pytest.importorskip("yaml", reason="PyYAML is not installed: pip install pyyaml")
@@ -43,11 +44,19 @@ def test_kubernetes_runs_it_as_nobody_with_a_read_only_root() -> None:
     assert found["NetworkPolicy"]["spec"]["podSelector"]["matchLabels"] == labels
 
 
-def test_the_watchdog_leaves_a_station_alone_that_waits_for_its_plc() -> None:
+def station_service() -> configparser.SectionProxy:
     unit = configparser.ConfigParser(strict=False, interpolation=None)
     unit.optionxform = str  # type: ignore[method-assign,assignment]
     unit.read(DEPLOY / "sightline-line.service")
-    watchdog_s = float(unit["Service"]["WatchdogSec"])
+    return unit["Service"]
+
+
+def test_a_station_told_to_stop_has_time_to_let_parts_pass_and_to_close() -> None:
+    assert float(station_service()["TimeoutStopSec"]) >= max(DRAIN_S, CLEAR_S) + 10
+
+
+def test_the_watchdog_leaves_a_station_alone_that_waits_for_its_plc() -> None:
+    watchdog_s = float(station_service()["WatchdogSec"])
     longest_cycle_s = 6 * LONGEST_WAIT_S  # OPC UA reads, and writes in two steps; each may take twice its timeout
     assert watchdog_s / 2 + longest_cycle_s < watchdog_s  # it is fed every half of its time, between two cycles
 

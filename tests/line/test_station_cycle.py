@@ -28,13 +28,14 @@ class Plc:
 
     def __init__(self) -> None:
         self.reading_s, self.listens = 0.0, True
+        self.recipe = 0  # asked for
         self.heard: list[Answer] = []
         self._beat = 0
 
     def read(self) -> Request:
         time.sleep(self.reading_s)
         self._beat += 1
-        return Request(enabled=True, encoder=0, heartbeat=self._beat)
+        return Request(enabled=True, encoder=0, recipe=self.recipe, heartbeat=self._beat)
 
     def write(self, answer: Answer) -> None:
         if not self.listens:
@@ -105,3 +106,14 @@ def test_a_plc_that_hears_nothing_is_lost(station: Station, plc: Plc) -> None:
         station.cycle()
     assert station.board.status()["error"] != Fault.PLC_LOST
     assert plc.heard[-1].gate_open
+
+
+def test_a_station_that_ends_begins_to_load_no_recipe(station: Station, plc: Plc) -> None:
+    for _ in range(3):
+        station.cycle()
+    station.stop()
+    plc.recipe = 2
+    end_s = time.monotonic() + 0.2
+    while time.monotonic() < end_s:
+        station.cycle()
+    assert not station.board.status()["alarms"], "there is no recipe 2, which would be told"

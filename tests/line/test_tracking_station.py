@@ -100,10 +100,10 @@ class Works:
         value = EMPTY if part is None else 40 if part.truth is Truth.GOOD else 200
         return Frame(pixels=np.full((24, 32, 1), value, np.uint8))
 
-    def station(self) -> "Beside":
+    def station(self, clear_s: float = GRACE_S) -> "Beside":
         """A station beside it, as it starts."""
         self.started += 1
-        return Beside(self, self.folder / str(self.started))
+        return Beside(self, self.folder / str(self.started), clear_s)
 
     def run_dry(self) -> None:
         self.plc.start()
@@ -111,6 +111,12 @@ class Works:
 
     def until_fallen(self, parts: int) -> None:
         until(lambda: len(self.plc.fallen) >= parts, GRACE_S)
+
+    def run_dry_alone(self) -> None:
+        """With no station beside it."""
+        self.plc.start()
+        while not self.plc.is_empty():
+            self.clock.sleep(0.1)
 
     def run_for(self, way_mm: float) -> None:
         end_mm = self.plc.belt.travelled_mm + way_mm
@@ -137,7 +143,7 @@ class Works:
 class Beside:
     """A station at work; a context."""
 
-    def __init__(self, works: Works, folder: Path) -> None:
+    def __init__(self, works: Works, folder: Path, clear_s: float) -> None:
         self.works, self.records = works, folder / "records.db"
         folder.mkdir()
         self.cable = Cable(works.plc, works.clock)
@@ -150,7 +156,8 @@ class Beside:
         images = ImageWriter(PictureFolder(folder / "pictures"), ImagePolicy())
         spool = Spool(self.records, station="test")
         self.station = Station(config, self.cable, self._load, spool, images, Metrics())
-        self._thread = threading.Thread(target=self.station.run, args=(1,), name="station")
+        words = {"clear_s": clear_s}
+        self._thread = threading.Thread(target=self.station.run, args=(1,), kwargs=words, name="station")
 
     def _load(self, recipe: int, tell: Callable[[Seen], None]) -> Setup:
         plan = ViewPlan(
@@ -261,6 +268,42 @@ def test_a_station_that_starts_again_rejects_what_is_on_the_way(open_works: Call
     assert on_the_way & works.good()
     assert works.passed() == passing - on_the_way
     assert works.passed() & second.passing()
+
+
+def test_a_station_told_to_stop_takes_no_more_parts_and_lets_the_good_ones_on_the_way_pass(
+    open_works: Callable[..., Works],
+) -> None:
+    works = open_works(16)
+    with works.station() as beside:
+        works.plc.start()
+        works.until_fallen(4)
+        until(lambda: len(works.on_the_way() & beside.passing()) >= 2, GRACE_S)
+        on_the_way = works.on_the_way() & beside.passing()
+    works.run_dry_alone()
+    assert on_the_way <= works.passed()
+    assert works.passed() == beside.passing()
+    assert works.good() - works.passed(), "those that came to the camera after that"
+
+
+@pytest.mark.parametrize("end", ["its time is up", "told again"])
+def test_good_parts_before_a_gate_that_they_do_not_reach_hold_up_no_stop(
+    open_works: Callable[..., Works], caplog: pytest.LogCaptureFixture, end: str
+) -> None:
+    works = open_works(16)
+    with works.station(clear_s=0.5 if end == "its time is up" else 10 * GRACE_S) as beside:
+        works.plc.start()
+        works.until_fallen(2)
+        until(lambda: len(works.on_the_way() & beside.passing()) >= 2, GRACE_S)
+        works.plc.emergency_stop()
+        beside.station.stop()
+        until(lambda: beside.status()["error"] == Fault.STOPPING, GRACE_S)
+        if end == "told again":
+            beside.station.end()
+    on_the_way = works.on_the_way() & beside.passing()
+    works.run_dry_alone()
+    assert on_the_way
+    assert not on_the_way & works.passed()
+    assert f"{len(on_the_way)} good parts are still before the gate" in caplog.text
 
 
 def test_what_is_on_the_way_while_the_count_is_missing_is_rejected(open_works: Callable[..., Works]) -> None:

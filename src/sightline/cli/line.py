@@ -75,9 +75,10 @@ def line_group() -> None:
 def run_command(recipe: Path, records: Path | None, name: str | None, json_log: bool) -> None:
     """Run the station that RECIPE describes.
 
-    Told to stop, by SIGTERM or Ctrl-C, it finishes the parts in hand. The log goes to standard error. The PLC may
-    ask for the other recipes in the same folder by their numbers. On SIGHUP it reads the recipe at work and its models
-    again, and goes over to them without missing a part. Under systemd it says when it is ready, and feeds the watchdog.
+    Told to stop, by SIGTERM or Ctrl-C, it finishes the parts in hand, and where it tracks lets the good ones pass the
+    gate; told again, it ends at once. The log goes to standard error. The PLC may ask for the other recipes in the same
+    folder by their numbers. On SIGHUP it reads the recipe at work and its models again, and goes over to them without
+    missing a part. Under systemd it says when it is ready, and feeds the watchdog.
     """
     try:
         from sightline.line.assembly import open_station
@@ -112,16 +113,19 @@ def _run(line: "Line", systemd: Notifier) -> None:
             for url in line.urls:
                 LOG.info("status at %s", url)
         systemd.alive()
-        while asked and not stopping:
+        while asked:
             name = signal.Signals(asked.pop(0)).name
             if name == _RENEW:
                 LOG.info("asked by %s to read the recipe and its models again", name)
                 line.station.renew()
-                continue
-            stopping = True
-            LOG.info("asked to stop by %s; finishing the parts in hand", name)
-            systemd.stopping()
-            line.station.stop()
+            elif stopping:
+                LOG.info("asked again to stop, by %s; ending at once", name)
+                line.station.end()
+            else:
+                stopping = True
+                LOG.info("asked to stop by %s; finishing the parts in hand", name)
+                systemd.stopping()
+                line.station.stop()
 
     heard = [one for one in signal.Signals if one.name in (_RENEW, "SIGTERM", "SIGINT")]  # Windows has not all
     former = {number: signal.signal(number, note) for number in heard}

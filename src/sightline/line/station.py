@@ -33,6 +33,8 @@ LOG = logging.getLogger("sightline.line")
 _FAULTS = {int(fault): fault for fault in Fault}
 LONGEST_CYCLE_S = 0.02  # on a busy machine, an exchange with the PLC included
 _MOST_UNSEEN = 100  # parts; after a larger step the PLC has begun its numbers anew
+DRAIN_S = 5.0  # that a station told to stop waits at most for the results of parts in hand ...
+CLEAR_S = 15.0  # ... and for good parts to pass the gate; less than deploy/sightline-line.service has for all of it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,7 +84,8 @@ class Station:
         self._before: int | None = None  # likewise at the reading before
         self._heard = True  # the PLC has the last answer
         self._news: queue.SimpleQueue[Seen] = queue.SimpleQueue()
-        self._woken, self._stopping, self._renewing = threading.Event(), threading.Event(), threading.Event()
+        self._woken, self._renewing = threading.Event(), threading.Event()
+        self._stopping, self._ending = threading.Event(), threading.Event()
         self._number = 0  # of the recipe at work, or that is to be
         self._last: Part | None = None  # announced
         self._recipes = Changeover(load, self._hear_of, self._woken.set, beside=config.handshake.beside)
@@ -92,9 +95,14 @@ class Station:
             self.board.alarm(f"{self._hold.now.cause} {self._hold.now.cure}")
 
     def stop(self) -> None:
-        """Take no more parts, finish those in hand, and end `run`."""
+        """Take no more parts, finish those in hand, let the good ones pass the gate, and end `run`."""
         self._stopping.set()
         self._woken.set()
+
+    def end(self) -> None:
+        """As `stop`, but at once: what has not passed the gate is rejected."""
+        self._ending.set()
+        self.stop()
 
     def renew(self) -> None:
         """Read the recipe at work and its models again, and go over to them without missing a part.
@@ -114,11 +122,20 @@ class Station:
         """What waits, by queue."""
         return {"parts": self._cases.open, "records": self._cases.waiting, "images": self._images.waiting}
 
-    def run(self, recipe: int, *, drain_s: float = 5.0, alive: Callable[[], None] | None = None) -> None:
-        """Work until `stop`; then for as long as parts are in hand, but no longer than `drain_s`.
+    def run(
+        self,
+        recipe: int,
+        *,
+        drain_s: float = DRAIN_S,
+        clear_s: float = CLEAR_S,
+        alive: Callable[[], None] | None = None,
+    ) -> None:
+        """Work until `stop`; then for as long as parts are in hand or good ones on their way to the gate.
 
         Args:
             recipe: to begin with; 0 waits for the PLC to ask for one.
+            drain_s: the longest time for those in hand; a PLC may not acknowledge.
+            clear_s: the longest time for those on their way; the conveyor may stand.
             alive: called in every cycle, for a watchdog.
 
         Raises:
@@ -127,16 +144,27 @@ class Station:
         self._number = recipe
         if recipe:
             self._handshake.load(recipe, self._recipes.begin(recipe).window_s)
-        until_s: float | None = None
-        while until_s is None or (self._cases.open and self._clock.now_s() < until_s):
-            if self._stopping.is_set() and until_s is None:
-                until_s = self._clock.now_s() + drain_s
+        stopped_s: float | None = None  # when it was told to
+        while stopped_s is None or self._finishes(stopped_s + drain_s, stopped_s + clear_s):
+            if self._stopping.is_set() and stopped_s is None:
+                stopped_s = self._clock.now_s()
             self.cycle()
             if alive is not None:
                 alive()
             self._woken.wait(self.config.cycle_s)
             self._woken.clear()
         self.close()
+
+    def _finishes(self, drained_s: float, cleared_s: float) -> bool:
+        """Whether parts are in hand, or good ones on their way, and it is not that late yet."""
+        now_s = self._clock.now_s()
+        on_the_way = 0 if self._tracker is None else self._tracker.passing
+        more = (self._cases.open and now_s < drained_s) or (on_the_way and now_s < cleared_s)
+        if more and not self._ending.is_set():
+            return True
+        if on_the_way:
+            LOG.warning("%d good parts are still before the gate, which rejects them", on_the_way)
+        return False
 
     def cycle(self) -> None:
         """Read, think, answer."""
@@ -288,7 +316,7 @@ class Station:
 
     def _react_to_recipe(self, event: Event) -> None:
         match event.what:
-            case What.RECIPE_ASKED:
+            case What.RECIPE_ASKED if not self._stopping.is_set():  # one that is being loaded holds up the end
                 self._number = event.recipe or 0
                 self._recipes.ask(self._number)
             case What.RECIPE_CHANGED:

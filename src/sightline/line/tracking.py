@@ -170,6 +170,12 @@ class Tracker:
     def __len__(self) -> int:
         return len(self._parts)
 
+    @property
+    def passing(self) -> int:
+        """Parts that may pass, and have not left the gate yet."""
+        leaves = self.track.gate + self.track.after
+        return sum(part.passing and self._position - part.last <= leaves for part in self._parts)
+
     def enter(self, sequence: int, position: int, since: int | None = None) -> None:
         """A part was announced. Every one must be entered, also one that is never to be released.
 
