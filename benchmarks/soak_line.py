@@ -117,7 +117,12 @@ class Running:
         """The conveyor, and then the station as systemd does it; what was wrong with it."""
         self.plant.plc.stop()
         self.plant.pause(2.0)
-        return _stopped(self.plant, self.records, self.server)
+        self.plant.around.close()  # what comes while it works counts: nothing is asked of it once it is told to stop
+        recorded = _count(self.records)
+        with suppress(TimeoutError):  # told below, with all that was found in an hour
+            self.plant.until(lambda: self.server.records >= recorded)
+        self._scraper.close()
+        return _stopped(self.plant, self.records, recorded, self.server)
 
     def unanswered(self) -> list[str]:
         """What of pages and pictures the station had no time for."""
@@ -145,6 +150,7 @@ class Running:
             "misses then": self._host.near(missed_s),
             "delivered": self.server.records,
             "pictures delivered": self.server.pictures,
+            "slowest picture s": self.plant.around.slowest_s,
             "scrapes": self._scraper.answered,
         }
         return figures, missed
@@ -298,11 +304,8 @@ def _watched(plant: Plant[PushedCameras], seconds: float) -> list[tuple[float, f
     return points
 
 
-def _stopped(plant: Plant[PushedCameras], records: Path, server: ConfirmingPlant) -> list[str]:
+def _stopped(plant: Plant[PushedCameras], records: Path, recorded: int, server: ConfirmingPlant) -> list[str]:
     """Stop the station as systemd does; what is wrong with how it ended, and with what it delivered."""
-    recorded = _count(records)
-    with suppress(TimeoutError):  # told below, with all that was found in an hour
-        plant.until(lambda: server.records >= recorded)
     assert plant.station is not None
     plant.station.send_signal(signal.SIGTERM)
     status: int | None = None  # it does not end

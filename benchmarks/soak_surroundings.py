@@ -1,12 +1,12 @@
 """What stands around a station that is the product's own process: cameras that push pictures, and a plant server."""
 
 import json
+import time
 from collections.abc import Mapping
 from http.client import HTTPException
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from queue import SimpleQueue
 from threading import Event, Thread
-from time import sleep
 from urllib.request import Request as Push
 from urllib.request import urlopen
 
@@ -44,9 +44,10 @@ class PushedCameras:
             named: pictures come with the number of their part, by which the station joins them.
         """
         self.failed: list[str] = []  # pictures that the station did not take
+        self.slowest_s = 0.0  # from a camera being fired to the station having its picture; far behind, parts have none
         self._plc, self._ending = plc, Event()
         self._stock, self._encoded, self._numbered, self._named = stock, _encoded(stock), numbered, named
-        self._due: dict[str, SimpleQueue[BeltPart | None]] = {view: SimpleQueue() for view in ports}
+        self._due: dict[str, SimpleQueue[tuple[BeltPart, float] | None]] = {view: SimpleQueue() for view in ports}
         self._threads = [Thread(target=self._push, args=item, name="pushing camera") for item in ports.items()]
         self._threads.append(Thread(target=self._sense, name="sensor"))
         for thread in self._threads:
@@ -59,6 +60,7 @@ class PushedCameras:
         self._plc.write(answer)
 
     def close(self) -> None:
+        """Push what is due; may be called more than once."""
         self._ending.set()
         for due in self._due.values():
             due.put(None)
@@ -71,21 +73,23 @@ class PushedCameras:
             for number, part in self._plc.sensed(fired):
                 fired = number
                 for due in self._due.values():
-                    due.put(part)
+                    due.put((part, time.monotonic()))
 
     def _seen(self, view: str, part: BeltPart) -> bytes:
         frame = self._stock.picture(view, part)
         return png(with_number(frame.pixels, part.number)) if self._numbered else self._encoded[id(frame)]
 
     def _push(self, view: str, port: int) -> None:
-        while (part := self._due[view].get()) is not None:
+        while (fired := self._due[view].get()) is not None:
+            part, fired_s = fired
             picture, headers = self._seen(view, part), {"Part-Id": str(part.number)} if self._named else {}
-            sleep(EXPOSURE_S)
+            time.sleep(max(0.0, fired_s + EXPOSURE_S - time.monotonic()))  # one that is behind was exposed long ago
             try:
                 with urlopen(Push(f"http://{HOST}:{port}/", picture, headers, method="POST"), timeout=_TIMEOUT_S):
                     pass
             except (OSError, HTTPException) as error:
                 self.failed = [*self.failed, f"{view}: a picture was not taken: {error}"][:_LONGEST]
+            self.slowest_s = max(self.slowest_s, time.monotonic() - fired_s)
 
 
 def number_in(pixels: Pixels) -> int:

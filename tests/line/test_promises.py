@@ -15,6 +15,7 @@ pytest.importorskip("paho.mqtt")
 
 import soak_line as line
 import soak_process as process
+import soak_scraper
 import soak_trials as trials
 from soak_host import near
 from soak_opcua import SimOpcUa
@@ -100,7 +101,10 @@ def test_a_killed_station_loses_no_record_and_is_soon_ready_again(tmp_path: Path
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="finds the station's processes in /proc")
-def test_a_station_is_watched_as_users_start_it_with_all_that_stands_around_it(tmp_path: Path) -> None:
+def test_a_station_is_watched_as_users_start_it_with_all_that_stands_around_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(soak_scraper, "EVERY_S", 0.5)  # so that it would be asked while it ends, too
     trial = line.endurance(tmp_path, 3.0, line.Setting(rate_hz=5.0), limits=BUSY)
     assert_held(trial)
     assert trial.figures["delivered"] > 0
