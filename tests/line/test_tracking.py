@@ -149,15 +149,18 @@ def test_a_count_set_anew_condemns_what_is_on_the_way() -> None:
     assert belt.fates == {1: Fate.RETURNED}
 
 
-@pytest.mark.parametrize("jump", [51, 400, -51, -400])
-def test_a_count_that_went_on_faster_than_the_conveyor_can_condemns_what_is_on_the_way(jump: int) -> None:
-    """1000 counts a second at most, read every 10 ms, 10 ms old at most: 20 + 1000 * 0.03, as a reading may be late."""
-    for way, fate in ((jump, Fate.REJECTED), (50 if jump > 0 else -50, Fate.PASSED)):
+@pytest.mark.parametrize(("asking_s", "most"), [(0.01, 50), (0.0, 40)])
+@pytest.mark.parametrize(("jump", "sign"), [(1, 1), (350, 1), (1, -1), (350, -1)])
+def test_a_count_that_went_on_faster_than_the_conveyor_can_condemns_what_is_on_the_way(
+    jump: int, sign: int, asking_s: float, most: int
+) -> None:
+    """1000 counts a second at most, read every 10 ms, 10 ms old at most: 20 + 1000 * 0.03 where asking takes 10 ms."""
+    for way, fate in ((most + jump, Fate.REJECTED), (most, Fate.PASSED)):
         belt = Belt(replace(TRACK, most_counts_s=1000.0, stale_s=0.01))
         belt.enter(1, released=True)
         for place in range(0, 500, 10):
-            belt.note(place, belt.tracker.step(place, place / 1000))
-        belt.note(490 + way, belt.tracker.step(490 + way, 0.5))
+            belt.note(place, belt.tracker.step(place, place / 1000, place / 1000 - asking_s))
+        belt.note(490 + sign * way, belt.tracker.step(490 + sign * way, 0.5, 0.5 - asking_s))
         belt.to(1300)
         assert belt.fates == {1: fate}
         belt.enter(2, released=True)

@@ -10,7 +10,8 @@ A station's loop reads the PLC, makes a step, does what the step's events ask fo
         for judged in judged_and_recorded():                                  # never one that is not on the disk
             handshake.offer(judged.sequence, judged.verdict, judged.fault)
         now_s = clock.now_s()
-        gate = tracker.step(request.encoder, now_s) if counts(request) else CLOSED  # no count: tracker.condemn()
+        moved = (request.encoder, now_s, asked_s) if counts(request) else None
+        gate = tracker.step(*moved) if moved else CLOSED                      # no count: tracker.condemn()
         turn = handshake.step(request, now_s, asked_s=asked_s, fault=health(), gate_open=gate.open)
         for event in turn.events:
             if event.what in (What.TAKEN, What.MISSED, What.REFUSED):         # all, so that the gate knows of all

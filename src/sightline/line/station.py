@@ -177,7 +177,7 @@ class Station:
             self._offer(offer)
         self._follow_recipes()
         self._speed.note(now_s, None if request is None else request.encoder)
-        gate = self._gate(request, now_s)
+        gate = self._gate(request, now_s, asked_s)
         trouble = self._trouble(request)
         turn = self._handshake.step(request, now_s, asked_s=asked_s, fault=trouble, gate_open=gate.open)
         for event in turn.events:
@@ -224,7 +224,7 @@ class Station:
             return replace(answer, gate_open=False)
         return answer
 
-    def _gate(self, request: Request | None, now_s: float) -> Gate:
+    def _gate(self, request: Request | None, now_s: float, asked_s: float) -> Gate:
         if self._tracker is None or request is None:
             return CLOSED
         self._before = self._position
@@ -235,7 +235,7 @@ class Station:
         if self._position is None:  # parts move on uncounted
             self._tracker.condemn()
             return CLOSED
-        return self._tracker.step(self._position, now_s)
+        return self._tracker.step(self._position, now_s, asked_s)
 
     # --- parts
 

@@ -164,7 +164,7 @@ class Tracker:
         self._parts: deque[_Tracked] = deque()
         self._raw: int | None = None
         self._position = 0  # like the encoder's, without wrapping around
-        self._read_s: deque[float] = deque(maxlen=2)  # when the last positions were
+        self._asked_s: float | None = None  # for the last position; None: not known
         self._departed: list[Departure] = []
 
     def __len__(self) -> int:
@@ -209,15 +209,18 @@ class Tracker:
         for part in self._parts:
             part.condemned = True
 
-    def step(self, position: int, now_s: float | None = None) -> Gate:
+    def step(self, position: int, now_s: float | None = None, asked_s: float | None = None) -> Gate:
         """Where the conveyor is now; to be called in every cycle.
 
         Args:
             now_s: when that had been read; None: not known, and a count set anew is told by the way to the gate alone.
+            asked_s: when it was asked for; None: that took no time.
         """
         moved = self._unwrapped(position) - self._position
         self._position, self._raw = self._position + moved, position
-        if abs(moved) > self.track.most(self._since_s(now_s)):
+        since_s = None if now_s is None or self._asked_s is None else now_s - self._asked_s  # at most, between the two
+        self._asked_s = now_s if asked_s is None else asked_s
+        if abs(moved) > self.track.most(since_s):
             self.condemn()
         shut_out = self._decide()
         opens, closes = self.track.decision, self.track.gate + self.track.after
@@ -233,14 +236,6 @@ class Tracker:
         self._let_go()
         departures, self._departed = tuple(self._departed), []
         return Gate(open=is_open, shut_out=shut_out, departures=departures)
-
-    def _since_s(self, now_s: float | None) -> float | None:
-        """Since the reading before began, at most: it is known when each ended, and one may have waited long."""
-        began_s = self._read_s[0] if len(self._read_s) == 2 else None
-        if now_s is None:
-            return None
-        self._read_s.append(now_s)
-        return None if began_s is None else now_s - began_s
 
     def _unwrapped(self, position: int) -> int:
         if self._raw is None:
