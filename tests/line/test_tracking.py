@@ -345,6 +345,14 @@ def test_running_time_stands_still_with_the_line() -> None:
     assert time.position(60.5 + (2**31 - 750) / 1000, running=True) == -(2**31)
 
 
+def test_running_time_is_in_doubt_where_the_line_stopped_or_started_unseen() -> None:
+    time, doubts_s = RunningTime(), []
+    for now_s, running in ((5.0, True), (5.25, True), (5.375, True), (5.5, False), (5.625, False), (5.75, True)):
+        time.position(now_s, running=running)
+        doubts_s.append(time.doubt_s)
+    assert doubts_s == [0.0, 0.25, 0.0, 0.125, 0.0, 0.125]
+
+
 @pytest.mark.parametrize("speed", [0, 6000, -250])
 def test_the_speed_is_that_of_the_encoder_over_its_end_of_range(speed: int) -> None:
     meter = Speedometer()

@@ -322,16 +322,23 @@ def test_what_is_on_the_way_while_the_count_is_missing_is_rejected(open_works: C
     assert len(later - works.passed()) <= 1
 
 
-def test_without_an_encoder_the_time_between_two_readings_is_doubt_about_a_parts_place(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    clock, entered = SimClock(), list[tuple[int, int | None]]()
+@pytest.fixture
+def by_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[SimClock, SimPlc, Station]:
+    """A station without an encoder and without a recipe, to be cycled by hand, and closed."""
+    clock = SimClock()
     plc = SimPlc(clock, SimPlcConfig(belt=BELT, encoder=False, recipe=0))
     config = StationConfig(name="test", handshake=HandshakeConfig(window_s=1.0), track=TRACK, by_time=True)
     images = ImageWriter(PictureFolder(tmp_path / "pictures"), ImagePolicy())
     spool = Spool(tmp_path / "records.db", station="test")
     station = Station(config, plc, lambda *_: pytest.fail("no recipe is asked for"), spool, images, Metrics())
     monkeypatch.setattr(station, "_clock", clock)
+    return clock, plc, station
+
+
+def test_without_an_encoder_the_time_between_two_readings_is_doubt_about_a_parts_place(
+    by_time: tuple[SimClock, SimPlc, Station], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (clock, plc, station), entered = by_time, list[tuple[int, int | None]]()
     monkeypatch.setattr(station._tracker, "enter", lambda _, place, since: entered.append((place, since)))
     plc.start()
     while not entered:
@@ -340,6 +347,28 @@ def test_without_an_encoder_the_time_between_two_readings_is_doubt_about_a_parts
     station.close()
     place, since = entered[0]
     assert since == place - 30
+
+
+def test_without_an_encoder_no_part_passes_that_was_on_the_way_while_the_line_stopped_unseen(
+    by_time: tuple[SimClock, SimPlc, Station],
+) -> None:
+    clock, plc, station = by_time
+    tracker = station._tracker
+    assert tracker is not None
+    for stops, silence_s, passing in ((False, 0.15, 1), (True, 0.02, 1), (True, 0.16, 0), (False, 0.21, 0)):
+        plc.start()
+        for _ in range(3):
+            clock.sleep(0.02)
+            station.cycle()
+        tracker.enter(1_000_000 + int(1e3 * silence_s), station._position or 0)
+        assert tracker.release(1_000_000 + int(1e3 * silence_s))
+        if stops:
+            plc.emergency_stop()
+        clock.sleep(silence_s)
+        station.cycle()
+        assert tracker.passing == passing, "150 ms of doubt are allowed for"
+        tracker.condemn()
+    station.close()
 
 
 def test_what_is_on_the_way_when_the_count_jumps_is_rejected(open_works: Callable[..., Works]) -> None:

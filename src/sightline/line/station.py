@@ -230,6 +230,8 @@ class Station:
         self._before = self._position
         if self.config.by_time:
             self._position = self._time.position(now_s, running=request.enabled)
+            if 1000 * self._time.doubt_s > self._tracker.track.before:
+                self._tracker.condemn()
         else:
             self._position = request.encoder
         if self._position is None:  # parts move on uncounted

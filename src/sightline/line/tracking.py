@@ -13,6 +13,7 @@ from sightline.errors import OptionError
 
 _HALF, _WHOLE = 2**31, 2**32
 _SPEED_S = 0.1
+_STOP_S = 0.2  # no conveyor stops and starts again within that
 _MARGIN = 1.5  # by which a conveyor may exceed its highest speed, before its count is not believed
 
 
@@ -312,12 +313,18 @@ class RunningTime:
     """
 
     def __init__(self) -> None:
+        self.doubt_s = 0.0  # by which the last position may be further off than the one before
         self._now_s: float | None = None
+        self._running = False
         self._ran_s = 0.0
 
     def position(self, now_s: float, *, running: bool) -> int:
-        """Signed 32 bits, wrapping around; `running` is for the time since the call before."""
-        if self._now_s is not None and running:
-            self._ran_s += now_s - self._now_s
-        self._now_s = now_s
+        """Signed 32 bits, wrapping around; `running` is for the time since the call before.
+
+        Where that has changed, nobody knows when it did; nor after a silence in which a conveyor can stop and start.
+        """
+        passed_s = 0.0 if self._now_s is None else now_s - self._now_s
+        self.doubt_s = passed_s if running != self._running or passed_s > _STOP_S else 0.0
+        self._ran_s += passed_s if running else 0.0
+        self._now_s, self._running = now_s, running
         return (round(self._ran_s * 1000) + _HALF) % _WHOLE - _HALF
