@@ -168,6 +168,22 @@ def test_a_changed_recipe_is_put_to_work_under_its_number_and_a_broken_one_is_no
         assert (counts["missed"], counts["FAULT"]) == (0, 0)
 
 
+def test_a_camera_that_stands_still_is_found_over_a_change_of_recipe(
+    folder: Path, write: Callable[..., Path], conveyor: SimPlc
+) -> None:
+    for picture in sorted((folder / "pictures").iterdir())[1:]:
+        picture.unlink()
+    with running(write(1), conveyor) as line:
+        status = line.station.board.status
+        until(lambda: status()["counts"]["FAULT"] >= 2, 90.0)
+        view = line.station.views[0]
+        line.station.renew()
+        until(lambda: line.station.views[0] is not view, 90.0)
+        before = status()["counts"]["FAULT"]
+        until(lambda: status()["counts"]["FAULT"] >= before + 3, 90.0)
+        assert status()["counts"]["PASS"] == 1, "the first picture was live"
+
+
 def test_a_model_that_cannot_be_loaded_is_told_and_everything_closed(
     folder: Path, write: Callable[..., Path], conveyor: SimPlc
 ) -> None:

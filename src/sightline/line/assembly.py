@@ -211,9 +211,10 @@ class _Loader:
         prepared = []
         for view in recipe.views:
             reference = plan.reference_of_view(view)
-            prepared.append((plan.view_plan(recipe, view, reference), FitnessCheck(view.fitness, reference)))
+            prepared.append((plan.view_plan(recipe, view, reference), view.fitness, reference))
         lent = self.cameras.lend({view.name: cast(CameraConfig, view.camera) for view in recipe.views})
-        views = tuple(View(one, lent[one.name], fitness, tell) for one, fitness in prepared)
+        checks = [FitnessCheck(limits, known, lent[one.name].repeats) for one, limits, known in prepared]
+        views = tuple(View(one, lent[one.name], check, tell) for (one, *_), check in zip(prepared, checks, strict=True))
         _await(views)
         return Setup(
             product=recipe.product,

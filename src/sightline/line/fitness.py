@@ -150,17 +150,38 @@ class Fitness:
         return not self.unfit
 
 
+class Repeats:
+    """How often in a row the newest frame of a camera has come. One thread uses it."""
+
+    def __init__(self) -> None:
+        self._digest, self._times = "", 0
+
+    def times(self, digest: str) -> int:
+        """Of the frame of this digest, which is the newest now."""
+        self._times = self._times + 1 if digest == self._digest else 1
+        self._digest = digest
+        return self._times
+
+
 class FitnessCheck:
     """Checks the pictures of one view, one after another, on one thread; another may look at `off` and forgive."""
 
-    def __init__(self, limits: FitnessLimits, reference: Reference | None = None) -> None:
-        """Raises OptionError where a limit needs a reference and there is none."""
+    def __init__(
+        self, limits: FitnessLimits, reference: Reference | None = None, repeats: Repeats | None = None
+    ) -> None:
+        """
+        Args:
+            repeats: of the camera, which may have been another recipe's before; None: it is new.
+
+        Raises:
+            OptionError: a limit needs a reference and there is none.
+        """
         if reference is None and (limits.least_sharpness is not None or limits.most_motion_px is not None):
             raise OptionError("least_sharpness and most_motion_px compare with a reference picture; give one.")
         self._limits = limits
         self._reference = reference
         self._kind = None if reference is None else _kind_of(reference.frame)  # None: that of the first picture
-        self._digest, self._repeats = "", 0
+        self._repeats = repeats or Repeats()
         self._off = 0  # pictures in a row that are not as at the set-up
 
     @property
@@ -207,12 +228,10 @@ class FitnessCheck:
         return None if self._limits.most_motion_px is None else estimate_blur(spectrum(frame), reference.spectrum)
 
     def _frozen(self, measured: Measured) -> list[Unfit]:
-        self._repeats = self._repeats + 1 if measured.digest == self._digest else 1
-        self._digest = measured.digest
-        most = self._limits.frozen_after
-        if most is None or self._repeats < most:
+        times, most = self._repeats.times(measured.digest), self._limits.frozen_after
+        if most is None or times < most:
             return []
-        return [Unfit(cause=Cause.FROZEN, reason=f"the same frame came {self._repeats} times; the camera stands still")]
+        return [Unfit(cause=Cause.FROZEN, reason=f"the same frame came {times} times; the camera stands still")]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

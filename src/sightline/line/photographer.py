@@ -10,6 +10,7 @@ from functools import partial
 
 from sightline.devices.camera import Camera, Shot
 from sightline.errors import DeviceError, DeviceTimeout, FrameError
+from sightline.line.fitness import Repeats
 from sightline.line.pairing import FORGOTTEN_S, Pairing
 from sightline.supervision import survived
 
@@ -93,6 +94,7 @@ class Photographer:
     def __init__(self, name: str, camera: Camera) -> None:
         """Begin; the camera is the photographer's from now on."""
         self.name, self.counts = name, Counts()
+        self.repeats = Repeats()  # of the pictures that it reports, for whoever looks at them in `report`
         self.temperature_c: float | None = None
         self.fault: str | None = f"{name}: the camera is not open yet."  # None: it was there when last looked at
         self._camera = camera
