@@ -35,7 +35,7 @@ class Plc:
     def read(self) -> Request:
         time.sleep(self.reading_s)
         self._beat += 1
-        return Request(enabled=True, encoder=0, recipe=self.recipe, heartbeat=self._beat)
+        return Request(enabled=True, encoder=10 * self._beat, recipe=self.recipe, heartbeat=self._beat)
 
     def write(self, answer: Answer) -> None:
         if not self.listens:

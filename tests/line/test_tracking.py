@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sightline.errors import OptionError
-from sightline.line.tracking import Fate, Gate, RunningTime, Speedometer, Track, Tracker, track_of
+from sightline.line.tracking import Fate, Gate, RunningTime, Speedometer, Standstill, Track, Tracker, track_of
 
 TRACK = Track(gate=1000, before=20, after=30, lead=10, lag=15, pitch=100, reverse=200)
 WRAP = 2**31
@@ -351,6 +351,28 @@ def test_running_time_is_in_doubt_where_the_line_stopped_or_started_unseen() -> 
         time.position(now_s, running=running)
         doubts_s.append(time.doubt_s)
     assert doubts_s == [0.0, 0.25, 0.0, 0.125, 0.0, 0.125]
+
+
+def test_a_count_that_stands_still_while_the_line_runs_is_not_believed_for_long() -> None:
+    standstill, lasts = Standstill(0.25), []
+    for now_s, count, running in (
+        (1.0, WRAP - 1, True),
+        (1.25, -WRAP, True),  # trembles, over the end of the range
+        (1.375, WRAP - 1, True),
+        (1.5, -WRAP + 1, True),
+        (1.75, -WRAP + 2, True),
+        (2.0, -WRAP + 2, False),
+        (5.0, -WRAP + 2, False),
+        (5.25, -WRAP + 2, True),
+        (5.375, -WRAP + 2, True),
+    ):
+        lasts.append(standstill.lasts(now_s, count, running=running))
+    assert lasts == [False, False, True, False, False, False, False, False, True]
+
+
+@pytest.mark.parametrize(("most_counts_s", "stands_s"), [(None, 0.3), (7500.0, 0.3), (30.0, 0.5)])
+def test_a_coarse_encoder_may_stand_still_for_longer(most_counts_s: float | None, stands_s: float) -> None:
+    assert replace(TRACK, most_counts_s=most_counts_s).stands_s == pytest.approx(stands_s)
 
 
 @pytest.mark.parametrize("speed", [0, 6000, -250])

@@ -63,6 +63,9 @@ class Cable:
     def __init__(self, plc: SimPlc, clock: SimClock) -> None:
         self.without_count = False  # the encoder's
         self.ahead = 0  # by so many counts the encoder was set anew
+        self.breaks = False  # the encoder's coupling, when the gate is next open
+        self.broken_mm: float | None = None  # where the conveyor was then
+        self._count = 0
         self.cut = False
         self._plc, self._clock, self._read_s = plc, clock, time.monotonic()
 
@@ -73,11 +76,15 @@ class Cable:
         self._clock.sleep(min(self._read_s - before_s, MOST_S))
         request = self._plc.read()
         assert request.encoder is not None
-        return replace(request, encoder=None if self.without_count else request.encoder + self.ahead)
+        if self.broken_mm is None:
+            self._count = request.encoder + self.ahead
+        return replace(request, encoder=None if self.without_count else self._count)
 
     def write(self, answer: Answer) -> None:
         if self.cut:
             raise DeviceLost("plc", "the cable is cut.")
+        if self.breaks and self.broken_mm is None and answer.gate_open:
+            self.broken_mm = self._plc.belt.travelled_mm
         self._plc.write(answer)
 
     def close(self) -> None:
@@ -304,6 +311,22 @@ def test_good_parts_before_a_gate_that_they_do_not_reach_hold_up_no_stop(
     assert on_the_way
     assert not on_the_way & works.passed()
     assert f"{len(on_the_way)} good parts are still before the gate" in caplog.text
+
+
+def test_an_encoder_that_breaks_while_the_gate_is_open_leaves_it_open_for_no_more_than_a_moment(
+    open_works: Callable[..., Works],
+) -> None:
+    works = open_works(16)
+    with works.station() as beside:
+        works.plc.start()
+        works.until_fallen(2)
+        beside.cable.breaks = True
+        until(lambda: beside.status()["error"] == Fault.ENCODER_LOST, GRACE_S)
+        works.run_dry()
+    assert beside.cable.broken_mm is not None
+    shut_mm = beside.cable.broken_mm + (TRACK.stands_s + 0.2) * SPEED_MM_S
+    later = [one for one in works.plc.fallen if one.part.place_mm + BELT.gate_mm > shut_mm]
+    assert {one.bin for one in later} == {Bin.REJECT}
 
 
 def test_what_is_on_the_way_while_the_count_is_missing_is_rejected(open_works: Callable[..., Works]) -> None:

@@ -36,7 +36,11 @@ class Fault(IntEnum):
     STORE_FAILED = 109, "Results cannot be written to the disk.", "Free or replace the disk."
     UNACKNOWLEDGED = 110, "The PLC does not acknowledge the result shown.", "Acknowledge it by its number, or reset."
     CHALLENGE_MISSED = 111, "A part known to be bad was not rejected.", "Check light, camera and model, then reset."
-    ENCODER_LOST = 112, "The recipe tracks by encoder, and the PLC gives no count.", "Check the encoder."
+    ENCODER_LOST = (
+        112,
+        "The recipe tracks by encoder, and its count is missing or stands still.",
+        "Check the encoder; let `enabled` fall when the conveyor stands.",
+    )
     REFERENCE_OFF = 113, "Light, focus or position are not those of the set-up.", "Clean and check; calibrate anew."
     STOPPING = 114, "The station finishes its parts and stops.", "Wait."
 

@@ -23,7 +23,8 @@ FAULTS = {  # causes and cures of faults.py, their short names, and why a pictur
     "Check light, lens, exposure and position.": "Prüfen Sie Licht, Objektiv, Belichtung und Lage.",
     "Check the PLC, its network and address.": "Prüfen Sie die SPS, ihr Netz und ihre Adresse.",
     "Check the camera's cable and settings.": "Prüfen Sie Kabel und Einstellungen der Kamera.",
-    "Check the encoder.": "Prüfen Sie den Drehgeber.",
+    "Check the encoder; let `enabled` fall when the conveyor stands.": "Prüfen Sie den Drehgeber; `enabled`"
+    " muss abfallen, wenn das Band steht.",
     "Clean and check; calibrate anew.": "Reinigen und prüfen Sie; kalibrieren Sie neu.",
     "Count up with each part.": "Zählen Sie mit jedem Teil weiter.",
     "Free or replace the disk.": "Schaffen Sie Platz, oder tauschen Sie die Platte.",
@@ -60,8 +61,8 @@ FAULTS = {  # causes and cures of faults.py, their short names, and why a pictur
     "The process that runs the models died too often.": "Der Prozess mit den Modellen starb zu oft.",
     "The process that runs the models is being replaced.": "Der Prozess mit den Modellen wird ersetzt.",
     "The recipe asked for cannot be loaded.": "Das angeforderte Rezept kann nicht geladen werden.",
-    "The recipe tracks by encoder, and the PLC gives no count.": "Das Rezept verfolgt mit Drehgeber, und die SPS"
-    " liefert keinen Zählerstand.",
+    "The recipe tracks by encoder, and its count is missing or stands still.": "Das Rezept verfolgt mit Drehgeber,"
+    " und dessen Zählerstand fehlt oder steht still.",
     "The result could not be written to the disk.": "Das Ergebnis konnte nicht auf die Platte geschrieben werden.",
     "The station finishes its parts and stops.": "Die Station beendet ihre Teile und hält an.",
     "The station has no recipe of the number asked for.": "Die Station hat kein Rezept mit der angeforderten Nummer.",

@@ -26,7 +26,7 @@ from sightline.line.images import ImageWriter
 from sightline.line.metrics import Metrics
 from sightline.line.setup import Load
 from sightline.line.spool import Spool
-from sightline.line.tracking import CLOSED, Gate, RunningTime, Speedometer, Track, Tracker
+from sightline.line.tracking import CLOSED, Gate, RunningTime, Speedometer, Standstill, Track, Tracker
 from sightline.line.view import Seen, View
 
 LOG = logging.getLogger("sightline.line")
@@ -79,6 +79,8 @@ class Station:
         self._handshake = Handshake(config.handshake)
         self._tracker = None if config.track is None else Tracker(config.track)
         self._time = RunningTime()
+        self._standstill = None if config.track is None or config.by_time else Standstill(config.track.stands_s)
+        self._stands = False  # the encoder's count, though the line runs
         self._speed = Speedometer()
         self._position: int | None = None  # of the conveyor, at the last reading; None where it is not known
         self._before: int | None = None  # likewise at the reading before
@@ -227,17 +229,23 @@ class Station:
     def _gate(self, request: Request | None, now_s: float, asked_s: float) -> Gate:
         if self._tracker is None or request is None:
             return CLOSED
-        self._before = self._position
-        if self.config.by_time:
-            self._position = self._time.position(now_s, running=request.enabled)
-            if 1000 * self._time.doubt_s > self._tracker.track.before:
-                self._tracker.condemn()
-        else:
-            self._position = request.encoder
+        self._before, self._position = self._position, self._place(request, now_s)
         if self._position is None:  # parts move on uncounted
             self._tracker.condemn()
             return CLOSED
-        return self._tracker.step(self._position, now_s, asked_s)
+        gate = self._tracker.step(self._position, now_s, asked_s)
+        if self._stands or 1000 * self._time.doubt_s > self._tracker.track.before:
+            self._tracker.condemn()
+            return CLOSED
+        return gate
+
+    def _place(self, request: Request, now_s: float) -> int | None:
+        """Where the conveyor is; None where that is not known."""
+        if self._standstill is None:
+            return self._time.position(now_s, running=request.enabled)
+        count = request.encoder
+        self._stands = count is not None and self._standstill.lasts(now_s, count, running=request.enabled)
+        return count
 
     # --- parts
 
@@ -359,7 +367,7 @@ class Station:
             return Fault.STARTING
         if self._cases.failing:
             return Fault.STORE_FAILED
-        if self._tracker is not None and not self.config.by_time and request is not None and request.encoder is None:
+        if self._standstill is not None and request is not None and (request.encoder is None or self._stands):
             return Fault.ENCODER_LOST
         off = [view.name for view in self.views if view.off]
         if off:

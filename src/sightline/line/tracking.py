@@ -13,6 +13,8 @@ from sightline.errors import OptionError
 
 _HALF, _WHOLE = 2**31, 2**32
 _SPEED_S = 0.1
+_STANDS_S = 0.3  # that a count may stand still while the line runs ...
+_STANDS_COUNTS = 10  # ... or what so many take at the highest speed, where the encoder is coarse
 _STOP_S = 0.2  # no conveyor stops and starts again within that
 _MARGIN = 1.5  # by which a conveyor may exceed its highest speed, before its count is not believed
 
@@ -52,6 +54,13 @@ class Track:
     def decision(self) -> int:
         """From the camera to where a part must have been released."""
         return self.gate - self.before - self.lead
+
+    @property
+    def stands_s(self) -> float:
+        """For how long a count may stand still while the line runs, until it is not believed."""
+        if self.most_counts_s is None:
+            return _STANDS_S
+        return max(_STANDS_S, _STANDS_COUNTS * _MARGIN / self.most_counts_s)
 
     def most(self, duration_s: float | None) -> float:
         """How far a count can have gone on in that time; None: it is not known. Beyond, it was set anew."""
@@ -303,6 +312,24 @@ class Speedometer:
         mean_s = sum(at_s for at_s, _ in self._readings) / len(self._readings)
         spread = sum((at_s - mean_s) ** 2 for at_s, _ in self._readings)
         return sum((at_s - mean_s) * way for at_s, way in self._readings) / spread
+
+
+class Standstill:
+    """Whether an encoder's count stands still though the line runs.
+
+    A cable or a coupling that breaks while the gate is open would leave it open for all that comes.
+    """
+
+    def __init__(self, longest_s: float) -> None:
+        self._longest_s = longest_s
+        self._count, self._since_s = 0, 0.0  # the last that was another, and when that was
+
+    def lasts(self, now_s: float, count: int, *, running: bool) -> bool:
+        """A reading; whether it has stood still for too long by now. An encoder at rest may tremble by one."""
+        moved = (count - self._count + _HALF) % _WHOLE - _HALF
+        if abs(moved) > 1 or not running:
+            self._count, self._since_s = count, now_s
+        return now_s - self._since_s > self._longest_s
 
 
 class RunningTime:
