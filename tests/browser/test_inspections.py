@@ -45,6 +45,50 @@ def test_parts_are_searched_filtered_and_exported(visit: Visit) -> None:
     expect(rows).to_have_count(1)
 
 
+def test_back_and_forward_take_filters_off_and_on_again(visit: Visit) -> None:
+    page = visit("/inspections?within=all")
+    rejected = page.request.get("/api/v1/inspections?verdict=REJECT&limit=1").json()["items"][0]["serial"]
+    begin, end = rejected[:4], rejected[4:]
+    cards = page.locator(".gallery .part")
+    expect(cards).to_have_count(60)
+    page.get_by_role("combobox", name="Verdict").click()
+    page.get_by_role("option", name="REJECT").click()
+    expect(cards.locator(".verdict.pass")).to_have_count(0)
+    serial = page.get_by_label("Serial number")
+    serial.click()
+    page.keyboard.type(begin, delay=600)  # slower than what waits for the next letter
+    expect(page).to_have_url(f"/inspections?within=all&serial={begin}&verdict=REJECT")
+    page.keyboard.press("Enter")
+    page.keyboard.type(end, delay=600)
+    expect(page).to_have_url(f"/inspections?within=all&serial={rejected}&verdict=REJECT")
+    page.get_by_role("button", name="Table").click()
+    rows = page.locator(".table tbody tr")
+    expect(rows).to_have_count(1)
+    rows.get_by_role("link").click()
+    page.wait_for_url("**/inspections/*?**")
+
+    page.go_back()  # from another page, which loads this one anew
+    expect(rows).to_have_count(1)
+    page.go_back()
+    expect(page).to_have_url(f"/inspections?within=all&serial={rejected}&verdict=REJECT")
+    expect(cards).to_have_count(1)
+    page.go_back()
+    expect(serial).to_have_value(begin)
+    page.go_back()
+    expect(page).to_have_url("/inspections?within=all&verdict=REJECT")
+    expect(serial).to_have_value("")
+    expect(page.get_by_role("combobox", name="Verdict")).to_have_value("REJECT")
+    expect(cards.locator(".verdict.reject").first).to_be_visible()
+    expect(cards.locator(".verdict.pass")).to_have_count(0)
+    page.go_back()
+    expect(page).to_have_url("/inspections?within=all")
+    expect(page.get_by_role("combobox", name="Verdict")).to_have_value("all")
+    expect(cards).to_have_count(60)
+    page.go_forward()
+    expect(page).to_have_url("/inspections?within=all&verdict=REJECT")
+    expect(cards.locator(".verdict.pass")).to_have_count(0)
+
+
 def test_maps_are_laid_over_what_is_there_or_being_loaded(visit: Visit) -> None:
     page = visit("/inspections?within=all")
     items = page.request.get("/api/v1/inspections?limit=30").json()

@@ -40,6 +40,12 @@ window.sightline = {
   },
 };
 
+// somebody went back or forward within the page; those that take steps of their own show what was chosen then
+addEventListener("popstate", () => {
+  if (window.did_handshake) emitEvent("returned", location.search);
+  else location.reload(); // before the page could be told
+});
+
 // --- whether the server is there: told over the page at once, and mended without losing what is on it
 {
   const EVERY_MS = 1000;

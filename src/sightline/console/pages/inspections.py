@@ -17,6 +17,7 @@ from sightline.console.part_counts import count_parts, show_counts
 from sightline.console.part_filter import ALL, BETWEEN, USUAL, PartFilter
 from sightline.console.part_list import AT_ONCE, PartList
 from sightline.console.session import Session
+from sightline.console.steps import Steps
 from sightline.errors import OptionError
 from sightline.line.outcome import Kind
 from sightline.records import Verdict
@@ -42,13 +43,23 @@ _Span = tuple[float | None, float | None]
 async def page(request: Request) -> None:
     """The address says which parts."""
     with framed(request, HERE) as session:
-        search = _Search(session, PartFilter.read(request.query_params))
-        search.build(
-            await session.api.get("/inspections/names", Names),
-            await session.api.get("/stations", list[Station]),
-            await session.api.get("/quality/summary", SummaryShown),
+        offered = _Offered(
+            names=await session.api.get("/inspections/names", Names),
+            stations=[one.name for one in await session.api.get("/stations", list[Station])],
+            causes=sorted((await session.api.get("/quality/summary", SummaryShown)).faults),
         )
+        search = _Search(session, PartFilter.read(request.query_params), offered)
+        search.build()
         await search.show()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Offered:
+    """What a list may be narrowed to."""
+
+    names: Names
+    stations: list[str]
+    causes: list[str]  # of faults, in the last week
 
 
 @dataclass(slots=True)
@@ -57,31 +68,39 @@ class _Search:
 
     session: Session
     chosen: PartFilter
+    offered: _Offered
+    steps: Steps = field(default_factory=Steps)
+    choices: ui.element = field(init=False)
     results: ui.element = field(init=False)
     exports: ui.element = field(init=False)
     between: ui.element = field(init=False)
 
-    def build(self, names: Names, stations: list[Station], week: SummaryShown) -> None:
-        """All but the results.
-
-        Args:
-            week: whose causes of faults are offered.
-        """
-        with ui.element("div").classes("headline"):
-            ui.html(f"<h1>{self.session.text('Inspections')}</h1>", sanitize=False)
-            ui.element("span").classes("grow")
-            self._looks()
-        self._filters(names, [one.name for one in stations], sorted(week.faults))
+    def build(self) -> None:
+        """All but the results."""
+        self.choices = ui.element("div").classes("choosing")
         self.results = ui.element("div").classes("results")
-        self.results.classes("overlaid" if self.chosen.overlay else "")
         self.exports = ui.element("div").classes("actions")
+        self._choices()
+        self.steps.on_return(self._return)
+
+    def _choices(self) -> None:
+        """The headline and the filters, as they are chosen."""
+        self.choices.clear()
+        with self.choices:
+            with ui.element("div").classes("headline"):
+                ui.html(f"<h1>{self.session.text('Inspections')}</h1>", sanitize=False)
+                ui.element("span").classes("grow")
+                self._looks()
+            self._filters()
+        self.results.classes(**{"add" if self.chosen.overlay else "remove": "overlaid"})
 
     def _looks(self) -> None:
         """Pictures or a table, with the maps or without."""
         text = self.session.text
 
         def overlay(event: ValueChangeEventArguments[Any]) -> None:
-            self._keep(replace(self.chosen, overlay="on" if event.value else ""))  # the same parts, so no new page
+            self.chosen = replace(self.chosen, overlay="on" if event.value else "")
+            self.steps.stay(self.chosen.address(HERE))  # the same parts
             self.results.classes(toggle="overlaid")
 
         maps = ui.switch(text("Maps"), value=bool(self.chosen.overlay), on_change=overlay)
@@ -90,11 +109,10 @@ class _Search:
         look = ui.toggle(shown, value="table" if self.chosen.show == "table" else "", on_change=self._setter("show"))
         look.props(f'no-caps unelevated aria-label="{text("Show as")}"')
 
-    def _filters(self, names: Names, stations: list[str], causes: list[str]) -> None:
-        text, chosen = self.session.text, self.chosen
+    def _filters(self) -> None:
+        text, chosen, names = self.session.text, self.chosen, self.offered.names
         with ui.element("div").classes("filters fill"):
-            search = ui.input(text("Serial number"), value=chosen.serial, on_change=self._setter("serial"))
-            search.props("outlined dense stack-label clearable debounce=400 maxlength=255")
+            self._entry("serial", text("Serial number")).props("clearable debounce=400 maxlength=255")
             within = chosen.within if chosen.within in _TIMES else USUAL
             times = {key: text(name) for key, name in _TIMES.items()}
             when = ui.select(times, label=text("Time"), value=within, on_change=self._setter("within"))
@@ -103,22 +121,21 @@ class _Search:
             labels = {label: parts.defect(self.session, label) for label in names.labels}
             self._select("label", text("Kind of defect"), labels)
             self._select("product", text("Product"), {name: name for name in names.products})
-            self._select("station", text("Station"), {name: name for name in stations})
+            self._select("station", text("Station"), {name: name for name in self.offered.stations})
             more = ui.button(icon="tune").props(f'flat round aria-label="{text("More filters")}"')
             more.tooltip(text("More filters"))
         self.between = ui.element("div").classes("filters fill")
         with self.between:
             for name, label in (("since", text("From")), ("until", text("Until"))):
-                moment = ui.input(label, value=getattr(chosen, name), on_change=self._setter(name))
-                moment.props("outlined dense stack-label type=datetime-local debounce=600")
+                # its every part changes it, once it is whole
+                self._entry(name, label, settled="focus").props("type=datetime-local debounce=600")
         self.between.set_visibility(within == BETWEEN)
         rare = ui.element("div").classes("filters fill")
         with rare:
             for name, title in (("lot", text("Lot")), ("tool", text("Tool"))):
-                field = ui.input(title, value=getattr(chosen, name), on_change=self._setter(name))
-                field.props("outlined dense stack-label clearable debounce=400 maxlength=64")
+                self._entry(name, title).props("clearable debounce=400 maxlength=64")
             self._select("kind", text("Looked at as"), {one.value: text(one.value) for one in Kind})
-            self._select("cause", text("Cause of a fault"), {name: parts.cause(self.session, name) for name in causes})
+            self._select("cause", text("Cause of a fault"), {name: parts.cause(self.session, name) for name in self.offered.causes})
             self._select("late", text("In time"), {"true": text("too late"), "false": text("in time")})
         rare.set_visibility(chosen.rare)
         more.on_click(lambda: rare.set_visibility(not rare.visible))
@@ -129,20 +146,34 @@ class _Search:
         chooser = ui.select(options, label=label, value=value, on_change=self._setter(name))
         chooser.props("outlined dense stack-label options-dense")
 
+    def _entry(self, name: str, label: str, *, settled: str = "change") -> ui.input:
+        """A field to type into; `settled` is the event after which what is typed is another step."""
+
+        async def type_(event: ValueChangeEventArguments[Any]) -> None:
+            self.chosen = self.chosen.changed(name, event.value or "")
+            self.steps.type(name, self.chosen.address(HERE))
+            await self.show()
+
+        entry = ui.input(label, value=getattr(self.chosen, name), on_change=type_).props("outlined dense stack-label")
+        self.steps.settles(entry, settled)
+        return entry
+
     def _setter(self, name: str) -> Handler[ValueChangeEventArguments[Any]]:
         async def set_(event: ValueChangeEventArguments[Any]) -> None:
-            self._choose(name, event.value or "")
+            self.chosen = self.chosen.changed(name, event.value or "")
+            self.steps.take(self.chosen.address(HERE))
             self.between.set_visibility(self.chosen.within == BETWEEN)
             await self.show()
 
         return set_
 
-    def _choose(self, name: str, value: str) -> None:
-        self._keep(self.chosen.changed(name, value))
-
-    def _keep(self, chosen: PartFilter) -> None:
-        self.chosen = chosen
-        ui.navigate.history.replace(self.chosen.address(HERE))
+    async def _return(self, query: dict[str, str]) -> None:
+        """To what was chosen before, or after."""
+        back_at = PartFilter.read(query)
+        if back_at != self.chosen:  # a link within the page is a step, too
+            self.chosen = back_at
+            self._choices()
+            await self.show()
 
     async def show(self) -> None:
         """What the filter lets through, anew."""
