@@ -2,6 +2,7 @@
 
 import re
 import shutil
+import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,13 +17,18 @@ from sightline.records import Verdict
 
 
 @pytest.fixture(scope="module")
-def site(filled: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def folder(filled: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """With a third press that made a bad batch a while ago, and a fourth that made one in the week before."""
     folder = tmp_path_factory.mktemp("quality") / "plant"
     shutil.copytree(filled / "plant", folder)
     batch = [Verdict.PASS, Verdict.REJECT] * 20
     report(folder, "press-3", batch, ago_s=30 * 3600.0, kind=Kind.PRODUCTION)
     report(folder, "press-4", batch[:24], ago_s=12 * 24 * 3600.0, kind=Kind.PRODUCTION)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def site(folder: Path) -> Iterator[str]:
     with running("--folder", str(folder)) as server:
         yield server.url
 
@@ -56,6 +62,25 @@ def test_a_time_and_a_station_are_chosen_and_what_is_unusual_is_said(visit: Visi
     page.wait_for_url(re.compile(r"/inspections\?.*&station=press-3&label=scratch"))
     page.go_back()
     assert tile(page, "Rejects") == "20"
+
+
+def test_the_page_is_there_before_its_figures_and_one_that_fails_empties_no_other(visit: Visit, folder: Path) -> None:
+    page = visit("/health")
+    sent = page.request.get("/quality").text()
+    assert "Calculating" in sent
+    assert "First-pass yield" not in sent
+    renamed = "ALTER TABLE {} RENAME TO {}"
+    try:
+        with sqlite3.connect(folder / "plant.db", timeout=60.0) as database:
+            database.execute(renamed.format("escapes", "lost"))
+        page.goto("/quality")
+        failed = page.locator("section").filter(has=page.get_by_role("heading", name="At a glance"))
+        expect(failed.get_by_role("alert")).to_be_visible()
+        expect(page.get_by_role("list", name="Signals")).to_have_count(2)
+        expect(page.locator("[aria-busy]")).to_have_count(0)
+    finally:
+        with sqlite3.connect(folder / "plant.db", timeout=60.0) as database:
+            database.execute(renamed.format("lost", "escapes"))
 
 
 def test_a_bar_leads_to_the_parts_that_it_counts(visit: Visit) -> None:

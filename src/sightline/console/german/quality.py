@@ -1,6 +1,8 @@
 """The pages Quality and Shift report."""
 
 TEXTS = {
+    "At a glance": "Auf einen Blick",
+    "Calculating …": "Wird berechnet …",
     "7 days": "7 Tage",
     "30 days": "30 Tage",
     "All lines": "Alle Linien",

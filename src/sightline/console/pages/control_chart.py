@@ -21,10 +21,12 @@ from sightline.console.charts import (
 )
 from sightline.console.figures import NOTHING, number, share, short_name
 from sightline.console.session import Session
+from sightline.console.texts import Texts
 from sightline.console.window import Span, Window
 from sightline.evaluation.periods import Step
 from sightline.service.routes.quality_models import ChartShown, PointShown, SignalShown
 
+NAMES: Texts = {"p": "p-chart: share of parts not passed", "u": "u-chart: defects per part"}
 _FEWEST = 5  # points, with fewer of which limits mean nothing
 _MOST_TOLD = 8  # signals in words; the chart marks all
 _STEPS = {Step.HOUR: "by the hour", Step.SHIFT: "by the shift", Step.DAY: "by the day"}
@@ -108,13 +110,13 @@ def _title(session: Session, kind: str) -> None:
             " (Montgomery, 7.2). Points outside, or in a pattern that chance seldom makes (Nelson 1984), are marked:"
             " look for a cause there."
         )
-        heading(session, text("p-chart: share of parts not passed"), told)
+        heading(session, text(NAMES[kind]), told)
         return
     told = text(
         "Defects per part in each period, with limits at 3 sigma for its number of parts (Montgomery, 7.3). A part"
         " may have several defects. Marked points have a cause of their own."
     )
-    heading(session, text("u-chart: defects per part"), told)
+    heading(session, text(NAMES[kind]), told)
 
 
 def _drawn(session: Session, found: ChartShown, summary: str) -> None:

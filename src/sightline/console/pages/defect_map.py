@@ -1,18 +1,16 @@
 """Where on the part its defects lie: heat over the picture of a good one."""
 
-from collections.abc import Mapping, Sequence
 from html import escape
 
 from nicegui import ui
 
 from sightline.console.charts import heading
 from sightline.console.figures import number, share
+from sightline.console.pages.quality_figures import Positions
 from sightline.console.session import Session
-from sightline.service.routes.inspections import Inspections
-from sightline.service.routes.quality_models import CountsShown, PositionsShown
+from sightline.service.routes.quality_models import PositionsShown
 
 _FEW = 3  # defects, with fewer of which there is no pattern
-_LOOKED_AT = 20  # last good parts, among which one has a picture of the view
 _ROWS, _COLUMNS = ("top", "middle", "bottom"), ("left", "centre", "right")
 # sizes of the cells are in px of the picture, which only the browser knows the size of
 _FITTING = "event => { const {naturalWidth: w, naturalHeight: h} = event.target;" + (
@@ -20,7 +18,7 @@ _FITTING = "event => { const {naturalWidth: w, naturalHeight: h} = event.target;
 )
 
 
-async def show(session: Session, found: Sequence[PositionsShown], products: Mapping[str, CountsShown]) -> None:
+def show(session: Session, found: Positions) -> None:
     """A map for each view of the one product that was chosen, or that there is."""
     text = session.text
     with ui.element("section").classes("card"):
@@ -33,23 +31,16 @@ async def show(session: Session, found: Sequence[PositionsShown], products: Mapp
                 " that is missing."
             ),
         )
-        if len(products) > 1:
+        if len(found.products) > 1:
             ui.label(text("There are parts of several products: choose one above, to see its defects on it.")).classes(
                 "muted"
             )
             return
-        if not found:
+        if not found.views:
             ui.label(text("No part with a defect was rejected in this time.")).classes("muted")
             return
-        pictures = await _pictures(session, next(iter(products), ""))
-        for one in found:
-            _view(session, one, pictures.get(one.view, ""))
-
-
-async def _pictures(session: Session, product: str) -> dict[str, str]:
-    """The last good picture of each view, also of an earlier time."""
-    good = await session.api.get("/inspections", Inspections, verdict="PASS", product=product, limit=_LOOKED_AT)
-    return {view.view: view.picture for part in reversed(good.items) for view in part.views if view.picture}
+        for one in found.views:
+            _view(session, one, found.pictures.get(one.view, ""))
 
 
 def _view(session: Session, found: PositionsShown, picture: str) -> None:

@@ -2,11 +2,13 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 
 from fastapi import Request
 from nicegui import ui
 
 from sightline.console.frame import framed
+from sightline.console.later import Later
 from sightline.console.pages import (
     control_chart,
     defect_map,
@@ -17,11 +19,12 @@ from sightline.console.pages import (
     shift_report,
     trend,
 )
-from sightline.console.pages.quality_figures import Figures, gathered
+from sightline.console.pages.quality_figures import Asking, Glance
 from sightline.console.session import Refused, Session
 from sightline.console.window import PERIODS, Span, Window, chosen, span
 from sightline.errors import OptionError
 from sightline.service.routes.inspections import Names
+from sightline.service.routes.quality_models import SummaryShown
 from sightline.service.routes.stations import Station
 
 HERE = "/quality"
@@ -37,7 +40,7 @@ async def page(
     step: str = "",
     by: str = "station",
 ) -> None:
-    """Figures and charts of what the address says."""
+    """Figures and charts of what the address says, each when it is there."""
     asked = Window(period=period, since=since, until=until, product=product, station=station, step=step, by=by)
     window = chosen(asked)
     with framed(request, HERE) as session:
@@ -47,33 +50,64 @@ async def page(
         _filters(session, window, names.products, [one.name for one in stations])
         try:
             when = span(session, window)
-            found = await gathered(session, window, when)
-        except (OptionError, Refused) as error:
+        except OptionError as error:
             ui.label(session.heard(str(error))).classes("empty").props("role=alert")
             return
-        if not found.summary.counts.parts:
+        content = ui.element("div").classes("stack")
+        with content:
+            ui.label(session.text("Calculating …")).classes("empty").props("role=status aria-busy=true")
+
+        async def fill() -> None:
+            await _fill(session, window, when, content)
+
+        ui.timer(0.0, fill, once=True)  # the page is there first: much is read for its figures
+
+
+async def _fill(session: Session, window: Window, when: Span, content: ui.element) -> None:
+    """The cards, each when its figures are there, or that there are none in this time."""
+    asking, later = Asking(session, window, when), Later(session)
+    try:
+        summary = await asking.summary()
+    except Refused as refused:
+        content.clear()
+        with content:
+            ui.label(str(refused)).classes("empty").props("role=alert")
+        return
+    content.clear()
+    with content:
+        if not summary.counts.parts:
             text = session.text(
                 "No part was inspected in this time. Choose a longer one, or see on the page Line whether a station"
                 " runs."
             )
             ui.label(text).classes("empty")
             return
-        await _content(session, window, when, found)
+        _cards(session, window, when, later, asking, summary)
+    await later.fill()
 
 
-async def _content(session: Session, window: Window, when: Span, found: Figures) -> None:
+def _glance(session: Session, found: Glance) -> None:
     quality_tiles.show(session, found)
     quality_escapes.show(session, found.escapes)
-    pareto.show(session, when, found.pareto)
+
+
+def _cards(session: Session, window: Window, when: Span, later: Later, asking: Asking, summary: SummaryShown) -> None:
+    text = session.text
+    later.card(text("At a glance"), partial(asking.glance, summary), partial(_glance, session))
+    later.card(text("Pareto of defects"), asking.pareto, partial(pareto.show, session, when))
     control_chart.steps(session, window, when, HERE)
     with ui.element("div").classes("pair"):
-        control_chart.show(session, found.share_chart, kind="p")
-        control_chart.show(session, found.defects_chart, kind="u")
-    trend.show(session, window, found, HERE)
+        for kind, name in control_chart.NAMES.items():
+            later.card(text(name), partial(asking.chart, kind), partial(control_chart.show, session, kind=kind))
+    later.card(
+        text("Trend and comparison"),
+        asking.comparison,
+        lambda found: trend.show(session, window, found, HERE),
+    )
     with ui.element("div").classes("pair"):
-        await defect_map.show(session, found.positions, found.products)
-        scores.show(session, found.scores, found.thresholds)
-    scores.stops(session, found.stops)
+        later.card(text("Defect positions"), asking.positions, partial(defect_map.show, session))
+        later.card(text("Scores over time"), asking.drift, partial(scores.show, session))
+    later.card(text("Stops"), asking.stops, partial(scores.stops, session))
 
 
 def _headline(session: Session) -> None:

@@ -7,7 +7,7 @@ from nicegui import ui
 
 from sightline.console.charts import what
 from sightline.console.figures import NOTHING, between, duration, number, share
-from sightline.console.pages.quality_figures import Figures
+from sightline.console.pages.quality_figures import Glance
 from sightline.console.session import Session
 from sightline.evaluation.intervals import rate
 
@@ -21,7 +21,7 @@ class _Tile:
     kind: str = ""
 
 
-def show(session: Session, found: Figures) -> None:
+def show(session: Session, found: Glance) -> None:
     """The tiles of the page Quality."""
     makers = (_first_pass, _parts, _rejects, _false_rejects, _escapes, _recall, _saved, _stops)
     content = "".join(_html(session, make(session, found)) for make in makers)
@@ -36,7 +36,7 @@ def _html(session: Session, tile: _Tile) -> str:
     )
 
 
-def _first_pass(session: Session, found: Figures) -> _Tile:
+def _first_pass(session: Session, found: Glance) -> _Tile:
     text, first = session.text, found.summary.first_pass
     interval = rate(first.passed, first.parts)
     return _Tile(
@@ -52,7 +52,7 @@ def _first_pass(session: Session, found: Figures) -> _Tile:
     )
 
 
-def _parts(session: Session, found: Figures) -> _Tile:
+def _parts(session: Session, found: Glance) -> _Tile:
     text, counts = session.text, found.summary.counts
     return _Tile(
         name=text("Parts"),
@@ -66,7 +66,7 @@ def _parts(session: Session, found: Figures) -> _Tile:
     )
 
 
-def _rejects(session: Session, found: Figures) -> _Tile:
+def _rejects(session: Session, found: Glance) -> _Tile:
     text, counts = session.text, found.summary.counts
     judged = rate(counts.rejected + counts.review, counts.parts - counts.fault)
     return _Tile(
@@ -85,7 +85,7 @@ def _rejects(session: Session, found: Figures) -> _Tile:
     )
 
 
-def _false_rejects(session: Session, found: Figures) -> _Tile:
+def _false_rejects(session: Session, found: Glance) -> _Tile:
     text, seen = session.text, found.recall
     wrong = rate(seen.reviewed - seen.confirmed, seen.reviewed)
     return _Tile(
@@ -106,7 +106,7 @@ def _false_rejects(session: Session, found: Figures) -> _Tile:
     )
 
 
-def _escapes(session: Session, found: Figures) -> _Tile:
+def _escapes(session: Session, found: Glance) -> _Tile:
     text, estimate = session.text, found.recall.estimate
     return _Tile(
         name=text("Escapes found later"),
@@ -126,7 +126,7 @@ def _escapes(session: Session, found: Figures) -> _Tile:
     )
 
 
-def _recall(session: Session, found: Figures) -> _Tile:
+def _recall(session: Session, found: Glance) -> _Tile:
     text, estimate = session.text, found.recall.estimate
     audited = sum(one.audited for one in found.recall.strata)
     return _Tile(
@@ -147,7 +147,7 @@ def _recall(session: Session, found: Figures) -> _Tile:
     )
 
 
-def _saved(session: Session, found: Figures) -> _Tile:
+def _saved(session: Session, found: Glance) -> _Tile:
     text, worth = session.text, found.value
     if worth is None:
         value, detail = NOTHING, text("No prices are set: they are in the section quality of the server's settings.")
@@ -169,7 +169,7 @@ def _saved(session: Session, found: Figures) -> _Tile:
     )
 
 
-def _stops(session: Session, found: Figures) -> _Tile:
+def _stops(session: Session, found: Glance) -> _Tile:
     text = session.text
     return _Tile(
         name=text("Stops"),

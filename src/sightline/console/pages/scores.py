@@ -20,6 +20,7 @@ from sightline.console.charts import (
     table,
 )
 from sightline.console.figures import duration, moment, number, short_name
+from sightline.console.pages.quality_figures import Drift
 from sightline.console.session import Session
 from sightline.service.routes.quality_models import ScoresShown, StopShown
 
@@ -28,13 +29,9 @@ _SHARES = ("10 %", "50 %", "90 %", "99 %")  # of the quantiles that the API give
 _MOST_STOPS = 10
 
 
-def show(session: Session, found: Sequence[ScoresShown], thresholds: Sequence[float]) -> None:
-    """Quantiles of the scores by period.
-
-    Args:
-        thresholds: of the models at work, at most a few; a score that reaches one is a reject.
-    """
-    text = session.text
+def show(session: Session, drift: Drift) -> None:
+    """Quantiles of the scores by period, beside the thresholds: a score that reaches one is a reject."""
+    text, found, thresholds = session.text, drift.periods, drift.thresholds
     with ui.element("section").classes("card"):
         heading(
             session,

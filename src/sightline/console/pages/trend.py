@@ -7,7 +7,7 @@ from nicegui import ui
 
 from sightline.console.charts import COLOURS, DASHES, SYMBOLS, chart, heading, line, names_axis, numbers_axis, table
 from sightline.console.figures import NOTHING, between, number, share, short_name
-from sightline.console.pages.quality_figures import Figures
+from sightline.console.pages.quality_figures import Comparison
 from sightline.console.session import Session
 from sightline.console.window import Window
 from sightline.evaluation.intervals import rate
@@ -17,7 +17,7 @@ _BY = {"station": "Station", "line": "Line", "product": "Product", "lot": "Lot",
 _FEW = 20  # parts judged, with fewer of which a share says nothing
 
 
-def show(session: Session, window: Window, found: Figures, path: str) -> None:
+def show(session: Session, window: Window, found: Comparison, path: str) -> None:
     """The course of each, and their sums beside those of the shifts of the day."""
     text = session.text
     with ui.element("section").classes("card"):
@@ -47,7 +47,7 @@ def show(session: Session, window: Window, found: Figures, path: str) -> None:
                 ui.html(_compared(session, text("Shift from"), _by_shift(found.shifts)), sanitize=False)
 
 
-def _drawn(session: Session, found: Figures) -> bool:
+def _drawn(session: Session, found: Comparison) -> bool:
     """Whether there was enough to draw."""
     text = session.text
     courses = {name: [_share(one.counts) for one in course] for name, course in found.trends.items()}
