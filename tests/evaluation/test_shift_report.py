@@ -163,6 +163,22 @@ def test_the_page_says_it_in_german_with_german_numbers() -> None:
         assert said in text, said
 
 
+def test_open_alerts_are_told_in_german_but_for_what_people_named() -> None:
+    silent = OpenAlert(
+        raised_s=BEGIN,
+        rule="station silent",
+        subject="disk",
+        message="has not reported for 34 minutes. Check the station and its network.",
+        acknowledged_by="",
+    )
+    ours = replace(silent, rule="ours", message="ask Max")
+    page = to_html(replace(made(), alerts=[silent, ours]), Language.GERMAN)
+    cells = re.findall("<td><bdi>(.*?)</bdi></td>", page)
+    told = ["Station stumm", "disk", "hat sich seit 34 Minuten nicht gemeldet. Prüfen Sie die Station und ihr Netz."]
+    assert cells[-6:] == [*told, "ours", "disk", "ask Max"]
+    assert silent.message in words(to_html(replace(made(), alerts=[silent])))
+
+
 def test_every_text_of_the_report_is_there_in_german_and_no_other() -> None:
     folder = Path(shift_report.__file__).parent
     said = set(re.findall(r'say\("([^"]+)"', (folder / "templates" / "shift.html").read_text("utf-8")))

@@ -12,12 +12,13 @@ from sightline.evaluation import quality_plots
 from sightline.evaluation.axes import clean
 from sightline.evaluation.challenge import Claim
 from sightline.evaluation.control_charts import ControlChart
-from sightline.evaluation.german import nelson
+from sightline.evaluation.german import alerts, nelson
 from sightline.evaluation.german import shift as shift_german
 from sightline.evaluation.nelson_rules import Signal
 from sightline.evaluation.pareto import Pareto
 from sightline.evaluation.periods import Calendar, Period
 from sightline.evaluation.recall_estimate import Estimate
+from sightline.evaluation.sentences import Sentences
 from sightline.evaluation.throughput import Counts, FirstPass
 from sightline.evaluation.value import Value
 from sightline.evaluation.wording import ENGLISH, NOTHING, SPACE, Language, Wording
@@ -27,6 +28,7 @@ WORDINGS = {
     Language.ENGLISH: ENGLISH,
     Language.GERMAN: Wording(language=Language.GERMAN, texts=shift_german.TEXTS | nelson.TEXTS),
 }
+_ALERTS = Sentences(alerts.SENTENCES | alerts.PIECES, lambda said: alerts.RULES.get(said, said))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,6 +110,7 @@ def to_html(shift: Shift, language: Language = Language.ENGLISH, plot_style: str
     )
     environment.filters |= {
         "clean": clean,
+        "heard": _ALERTS.again if language is Language.GERMAN else str,
         "share": wording.share,
         "duration": lambda seconds: _duration(wording, seconds),
         "moment": lambda at_s: shift.calendar.local(at_s).strftime("%d.%m. %H:%M"),

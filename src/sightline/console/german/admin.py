@@ -56,19 +56,24 @@ TEXTS = {
     "On what": "Woran",
     "On what, say user:ada": "Woran, etwa user:ada",
     "Only for the station; empty: any": "Nur für die Station; leer: jede",
-    "Pause": "Anhalten",
     "Promotions, thresholds and recipes ask for your password again.": "Freigaben, Schwellen und Rezepte verlangen Ihr"
     " Passwort noch einmal.",
     "Prove it": "Beweisen",
     "Read when the server starts, from its file and the environment. Change them there, and start it again.": "Beim"
     " Start gelesen, aus Datei und Umgebung. Ändern Sie sie dort und starten Sie den Server neu.",
     "Remove {url}? What is on its way to it is lost.": "{url} entfernen? Was dorthin unterwegs ist, geht verloren.",
+    "Pause": "Anhalten",
+    "Rename": "Umbenennen",
+    "Rename {name}": "{name} umbenennen",
     "Revoke": "Widerrufen",
     "Revoke the key {name}? What uses it is refused at once, and it cannot be brought back.": "Den Schlüssel {name}"
     " widerrufen? Was ihn benutzt, wird sofort abgewiesen; zurückholen lässt er sich nicht.",
     "Rights": "Rechte",
     "Rights; empty: all of the role": "Rechte; leer: alle der Rolle",
     "Role": "Rolle",
+    "Running logins of {name} end. What {name} did so far stays written under this name, which nobody else gets;"
+    " reviews and ratings go along.": "Laufende Anmeldungen von {name} enden. Was {name} bisher tat, bleibt unter"
+    " diesem Namen geschrieben, den niemand sonst bekommt; Nachprüfungen und Bewertungen gehen mit.",
     "Search": "Suchen",
     "Set": "Setzen",
     "Settings": "Einstellungen",

@@ -1,32 +1,13 @@
 """What the server answers in English sentences: refusals, alerts, findings. A place in braces is whatever stands there.
 
-Each is looked for as a whole, by console/heard.py, which says numbers and sentences within it in German too; a place
-called `name` stays as it is. What is not here stays English: refusals that only programs see, and rare ones.
+Each is looked for as a whole, by evaluation/sentences.py, which says numbers and sentences within it in German too; a
+place called `name` stays as it is. What is not here stays English: refusals that only programs see, and rare ones.
 """
 
+from sightline.evaluation.german import alerts
+
 TEXTS = {
-    # alerts
-    "{count} of {of} parts rejected in {minutes} minutes ({share}); usual are {usual} of {total} ({before}).": (
-        "{count} von {of} Teilen in {minutes} Minuten Ausschuss ({share}); üblich sind {usual} von {total} ({before})."
-    ),
-    "defects are named with {now} on average; usual are {before}.": (
-        "Fehler werden im Mittel mit {now} benannt; üblich sind {before}."
-    ),
-    "scores of passed parts are {now} on average; usual are {before} with a deviation of {spread}. Check light,"
-    " lens and material.": (
-        "Werte von Gutteilen sind im Mittel {now}; üblich sind {before} bei einer Streuung von {spread}. Prüfen Sie"
-        " Licht, Objektiv und Material."
-    ),
-    "1 % of {parts} parts took {slow} ms or longer; the limit is {limit} ms.": (
-        "1 % von {parts} Teilen dauerten {slow} ms oder länger; die Grenze ist {limit} ms."
-    ),
-    "has not reported for {span}. Check the station and its network.": (
-        "hat sich seit {span} nicht gemeldet. Prüfen Sie die Station und ihr Netz."
-    ),
-    "{share} of the disk are free ({room} GB). Free some space.": (
-        "{share} der Festplatte sind frei ({room} GB). Schaffen Sie Platz."
-    ),
-    "cannot be read ({name}). Check the disk.": "ist nicht lesbar ({name}). Prüfen Sie die Festplatte.",
+    **alerts.SENTENCES,
     # alerts and their rules, webhooks, keys
     "{name} is {value}; give a number from {low} to {high}.": (
         "{name} ist {value}; geben Sie eine Zahl von {low} bis {high} an."
@@ -64,6 +45,9 @@ TEXTS = {
     ),
     "user {name}: there is one already; take another name.": (
         "Ein Konto {name} gibt es schon; nehmen Sie einen anderen Namen."
+    ),
+    "user {name}: records know another one by this name; take another name.": (
+        "Aufzeichnungen nennen jemand anderen {name}; nehmen Sie einen anderen Namen."
     ),
     "user {name}: is the last active administrator; make another one first.": (
         "{name} ist der letzte aktive Administrator; machen Sie erst einen anderen dazu."
@@ -232,11 +216,9 @@ TEXTS = {
 }
 
 PIECES = {  # of which sentences are put together
+    **alerts.PIECES,
     "no current version": "es gibt keine aktuelle Version",
     "no version {count}": "eine Version {count} gibt es nicht",
-    "{count} days": "{count} Tagen",
-    "{count} hours": "{count} Stunden",
-    "{count} minutes": "{count} Minuten",
     "{count} picture": "{count} Bild",
     "{count} pictures": "{count} Bilder",
     "{count} good picture": "{count} gutes Bild",

@@ -28,7 +28,6 @@ TEXTS = {
     "Check this version": "Diese Version prüfen",
     "Checking": "Daten werden geprüft",
     "Choose a ZIP archive": "ZIP-Archiv auswählen",
-    "Choose pictures": "Bilder auswählen",
     "Class": "Klasse",
     "Classes": "Klassen",
     "Compare and promote it": "Vergleichen und freigeben",

@@ -15,7 +15,6 @@ TEXTS = {
     "Last parts": "Letzte Teile",
     "Last parts that did not pass": "Letzte Teile, die nicht gut waren",
     "Late": "Zu spät",
-    "Latency": "Prüfzeit",
     "Latency of the last parts, in ms": "Prüfzeit der letzten Teile in ms",
     "No faults among the last parts.": "Keine Störungen bei den letzten Teilen.",
     "No part has come yet. A station reports here as soon as it judges one.": "Es ist noch kein Teil gekommen. Eine"

@@ -1,6 +1,9 @@
 """Words that come from the server: states, kinds of jobs and rules, their parameters, events, roles and rights."""
 
+from sightline.evaluation.german import alerts
+
 TEXTS = {
+    **alerts.RULES,
     # roles and rights
     "administer": "verwalten",
     "administrator": "Administrator",
@@ -115,12 +118,6 @@ TEXTS = {
     "Scores of good parts move, before any of them is rejected: light, lens, material.": "Werte von Gutteilen wandern,"
     " ehe eines Ausschuss wird: Licht, Objektiv, Material.",
     "The slowest percent of the parts takes longer than this.": "Das langsamste Prozent der Teile dauert länger.",
-    "confidence drop": "sinkende Sicherheit",
-    "defect rate": "Fehleranteil",
-    "disk": "Festplatte",
-    "drift": "Drift",
-    "latency": "Dauer",
-    "station silent": "Station stumm",
     "After": "Nach",
     "Baseline": "Vergleich",
     "Drop": "Abfall",

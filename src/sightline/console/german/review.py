@@ -21,7 +21,7 @@ TEXTS = {
     "Fleiss' kappa {kappa}; {parts} parts were looked at by two people, who agree on {share} of them.": "Fleiss-Kappa"
     " {kappa}; {parts} Teile haben zwei Personen angesehen; bei {share} davon sind sie sich einig.",
     "It was not judged: there is no score.": "Es wurde nicht beurteilt: es gibt keinen Wert.",
-    "Keys": "Tasten",
+    "Keyboard": "Tasten",
     "Last year": "Letztes Jahr",
     "Move the picture": "Bild verschieben",
     "New kind": "Neue Art",

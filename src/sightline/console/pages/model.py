@@ -147,7 +147,7 @@ def _tiles(session: Session, file: ModelFile) -> None:
             text("Latency"), f"{number(session, latency)} ms" if latency else NOTHING, text("for one picture, one core")
         )
         images = file.manifest.get("provenance", {}).get("images")
-        _tile(text("Learned from"), number(session, images), text("pictures"))
+        _tile(text("Learned from"), number(session, images), text("training pictures"))
         _tile(text("Size"), f"{number(session, file.model.size_bytes / 1e6, 1)} MB", file.model.method)
 
 

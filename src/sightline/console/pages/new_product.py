@@ -20,7 +20,7 @@ TITLES = {
     Step.NAME: "Name",
     Step.COLLECT: "Good pictures",
     Step.TRAIN: "Train",
-    Step.LOOK: "Check",
+    Step.LOOK: "Look over",
     Step.LIMIT: "Limit",
     Step.TEST: "Test",
     Step.USE: "Use",

@@ -103,7 +103,7 @@ class _Review:
             self.progress = ui.element("div").classes("progress")
             self._choices(products)
             help_ = ui.button(icon="keyboard", on_click=self.keys.open)
-            help_.props(f'flat round aria-label="{text("Keys")}"').tooltip(text("Keys"))
+            help_.props(f'flat round aria-label="{text("Keyboard")}"').tooltip(text("Keyboard"))
         if self.desk.needed > 1:
             ui.label(text("Two people look at each part. What the other one says is not shown.")).classes("muted")
         self.empty = ui.element("div").classes("empty")
@@ -168,7 +168,7 @@ class _Review:
     def _dialogs(self) -> None:
         text = self.session.text
         with ui.dialog() as self.keys, ui.card():
-            ui.html(f"<h2>{text('Keys')}</h2>", sanitize=False)
+            ui.html(f"<h2>{text('Keyboard')}</h2>", sanitize=False)
             rows = "".join(f"<dt><kbd>{text(key)}</kbd></dt><dd>{text(does)}</dd>" for key, does in _KEYS.items())
             ui.html(rows, sanitize=False, tag="dl").classes("facts")
             ui.button(text("Close"), on_click=self.keys.close).props("flat autofocus")
