@@ -33,6 +33,24 @@ def test_somebody_is_added_and_refused_by_role(visit: Visit) -> None:
     bob.wait_for_url("**/login?to=*")
 
 
+def test_somebody_is_renamed_in_german(visit: Visit) -> None:
+    page = visit("/admin", "ada", language="de")
+    token = page.locator('meta[name="csrf"]').get_attribute("content") or ""
+    person = {"name": "eva", "role": "operator", "password": PASSWORD}
+    assert page.request.post("/api/v1/users", data=person, headers={"X-CSRF-Token": token}).ok
+    page.reload()
+    page.get_by_role("row", name="eva").get_by_role("button", name="Umbenennen").click()
+    dialog = page.get_by_role("dialog")
+    expect(dialog).to_contain_text("Laufende Anmeldungen von eva enden.")
+    dialog.get_by_label("Name").fill("olga")
+    dialog.get_by_role("button", name="Umbenennen").click()
+    expect(page.get_by_text("Ein Konto olga gibt es schon")).to_be_visible()
+    page.get_by_role("row", name="eva").get_by_role("button", name="Umbenennen").click()
+    dialog.get_by_label("Name").fill("eva berg")
+    dialog.get_by_role("button", name="Umbenennen").click()
+    expect(page.get_by_role("row", name="eva berg")).to_contain_text("darf sich anmelden")
+
+
 def test_a_key_is_shown_once_and_the_trail_names_it(visit: Visit) -> None:
     page = visit("/admin/keys", "ada")
     page.get_by_label("What it is for").fill("press line 3")

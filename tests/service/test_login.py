@@ -1,14 +1,17 @@
 """Logging in: what ends a session, what cannot be guessed, forged or carried over, and how often one may try."""
 
+import json
 import time
 
 import pytest
 from sqlalchemy import select, text, update
 from tests.service.conftest import Server
+from tests.store.lines import Teller
 
 from sightline.errors import AccessError, BusyError, OptionError
 from sightline.service.rights import Role
 from sightline.service.tries import PER_ACCOUNT, PER_ADDRESS, WINDOW_S, Tries
+from sightline.store.ingest import ingest
 from sightline.store.passwords import refuse_weak
 from sightline.store.schema import Audit, Login, User
 from sightline.store.users import digest_of, open_setup
@@ -154,6 +157,34 @@ def test_the_last_administrator_stays(server: Server) -> None:
     assert client.patch(f"{USERS}/administrator", json={"active": False}).status_code == 409
     server.add(Role.ADMINISTRATOR, "second")
     assert client.patch(f"{USERS}/administrator", json={"role": "operator"}).status_code == 200
+
+
+def test_somebody_is_renamed_and_stays_one_person(server: Server) -> None:
+    for role, name in ((Role.OPERATOR, "olga"), (Role.OPERATOR, "bob"), (Role.ADMINISTRATOR, "ada")):
+        server.add(role, name)
+    olga, admin = server.person("olga"), server.person("ada")
+    lines = Teller().parts(1, unix_s=time.time())
+    ingest(server.database, lines, now_s=time.time())
+    part = json.loads(lines[0])["id"]
+    reviewed = f"/api/v1/inspections/{part}/reviews"
+    assert olga.post(reviewed, json={"verdict": "REJECT", "label": "dent"}).is_success
+    assert admin.patch(f"{USERS}/olga", json={"name": "bob"}).status_code == 409
+    assert admin.patch(f"{USERS}/olga", json={"name": " olga"}).status_code == 422
+    assert admin.patch(f"{USERS}/olga", json={"name": "olga berg"}).json()["name"] == "olga berg"
+    assert olga.get(ACCOUNT).status_code == 401
+    assert server.client().post(LOGIN, json=credentials("olga")).status_code == 401
+    olga = server.person("olga berg")
+    assert olga.post(reviewed, json={"verdict": "PASS"}).is_success  # in place of her own, not a second person's
+    standing = [one["reviewer"] for one in olga.get(reviewed).json()["reviews"] if one["undone_s"] is None]
+    assert {*standing} == {"olga berg"}
+
+    assert admin.post(USERS, json={**credentials("olga"), "role": "operator"}).status_code == 409
+    assert admin.patch(f"{USERS}/bob", json={"name": "olga"}).status_code == 409
+    assert admin.patch(f"{USERS}/olga%20berg", json={"name": "olga"}).is_success  # her own, again
+    told = [(one["who"], one["action"], one["subject"]) for one in admin.get("/api/v1/audit").json()]
+    assert ("ada", "rename user", "user:olga") in told
+    assert ("olga", "review", f"inspection:{part}") in told
+    assert admin.get("/api/v1/audit/proof").json()["whole"]
 
 
 @pytest.mark.parametrize(

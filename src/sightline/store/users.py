@@ -1,21 +1,24 @@
 """Who may log in."""
 
 import hashlib
+import json
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import delete, func, select
+from sqlalchemy import delete, func, select, update
 from sqlalchemy.orm import Session
 
 from sightline.errors import AccessError, ConflictError, NotFoundError, OptionError
 from sightline.store.audit import note
 from sightline.store.database import Database
 from sightline.store.passwords import fits, hashed, refuse_weak
-from sightline.store.schema import Fact, Login, User
+from sightline.store.schema import Audit, Claim, Fact, Login, Review, User
+from sightline.store.study_tables import StudyRating
 
 LONGEST_NAME = 100
 _SETUP = "set-up link"  # of the row of `facts`
+_RENAMED = "rename user"  # of the rows of the audit trail that tell whose a former name is
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,6 +39,7 @@ class Change:
     role: str | None = None
     active: bool | None = None
     password: str | None = None
+    name: str | None = None  # which the person has from now on
 
 
 def accounts(database: Database, *, after: str = "", limit: int = 100) -> Sequence[Account]:
@@ -64,15 +68,21 @@ def change(database: Database, name: str, wanted: Change, *, by: str, administra
         administrator: the role of which one active account must always be left.
 
     Raises:
-        NotFoundError: there is none. OptionError: the password is weak. ConflictError: nobody could administer.
+        NotFoundError: there is none. OptionError: the password is weak, or the new name cannot be used. ConflictError:
+            nobody could administer, or the new name is or was another person's.
     """
     kept = ""
+    if wanted.name is not None:
+        refuse_bad_name(wanted.name)
     if wanted.password is not None:
-        refuse_weak(wanted.password, name)
+        refuse_weak(wanted.password, wanted.name or name)
         kept = hashed(wanted.password)
     with database.writing() as session:
         user = _user(session, name)
         before = _told(user)
+        if wanted.name is not None and wanted.name != name:
+            _rename(session, user, wanted.name, by=by)
+            before = _told(user)
         user.role = user.role if wanted.role is None else wanted.role
         user.active = user.active if wanted.active is None else wanted.active
         user.password = kept or user.password
@@ -81,7 +91,8 @@ def change(database: Database, name: str, wanted: Change, *, by: str, administra
             raise ConflictError(f"user {name}: is the last active administrator; make another one first.")
         session.execute(delete(Login).where(Login.user_id == user.id))
         after = _told(user) | ({"password": "changed"} if kept else {})
-        note(session, who=by, action="change user", subject=f"user:{name}", before=before, after=after)
+        if after != before or wanted.name is None:
+            note(session, who=by, action="change user", subject=f"user:{user.name}", before=before, after=after)
         return _account(user)
 
 
@@ -165,9 +176,42 @@ def _refuse_bad_token(session: Session, token: str, now_s: float) -> Fact:
     return fact
 
 
-def _added(session: Session, *, name: str, role: str, kept: str, by: str, now_s: float) -> Account:
+def _rename(session: Session, user: User, name: str, *, by: str) -> None:
+    """Give an account another name. What it did stays written under the name of then, which nobody else ever gets.
+
+    Where one person counts once, by name, the name goes along: whoever is renamed must not be a second reviewer.
+    """
+    former = user.name
+    _refuse_taken(session, name, user)
+    rated, reviewed = select(StudyRating.item_id), select(Review.id)
+    for said in (rated.where(StudyRating.appraiser == name), reviewed.where(Review.reviewer == name)):
+        if session.scalar(said.limit(1)) is not None:  # of a key or a model
+            raise ConflictError(_anothers(name))
+    user.name = name
+    session.execute(update(Review).where(Review.reviewer == former).values(reviewer=name))
+    session.execute(update(Claim).where(Claim.reviewer == former).values(reviewer=name))
+    by_hand = update(StudyRating).where(StudyRating.appraiser == former, StudyRating.machine.is_(False))
+    session.execute(by_hand.values(appraiser=name))
+    session.flush()
+    told = {"name": name, "id": user.id}
+    note(session, who=by, action=_RENAMED, subject=f"user:{former}", before={"name": former}, after=told)
+
+
+def _refuse_taken(session: Session, name: str, user: User | None) -> None:
+    """Raise ConflictError for a name that another than `user` has, or had: records name that person by it."""
     if session.scalar(select(User.id).where(User.name == name)) is not None:
         raise ConflictError(f"user {name}: there is one already; take another name.")
+    renamed = select(Audit.after).where(Audit.subject == f"user:{name}", Audit.action == _RENAMED)
+    if any(user is None or json.loads(after)["id"] != user.id for after in session.scalars(renamed)):
+        raise ConflictError(_anothers(name))
+
+
+def _anothers(name: str) -> str:
+    return f"user {name}: records know another one by this name; take another name."
+
+
+def _added(session: Session, *, name: str, role: str, kept: str, by: str, now_s: float) -> Account:
+    _refuse_taken(session, name, None)
     user = User(name=name, role=role, password=kept, active=True, created_s=now_s, last_login_s=None)
     session.add(user)
     note(session, who=by, action="add user", subject=f"user:{name}", before=None, after=_told(user))

@@ -111,6 +111,7 @@ class _Users:
                 ui.link(text("your account"), "/account")
                 return
             with ui.element("div").classes("actions tight"):
+                icon_button("edit", text("Rename"), lambda: self._rename(user))
                 icon_button("key", text("New password"), lambda: self._password(user))
                 lock = ("lock", text("Lock")) if user.active else ("lock_open", text("Unlock"))
                 icon_button(*lock, lambda: self._lock(user))
@@ -139,19 +140,39 @@ class _Users:
         if not user.active or await agreed(self._session, question, "Lock"):
             await self._change(user, {"active": not user.active})
 
+    async def _rename(self, user: User) -> None:
+        told = self._session.text(
+            "Running logins of {name} end. What {name} did so far stays written under this name, which nobody else"
+            " gets; reviews and ratings go along.",
+            name=user.name,
+        )
+        title = self._session.text("Rename {name}", name=user.name)
+        given = await self._asked(title, "Name", "Rename", told=told, value=user.name)
+        if given and given.strip() != user.name:
+            await self._change(user, {"name": given.strip()})
+
     async def _password(self, user: User) -> None:
-        text = self._session.text
-        with ui.dialog() as dialog, ui.card().classes("question").props('aria-modal="true"'):
-            ui.label(text("New password for {name}", name=user.name)).classes("strong")
-            password = ui.input(text("Password"), password=True, password_toggle_button=True)
-            password.props("outlined autofocus autocomplete=new-password")
-            with ui.element("div").classes("actions end"):
-                ui.button(text("Leave it"), on_click=lambda: dialog.submit(None)).props("flat")
-                ui.button(text("Set"), on_click=lambda: dialog.submit(password.value)).props("unelevated")
-        given = await dialog
-        dialog.delete()
+        title = self._session.text("New password for {name}", name=user.name)
+        given = await self._asked(title, "Password", "Set", secret=True)
         if given is not None:
             await self._change(user, {"password": given})
+
+    async def _asked(
+        self, title: str, english: str, action: str, *, told: str = "", value: str = "", secret: bool = False
+    ) -> str | None:
+        """What somebody types; None where it is left."""
+        text = self._session.text
+        with ui.dialog() as dialog, ui.card().classes("question").props('aria-modal="true"'):
+            ui.label(title).classes("strong")
+            ui.label(told).set_visibility(bool(told))
+            entry = ui.input(text(english), value=value, password=secret, password_toggle_button=secret)
+            entry.props(f"outlined autofocus autocomplete={'new-password' if secret else 'off'}")
+            with ui.element("div").classes("actions end"):
+                ui.button(text("Leave it"), on_click=lambda: dialog.submit(None)).props("flat")
+                ui.button(text(action), on_click=lambda: dialog.submit(entry.value)).props("unelevated")
+        given: str | None = await dialog
+        dialog.delete()
+        return given
 
     async def _change(self, user: User, wanted: dict[str, object]) -> None:
         try:

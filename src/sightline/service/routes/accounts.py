@@ -55,6 +55,9 @@ class UserChange(_Body):
     role: Role | None = Field(default=None, examples=[Role.QUALITY_ENGINEER])
     active: bool | None = Field(default=None, examples=[False])
     password: Password | None = None
+    name: Name | None = Field(
+        default=None, description="From now on; nobody else ever gets the one before", examples=["ada lovelace"]
+    )
 
 
 class PasswordChange(_Body):
@@ -172,8 +175,8 @@ def add_user(body: NewUser, caller: Administrator, here: Here) -> User:
 
 @router.patch("/users/{name}")
 def change_user(name: Name, body: UserChange, caller: Administrator, here: Here) -> User:
-    """Change somebody's role or password, or lock the account; nobody is ever removed, as records name them."""
-    wanted = Change(role=body.role, active=body.active, password=body.password)
+    """Change somebody's name, role or password, or lock the account; nobody is ever removed, as records name them."""
+    wanted = Change(role=body.role, active=body.active, password=body.password, name=body.name)
     return _user(users.change(here.database, name, wanted, by=caller.name, administrator=Role.ADMINISTRATOR))
 
 
