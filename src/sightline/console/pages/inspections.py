@@ -135,7 +135,11 @@ class _Search:
             for name, title in (("lot", text("Lot")), ("tool", text("Tool"))):
                 self._entry(name, title).props("clearable debounce=400 maxlength=64")
             self._select("kind", text("Looked at as"), {one.value: text(one.value) for one in Kind})
-            self._select("cause", text("Cause of a fault"), {name: parts.cause(self.session, name) for name in self.offered.causes})
+            self._select(
+                "cause",
+                text("Cause of a fault"),
+                {name: parts.cause(self.session, name) for name in self.offered.causes},
+            )
             self._select("late", text("In time"), {"true": text("too late"), "false": text("in time")})
         rare.set_visibility(chosen.rare)
         more.on_click(lambda: rare.set_visibility(not rare.visible))
