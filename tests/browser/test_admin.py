@@ -9,7 +9,7 @@ from tests.browser.plant import PASSWORD
 
 def test_somebody_is_added_and_refused_by_role(visit: Visit) -> None:
     page = visit("/admin", "ada")
-    page.get_by_label("Name").fill("bob")
+    page.get_by_label("Name", exact=True).fill("bob")
     page.get_by_label("First password").first.fill(PASSWORD)
     told = page.get_by_role("status").filter(has_text="A person of this role may")
     expect(told).to_contain_text("review parts")
