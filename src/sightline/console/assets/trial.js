@@ -62,6 +62,7 @@ export default {
               <span class="muted">{{ one.confidence === null ? "" : percent(one.confidence) }} {{ one.area_px.toLocaleString(language) }} px</span></li>
               <li v-if="!shown.reply.defects.length">{{ say("No defect was found.") }}</li></ul></dd>
             <dt>{{ say("Model") }}</dt><dd>{{ shown.reply.model }} {{ shown.reply.version }}</dd>
+            <template v-if="shown.product"><dt>{{ say("Product") }}</dt><dd>{{ shown.product }}</dd></template>
             <template v-if="shown.reply.width"><dt>{{ say("Size") }}</dt><dd>{{ shown.reply.width }} × {{ shown.reply.height }} px</dd></template>
             <template v-for="[name, took] in timings"><dt>{{ say(name) }}</dt><dd>{{ figure(took) }} ms</dd></template>
           </dl>
