@@ -42,7 +42,7 @@ START_S = 180.0
 STATIONS = 4
 ROWS = 6  # of the table over time
 NAME, PASSWORD = "olga", "seven quiet herons"
-_FLAGS = ("--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run")
+FLAGS = ("--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run")
 _TICKS = os.sysconf("SC_CLK_TCK")
 # notes when a part first stands in the page, tasks that held the page up, and how often it was drawn
 _WATCH = """
@@ -89,11 +89,11 @@ class Server:
 
 
 @contextmanager
-def serving(folder: Path) -> Iterator[Server]:
+def serving(folder: Path, role: Role = Role.OPERATOR) -> Iterator[Server]:
     """A plant with somebody who looks and a key for stations."""
     now_s = time.time()
     with open_plant(Settings(store=StoreSettings(folder=folder)), {}) as plant:
-        add(plant.database, name=NAME, role=Role.OPERATOR, password=PASSWORD, by="benchmark", now_s=now_s)
+        add(plant.database, name=NAME, role=role, password=PASSWORD, by="benchmark", now_s=now_s)
         wanted = Wanted(name="stations", role=Role.STATION)
         _, key = make(plant.database, wanted, by="benchmark", now_s=now_s)
     program = "from sightline.cli.main import main; main()"
@@ -119,7 +119,7 @@ class Views:
     def __init__(self, stack: ExitStack, url: str, browsers: int, processes: int) -> None:
         found = shutil.which("chromium") or shutil.which("chromium-browser")
         playwright = stack.enter_context(sync_playwright())
-        running = [playwright.chromium.launch(executable_path=found, args=list(_FLAGS)) for _ in range(processes)]
+        running = [playwright.chromium.launch(executable_path=found, args=list(FLAGS)) for _ in range(processes)]
         for browser in running:
             stack.callback(browser.close)
         contexts = [running[number % processes].new_context(base_url=url) for number in range(browsers)]

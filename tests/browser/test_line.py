@@ -116,6 +116,17 @@ def test_an_alarm_is_acknowledged(visit: Visit, report: Report) -> None:
     expect(page.get_by_label("Alarms")).to_contain_text("olga takes care of it.")
 
 
+def test_the_first_page_of_a_new_plant_leads_to_its_first_product(browser: Browser, tmp_path: Path) -> None:
+    with running("--dev", "--folder", str(tmp_path / "plant")) as server, page_of(browser) as page:
+        page.goto(server.url)
+        page.get_by_role("link", name="Begin with a new product").click()
+        expect(page.get_by_label("Name of the product")).to_be_visible()
+        tell(server, Teller("saw-1"), part("N-1"))
+        page.goto(server.url)
+        expect(cell(page, "N-1")).to_be_visible()
+        expect(page.get_by_role("link", name="Begin with a new product")).to_have_count(0)
+
+
 def test_a_lost_server_is_told_and_the_page_heals_when_it_is_back(browser: Browser, tmp_path: Path) -> None:
     with running("--dev", "--folder", str(tmp_path / "plant")) as server, page_of(browser) as page:
         page.goto(f"{server.url}/?station=saw-1")

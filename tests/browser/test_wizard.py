@@ -54,6 +54,9 @@ def test_a_new_product_goes_from_a_name_to_a_model_in_use(
     took_s = time.monotonic() - begun_s
     record_property("took_s", took_s)
     assert took_s < LONGEST_S
+    page.get_by_role("button", name="Try pictures").click()
+    page.wait_for_url("**/try?model=Ring-30-mm")
+    expect(page.get_by_label("Model")).to_have_value("Ring-30-mm")
     page.goto("/models")
     expect(page.get_by_role("row", name="Ring-30-mm")).to_contain_text("Current")
 

@@ -17,6 +17,7 @@ TEXTS = {
     "Late": "Zu spät",
     "Latency of the last parts, in ms": "Prüfzeit der letzten Teile in ms",
     "No faults among the last parts.": "Keine Störungen bei den letzten Teilen.",
+    "Begin with a new product": "Mit einem neuen Produkt beginnen",
     "No part has come yet. A station reports here as soon as it judges one.": "Es ist noch kein Teil gekommen. Eine"
     " Station meldet sich hier, sobald sie eines prüft.",
     "Parts per minute": "Teile je Minute",

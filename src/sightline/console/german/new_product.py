@@ -113,6 +113,7 @@ TEXTS = {
     " welche Grenze am günstigsten ist.",
     "Train": "Lernen",
     "Train again": "Neu lernen",
+    "Try pictures": "Bilder ausprobieren",
     "USB camera": "USB-Kamera",
     "Undo": "Rückgängig",
     "Use": "Betrieb",

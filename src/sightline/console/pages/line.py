@@ -61,6 +61,8 @@ async def _head(session: Session, station: str) -> None:
             on_change=lambda event: ui.navigate.to(address(event.value)),
         ).props("outlined dense options-dense").classes("station")
         ui.element("span").classes("grow")
+        if not stations and Right.MANAGE in session.caller.rights:  # the first page of a new plant says nothing else
+            ui.link(session.text("Begin with a new product"), "/new-product").classes("action")
         ui.button(
             session.text("For a wall screen"),
             icon="fullscreen",

@@ -194,4 +194,5 @@ def _finished(session: Session, draft: Draft, model: ModelRecord, recipe: Recipe
                 ui.label(f"sightline line {draft.name}.toml").classes("code")
     with ui.element("div").classes("actions"):
         ui.button(text("Watch the line"), on_click=lambda: ui.navigate.to("/")).props("unelevated")
+        ui.button(text("Try pictures"), on_click=lambda: ui.navigate.to(f"/try?model={name}")).props("flat")
         ui.button(text("See the model"), on_click=lambda: ui.navigate.to(href(model.name, model.version))).props("flat")
