@@ -29,7 +29,7 @@ from sightline.models.window import Memory, Prior, Window
 from sightline.records import FloatArray
 
 BANK = "bank"  # constant of the graph: (D, M), -2 times each of the bank's patches, in the order picked
-_ROWS_PER_PRODUCT = 256  # a block of distances to a bank of 4,000 takes 4 MB and stays in the cache
+_ROWS_PER_PRODUCT = 128  # a block of distances to a bank of 4,000 takes 2 MB and stays in the cache
 _FRAMES_AT_ONCE = 8
 _CELLS_AT_ONCE = 2**17  # fewer frames where they are large, as each fold has some waiting
 _DISTANCES = ("nearest", "place")
@@ -228,7 +228,7 @@ def _scores(features: Extractor, distances: FloatArray, prior: Prior | None) -> 
     """The frames' scores, by the very nodes that the finished graph has behind its distances."""
     builder = GraphBuilder()
     names = _DISTANCES[: distances.shape[1]]
-    append_map(builder, _append_sum(builder, names, prior), features)
+    append_map(builder, append_sum(builder, names, prior), features)
     tail = open_session(build_tail(builder, features, dict.fromkeys(names, distances.shape[2:])))
     return np.array([tail.run(["score"], dict(zip(names, one, strict=True)))[0] for one in distances], np.float32)
 
@@ -241,7 +241,7 @@ def _whole_model(features: Extractor, bank: FloatArray, prior: Prior | None) -> 
     builder = GraphBuilder()
     patches = builder.rename(features.append_to(builder, "image"), PATCHES)  # where `stored_features` cuts
     distances = _append_distances(builder, patches, features, bank, prior.moments if prior else None)
-    append_map(builder, _append_sum(builder, distances, prior), features)
+    append_map(builder, append_sum(builder, distances, prior), features)
     return build_graph(builder, features)
 
 
@@ -257,13 +257,13 @@ def _append_distances(
     builder: GraphBuilder, patches: str, features: Extractor, bank: FloatArray, moments: Moments | None
 ) -> list[str]:
     """(P, D) patches -> (P,) to the nearest of the bank; with moments also (P,) to the place's Gaussian."""
-    distances = [_append_nearest(builder, patches, features, bank)]
+    distances = [append_nearest(builder, patches, features.grid[0] * features.grid[1], bank)]
     if moments is not None:
         distances.append(append_mahalanobis(builder, patches, gaussians_of(moments), places_of(features.grid)))
     return distances
 
 
-def _append_sum(builder: GraphBuilder, distances: Sequence[str], prior: Prior | None) -> str:
+def append_sum(builder: GraphBuilder, distances: Sequence[str], prior: Prior | None) -> str:
     """The weighted sum: 1 is what a usual good patch has. The distance to the bank itself where there is no prior."""
     if prior is None:
         return distances[0]
@@ -274,21 +274,23 @@ def _append_sum(builder: GraphBuilder, distances: Sequence[str], prior: Prior | 
     return builder.node("Add", [nearest, place])
 
 
-def _append_nearest(builder: GraphBuilder, patches: str, features: Extractor, bank: FloatArray) -> str:
-    """(P, D) patches -> (P,) Euclidean distances to the nearest of the bank's rows, exact.
+def append_nearest(builder: GraphBuilder, patches: str, cells: int, bank: FloatArray) -> str:
+    """(cells, D) patches -> (cells,) Euclidean distances to the nearest of the bank's rows, exact.
 
-    |x - b|^2 = |x|^2 + (|b|^2 - 2 x b): one product per block of patches, its minimum, then the rest.
+    |x - b|^2 = |x|^2 + (|b|^2 - 2 x b): one product per block of patches, its minimum, then the rest. A one at the end
+    of each patch brings |b|^2 into the product; added to it, it would cost another pass over the distances.
     """
-    factors = builder.named_constant(BANK, -2 * bank.T)
-    norms = builder.constant(np.square(bank).sum(axis=1))
-    total = features.grid[0] * features.grid[1]
+    norms = builder.constant(np.square(bank).sum(axis=1)[None])
+    # joined once, when the graph is loaded, so that the file holds the bank as it is
+    factors = builder.node("Concat", [builder.named_constant(BANK, -2 * bank.T), norms], {"axis": 0})
+    rows = builder.node("Concat", [patches, builder.constant(np.ones((cells, 1), np.float32))], {"axis": 1})
     nearest = []
-    for start in range(0, total, _ROWS_PER_PRODUCT):
-        block = patches
-        if total > _ROWS_PER_PRODUCT:
-            stop = min(start + _ROWS_PER_PRODUCT, total)
-            block = builder.node("Slice", [patches, builder.int64(start), builder.int64(stop), builder.int64(0)])
-        product = builder.node("Gemm", [block, factors, norms])
+    for start in range(0, cells, _ROWS_PER_PRODUCT):
+        block = rows
+        if cells > _ROWS_PER_PRODUCT:
+            stop = min(start + _ROWS_PER_PRODUCT, cells)
+            block = builder.node("Slice", [rows, builder.int64(start), builder.int64(stop), builder.int64(0)])
+        product = builder.node("MatMul", [block, factors])
         nearest.append(builder.node("ReduceMin", [product, builder.int64(1)], {"keepdims": 0}))
     least = builder.node("Concat", nearest, {"axis": 0}) if len(nearest) > 1 else nearest[0]
     lengths = builder.node("ReduceSumSquare", [patches, builder.int64(1)], {"keepdims": 0})
