@@ -131,20 +131,39 @@ def test_weighted_moments_count_less_and_describe_the_same_gaussian() -> None:
 # --- distances
 
 
-@pytest.mark.parametrize("grid", [(3, 4), SHARED], ids=["a place per cell", "shared places"])
-def test_the_graphs_distances_are_those_of_scipy(grid: tuple[int, int]) -> None:
-    patches, places = drawn(30, grid), places_of(grid)
+@pytest.mark.parametrize(
+    ("grid", "dimensions"),
+    [
+        pytest.param((3, 4), 5, id="a place per cell"),
+        pytest.param(SHARED, 5, id="shared places"),
+        pytest.param((3, 4), 2, id="two halves of one each"),
+        pytest.param((3, 4), 1, id="nothing to halve"),
+    ],
+)
+def test_the_graphs_distances_are_those_of_scipy(grid: tuple[int, int], dimensions: int) -> None:
+    patches, places = drawn(30, grid, dimensions), places_of(grid)
     moments = moments_of(patches, places)
     odd = patches[0] + np.float32(3)
     found = distances_of(moments, places, odd)
     mean = moments.total.astype(np.float64) / moments.count
     covariance = moments.squares / np.float64(moments.count) - mean[:, :, None] * mean[:, None, :]
-    covariance += RIDGE * np.trace(covariance, axis1=1, axis2=2).mean() / 5 * np.eye(5)
+    covariance += RIDGE * np.trace(covariance, axis1=1, axis2=2).mean() / dimensions * np.eye(dimensions)
     inverse = np.linalg.inv(covariance)
     place = places.order // places.cells.shape[1]
     expected = [mahalanobis(x, mean[g], inverse[g]) for x, g in zip(odd.astype(np.float64), place, strict=True)]
     # a factor in half precision is off by 2^-11; the bound allows for terms of a sum that cancel
     np.testing.assert_allclose(found, expected, rtol=16 * 2**-11)
+
+
+def test_the_graph_leaves_out_the_zeros_of_the_left_half() -> None:
+    patches, places = drawn(40, (3, 4), 6), places_of((3, 4))
+    found = gaussians_of(moments_of(patches, places))
+    assert np.array_equal(found.whitening, np.triu(found.whitening))
+    builder = GraphBuilder()
+    builder.rename(append_mahalanobis(builder, "patches", found, places), "distances")
+    graph = builder.build([("patches", TensorProto.FLOAT, (12, 6))], [("distances", (12,))]).graph
+    halves = [tuple(tensor.dims) for tensor in graph.initializer if tensor.data_type == TensorProto.FLOAT16]
+    assert halves == [(12, 3, 3), (12, 6, 3)]
 
 
 def test_the_mean_itself_has_no_distance() -> None:

@@ -8,6 +8,7 @@ cells than MOST_PLACES, neighbouring cells share a Gaussian: neighbours look ali
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +18,7 @@ from sightline.models.graph import GraphBuilder
 from sightline.records import FloatArray
 
 DoubleArray = NDArray[np.float64]
-MOST_PLACES = 1024  # 8 MB in the file at 64 dimensions
+MOST_PLACES = 1024  # 6 MB in the file at 64 dimensions
 RIDGE = 0.01  # eps of eq. 1, here times the mean variance of a feature, so that the scale does not matter
 _LEAST_RIDGE = 1e-6  # pictures that are all alike have no variance; whitening must stay within half precision
 _ROUNDING = 1e-5  # of the squares, which float32 leaves of the difference that a variance is
@@ -119,7 +120,7 @@ class Gaussians:
     """Ready to measure distances."""
 
     mean: FloatArray  # (G, D)
-    whitening: NDArray[np.float16] | FloatArray  # (G, D, D); (x - mean) @ it has unit covariance
+    whitening: NDArray[np.float16] | FloatArray  # (G, D, D) upper triangles; (x - mean) @ it has unit covariance
 
 
 def gaussians_of(moments: Moments) -> Gaussians:
@@ -136,8 +137,8 @@ def gaussians_of(moments: Moments) -> Gaussians:
 
 
 def whitening(covariance: DoubleArray) -> DoubleArray:
-    """(G, D, D) covariances -> (G, D, D) matrices W with W W^T the inverse."""
-    return np.linalg.inv(np.linalg.cholesky(covariance)).transpose(0, 2, 1)
+    """(G, D, D) covariances -> (G, D, D) upper triangular matrices W with W W^T the inverse."""
+    return np.triu(np.linalg.inv(np.linalg.cholesky(covariance)).transpose(0, 2, 1))  # inv leaves rounding below it
 
 
 def append_mahalanobis(builder: GraphBuilder, patches: str, gaussians: Gaussians, places: Places) -> str:
@@ -148,10 +149,17 @@ def append_mahalanobis(builder: GraphBuilder, patches: str, gaussians: Gaussians
         patches = builder.node("Gather", [patches, builder.constant(places.cells.reshape(-1))], {"axis": 0})
     rows = builder.node("Reshape", [patches, builder.int64(count, shared, dimensions)])
     delta = builder.node("Sub", [rows, builder.constant(gaussians.mean[:, None, :])])
-    factors = builder.constant(gaussians.whitening)
-    if gaussians.whitening.dtype == np.float16:  # so in the file, cast once when it is loaded
-        factors = builder.node("Cast", [factors], {"to": TensorProto.FLOAT})
-    white = builder.node("MatMul", [delta, factors])
+    parts = []
+    for start, stop in pairwise(sorted({0, dimensions // 2, dimensions})):
+        # reading the triangles is most of the work: of their left half, the lower rows are zero and left out
+        rows = delta
+        if stop < dimensions:
+            rows = builder.node("Slice", [delta, builder.int64(0), builder.int64(stop), builder.int64(2)])
+        columns = builder.constant(gaussians.whitening[:, :stop, start:stop])
+        if gaussians.whitening.dtype == np.float16:  # so in the file, cast once when it is loaded
+            columns = builder.node("Cast", [columns], {"to": TensorProto.FLOAT})
+        parts.append(builder.node("MatMul", [rows, columns]))
+    white = builder.node("Concat", parts, {"axis": 2})
     squared = builder.node("ReduceSumSquare", [white, builder.int64(2)], {"keepdims": 0})
     distances = builder.node("Reshape", [builder.node("Sqrt", [squared]), builder.int64(-1)])
     if shared > 1:
