@@ -12,6 +12,7 @@ from onnx import TensorProto
 from sightline.errors import FrameError
 from sightline.models.features import BOXES, MASKS, FeatureConfig, image_input, run_image, takes_depth
 from sightline.models.graph import GraphBuilder, open_session
+from sightline.models.interpolation import append_enlarged
 from sightline.models.prototypes import EMBEDDING, SIMILARITIES
 from sightline.models.window import Memory
 from sightline.records import AnomalyMap, Boxes, FloatArray, Frame
@@ -111,13 +112,9 @@ def append_map(builder: GraphBuilder, distances: str, layout: Layout) -> None:
     pads = builder.int64(0, 0, margin, margin, 0, 0, margin, margin)
     padded = builder.node("Pad", [cells, pads], {"mode": "edge"})
     smooth = builder.node("Conv", [padded, builder.constant(kernel)])
-    full = builder.node(
-        "Resize",
-        [smooth, "", "", builder.int64(layout.config.height, layout.config.width)],
-        {"mode": "linear", "axes": [2, 3], "coordinate_transformation_mode": "half_pixel"},
-    )
-    values = builder.rename(builder.node("Squeeze", [full, builder.int64(0, 1)]), "map")
-    builder.rename(builder.node("ReduceMax", [values], {"keepdims": 0}), "score")
+    full = append_enlarged(builder, smooth, layout.grid, (layout.config.height, layout.config.width))
+    builder.rename(builder.node("Squeeze", [full, builder.int64(0, 1)]), "map")
+    builder.rename(builder.node("ReduceMax", [full], {"keepdims": 0}), "score")  # of "map" itself it would be copied
 
 
 def build_graph(builder: GraphBuilder, layout: Layout) -> onnx.ModelProto:

@@ -22,6 +22,7 @@ from sightline.errors import FrameError, OptionError
 from sightline.models.backbone import Backbone
 from sightline.models.graph import RUNTIME_ERRORS, GraphBuilder, first_line, open_session
 from sightline.models.heads import projected
+from sightline.models.interpolation import append_enlarged, append_resized
 from sightline.records import FloatArray, Frame
 
 Progress = Callable[[str, int, int], None]  # stage, done, total
@@ -343,29 +344,22 @@ def _append_neighbourhood(builder: GraphBuilder, features: str) -> str:
 
 
 def append_to_grid(builder: GraphBuilder, features: str, rows: int, columns: int) -> str:
-    return _append_linear(builder, features, builder.int64(rows, columns))
-
-
-def _append_linear(builder: GraphBuilder, features: str, sides: str) -> str:
-    return builder.node(
-        "Resize",
-        [features, "", "", sides],
-        {"mode": "linear", "axes": [2, 3], "coordinate_transformation_mode": "half_pixel"},
-    )
+    return append_resized(builder, features, builder.int64(rows, columns))
 
 
 def _append_projected(builder: GraphBuilder, rgb: str, features: Features, height: int, width: int) -> str:
     """(1, 3, height, width) -> (1, D, height / s, width / s), s the finest stride."""
-    projection, stride = features.projection, features.backbone.stride
+    projection, strides = features.projection, features.backbone.strides
     total, sides = "", ""
     # projecting before averaging and resizing is the same, as all are linear, and there are fewer channels to move
     for level, cells in enumerate(builder.splice(projected(features.backbone.model, projection.bases), rgb)):
         means = _append_neighbourhood(builder, cells)
-        if level:
-            means = _append_linear(builder, means, sides)
-        elif features.config.scale is None:
-            sides = builder.int64(height // stride, width // stride)
-        else:
+        if level and features.config.scale is None:
+            before, after = ((height // stride, width // stride) for stride in (strides[level], strides[0]))
+            means = append_enlarged(builder, means, before, after)
+        elif level:
+            means = append_resized(builder, means, sides)
+        elif features.config.scale is not None:
             sides = builder.node("Shape", [means], {"start": 2, "end": 4})
         total = builder.node("Add", [total, means]) if total else means
     return builder.node("Sub", [total, builder.constant(projection.offset[None, :, None, None])])
