@@ -15,6 +15,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 from playwright.sync_api import Locator, Page, expect, sync_playwright
@@ -117,7 +118,7 @@ def learn(person: Person, pictures: Path) -> None:
         page.get_by_text("Choose a folder").wait_for()
         person.read()
         person.act(lambda: None)  # the system's own window, in which the folder is looked for
-        person.act(lambda: page.locator("#pick-folder").set_input_files(pictures))
+        person.act(partial(page.locator("#pick-folder").set_input_files, pictures))
         count = len(list(pictures.iterdir()))
         expect(page.get_by_text(f"{count} of 50")).to_be_visible()
         person.read()
@@ -147,7 +148,7 @@ def finish(person: Person, good: Path, bad: Path) -> None:
         person.read()
         for picture, verdict in ((good, "PASS"), (bad, "REJECT")):
             person.act(lambda: None)
-            person.act(lambda picture=picture: page.locator("#pick-one").set_input_files(picture))
+            person.act(partial(page.locator("#pick-one").set_input_files, picture))
             page.get_by_text(verdict, exact=True).wait_for()
             person.read()
         person.press(button("button", name="It is right: next"))

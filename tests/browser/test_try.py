@@ -11,8 +11,9 @@ from tests.service.server import wait_for
 
 from sightline.datasets.opening import open_dataset
 from sightline.joint_training import train_products
+from sightline.synthesis.assembly import Drive
 from sightline.synthesis.collection import Counts, write_dataset
-from sightline.synthesis.parts import Drive, PartConfig
+from sightline.synthesis.parts import PartConfig
 from sightline.training import TrainConfig
 
 # makes a drop event of files in the page, as a file manager does
