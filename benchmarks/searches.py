@@ -100,7 +100,7 @@ def halves(builder: GraphBuilder, patches: str, bank: FloatArray) -> str:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class _Bytes:
+class Bytes:
     """A bank for products in 8 bits that order as distances do."""
 
     step: float  # of a patch's component
@@ -108,7 +108,7 @@ class _Bytes:
     further: NDArray[np.uint8]  # (E,) what stands behind each patch
 
 
-def _bytes_of(bank: FloatArray) -> _Bytes:
+def bytes_of(bank: FloatArray) -> Bytes:
     step = float(np.abs(bank).max()) / _LEVELS
     factors = np.round(-bank / step).astype(np.int64)
     # d^2 / (2 step^2) up to what a patch has alone; the 128 that make its components positive are taken off here
@@ -116,7 +116,7 @@ def _bytes_of(bank: FloatArray) -> _Bytes:
     wanted -= (wanted.min() + wanted.max()) // 2
     coarse = np.round(wanted / _MOST).astype(np.int64)
     high, low = _parts_of(coarse), _parts_of(wanted - _MOST * coarse)
-    return _Bytes(
+    return Bytes(
         step=step,
         factors=np.stack([*factors.T, *high, *low], axis=1).astype(np.int8),
         further=np.array([_MOST] * len(high) + [1] * len(low), np.uint8),
@@ -132,7 +132,7 @@ def _parts_of(numbers: Integers) -> list[Integers]:
 
 def integers(builder: GraphBuilder, patches: str, bank: FloatArray, *, parts: int = 1) -> str:
     """A candidate of each part of the bank."""
-    found, nearest = _bytes_of(bank), []
+    found, nearest = bytes_of(bank), []
     blocks = _blocks(builder, _in_bytes(builder, patches, found), 64)
     for own in np.array_split(np.arange(len(bank)), parts):
         factors = builder.constant(found.factors[own].T)
@@ -144,7 +144,7 @@ def integers(builder: GraphBuilder, patches: str, bank: FloatArray, *, parts: in
 
 def sorted_integers(builder: GraphBuilder, patches: str, bank: FloatArray, *, count: int) -> str:
     """The first candidates of the whole bank."""
-    found, places = _bytes_of(bank), []
+    found, places = bytes_of(bank), []
     factors = builder.constant(found.factors.T)
     for block in _blocks(builder, _in_bytes(builder, patches, found), 64):
         product = builder.node("MatMulInteger", [block, factors])
@@ -154,7 +154,7 @@ def sorted_integers(builder: GraphBuilder, patches: str, bank: FloatArray, *, co
     return _measured(builder, patches, bank, ranks)
 
 
-def _in_bytes(builder: GraphBuilder, patches: str, found: _Bytes) -> str:
+def _in_bytes(builder: GraphBuilder, patches: str, found: Bytes) -> str:
     scale, zero = builder.constant(np.float32(found.step)), builder.constant(np.array(128, np.uint8))
     levels = builder.node("QuantizeLinear", [patches, scale, zero])
     return builder.node("Concat", [levels, builder.constant(np.tile(found.further, (CELLS, 1)))], {"axis": 1})
