@@ -209,7 +209,9 @@ def test_a_database_that_is_away_means_later(server: Server, path: str) -> None:
 
 def test_a_promoted_model_that_cannot_be_loaded_is_told(server: Server) -> None:
     assert server.client().get("/readyz").json()["parts"]["model"] == "ok"  # nothing is promoted
-    server.app.state.plant.hosting.failed = {"cap": "its file is not there"}
+    hosting = server.app.state.plant.hosting
+    hosting.close()  # its next round would find that nothing has failed
+    hosting.failed = {"cap": "its file is not there"}
     ready = server.client().get("/readyz")
     assert (ready.status_code, ready.json()["parts"]["model"]) == (503, "does not judge: cap")
 
