@@ -89,11 +89,11 @@ class Server:
 
 
 @contextmanager
-def serving(folder: Path, role: Role = Role.OPERATOR) -> Iterator[Server]:
-    """A plant with somebody who looks and a key for stations."""
+def serving(folder: Path, role: Role = Role.OPERATOR, name: str = NAME) -> Iterator[Server]:
+    """A plant with somebody who looks and a key for stations; what the folder has already is served, too."""
     now_s = time.time()
     with open_plant(Settings(store=StoreSettings(folder=folder)), {}) as plant:
-        add(plant.database, name=NAME, role=role, password=PASSWORD, by="benchmark", now_s=now_s)
+        add(plant.database, name=name, role=role, password=PASSWORD, by="benchmark", now_s=now_s)
         wanted = Wanted(name="stations", role=Role.STATION)
         _, key = make(plant.database, wanted, by="benchmark", now_s=now_s)
     program = "from sightline.cli.main import main; main()"

@@ -8,6 +8,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, ViewportSize, expect
 from tests.browser.conftest import PANEL, Visit
+from tests.browser.drawn import DRAWN, WEIGHT
 from tests.browser.plant import PASSWORD
 
 from sightline.service.recognition import CSRF
@@ -39,13 +40,6 @@ LOOKS = (  # in dark colours on a phone
     *("/", "/inspections", "/quality", "/review", "/data/caps/1", "/studies/{closed}", "/models/cap", "/health"),
     *("/health/alerts/rule?name=station%20silent", "/admin", "/new-product?name=lid&step=collect"),
 )
-
-# what all that a page consists of weighs, compressed as it came, be it from the browser's cache this time; to each come
-# 300 bytes of head, as in the specification of Resource Timing
-WEIGHT = """() => [...performance.getEntriesByType("navigation"), ...performance.getEntriesByType("resource")]
-  .reduce((sum, one) => sum + one.encodedBodySize + 300, 0)"""
-DRAWN = """() => window.did_handshake && !document.querySelector("[aria-busy=true]")
-  && [...document.querySelectorAll(".chart")].every((one) => one.querySelector("svg, canvas"))"""
 
 
 @pytest.mark.parametrize("path", PAGES)
