@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-DROPPED, KEPT = 3, 5  # runs of a burst
+DROPPED, KEPT = 12, 5  # runs of a burst; after three, threads of the one before it still spun now and then
 SLOW_MS = 250.0  # from here on a burst is one run that does not count and one that does, in every fourth round
 _EVERY = 4
 
