@@ -30,6 +30,8 @@ def middle(asked: "Counter[str]") -> Compression:
         asked[request.url.path] += 1
         if "missing" in request.url.path:
             return Response("no", 404)
+        if "cookie" in request.url.path:
+            return Response(TEXT, headers={"Set-Cookie": "session=olga"})
         return Response(f"{TEXT}{asked[request.url.path]}", headers={"Cache-Control": "public, max-age=60"})
 
     return Compression(Starlette(routes=[Route("/{path:path}", answer)]))
@@ -75,8 +77,12 @@ def test_whoever_reads_no_gzip_gets_none(client: TestClient) -> None:
     assert plain.text.startswith(TEXT)
 
 
-@pytest.mark.parametrize("ask", [("HEAD", FILE), ("GET", f"{FILE}?v=2"), ("GET", "/console/missing.js")])
-def test_what_is_no_whole_file_is_not_kept(client: TestClient, middle: Compression, ask: tuple[str, str]) -> None:
+@pytest.mark.parametrize(
+    "ask", [("HEAD", FILE), *(("GET", path) for path in (f"{FILE}?v=2", "/console/missing.js", "/console/cookie.js"))]
+)
+def test_what_is_no_whole_file_for_everybody_is_not_kept(
+    client: TestClient, middle: Compression, ask: tuple[str, str]
+) -> None:
     client.request(*ask)
     assert middle.kept_bytes == 0
 

@@ -33,6 +33,11 @@ class _Answer:
             self.body += message.get("body", b"")
             self.whole = not message.get("more_body", False)
 
+    @property
+    def is_anybodys(self) -> bool:
+        """Whether it is there, all of it, and is the same for everybody."""
+        return self.whole and self.status == 200 and all(name.lower() != b"set-cookie" for name, _ in self.headers)
+
     async def send(self, send: Send) -> None:
         await send({"type": "http.response.start", "status": self.status, "headers": list(self.headers)})
         await send({"type": "http.response.body", "body": self.body})
@@ -67,7 +72,7 @@ class Compression(GZipMiddleware):
 
         async def noted(message: Message) -> None:
             answer.take(message)
-            if answer.whole and answer.status == 200 and self.kept_bytes + len(answer.body) <= _MOST_BYTES:
+            if answer.is_anybodys and self.kept_bytes + len(answer.body) <= _MOST_BYTES:
                 self._kept[path] = answer
             await send(message)
 
