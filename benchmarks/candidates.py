@@ -1,6 +1,6 @@
 """What might be done to a picture before or beside the model, judged without a test picture.
 
-    python benchmarks/candidates.py [--shared FOLDER] [--only NAME ...] [--seeds 0 1 2]
+    python benchmarks/candidates.py [--shared FOLDER] [--only NAME ...] [--candidates NAME ...] [--seeds 0 1 2]
 
 Of each data set's good training pictures 70 % are learnt from. Of the others one half stays as it is, and onto the
 other half defects are drawn; these two are told apart. Rendered parts, which have a background and are lit unevenly,
@@ -14,12 +14,15 @@ score is the highest value of its map:
 - mirrored: the map is the mean of the picture's and of its mirror image's, which is learnt, too.
 - foreground: only what lies on the part counts; the part is where Otsu's threshold of the mean good picture says.
   Left out where that is no part: where it covers less than 20 % or more than 95 %, or the pictures differ in size.
+- learnt projection: in place of the principal components, learnt from pieces of the good pictures put elsewhere
+  (benchmarks/projection.py). Left out where torch is not installed.
 """
 
 import argparse
 import sys
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
+from importlib.util import find_spec
 from pathlib import Path
 
 import cv2
@@ -31,6 +34,7 @@ from sightline.datasets.opening import open_dataset
 from sightline.evaluation.metrics import image_metrics
 from sightline.imaging.decode import read_frame
 from sightline.inspector import Inspector, load
+from sightline.models.features import FeatureConfig
 from sightline.records import Frame
 from sightline.synthesis.collection import Counts, write_dataset
 from sightline.synthesis.mixing import Mix
@@ -44,6 +48,9 @@ Map = NDArray[np.float64]
 Change = Callable[[Pixels], Pixels]
 RENDERED, AS_IS = "rendered parts", "as it is"
 DATASETS = (RENDERED, "kolektor_commutator", "magnetic_tile")
+FOREGROUND, CONTRAST, LIGHT, BALANCE = "foreground", "local contrast", "light", "white balance"
+MIRRORED, PROJECTION = "mirrored", "learnt projection"
+CANDIDATES = (FOREGROUND, CONTRAST, LIGHT, BALANCE, MIRRORED, PROJECTION)
 PAINTED = {kind: str(kind) for kind in (Kind.SCRATCH, Kind.CRACK, Kind.DENT, Kind.STAIN)}
 LEARNT = 0.7
 _PART = (0.2, 0.95)  # shares of the picture that a part may cover
@@ -145,29 +152,51 @@ def maps(model: Inspector, pictures: Sequence[Pixels]) -> list[Map]:
     return [model.score(Frame(pixels=picture)).values.astype(np.float64) for picture in pictures]
 
 
-def rows_of(pictures: Pictures, folder: Path, seed: int) -> Iterator[tuple[str, float, float]]:
+def rows_of(pictures: Pictures, folder: Path, seed: int, wanted: Collection[str]) -> Iterator[tuple[str, float, float]]:
     """(candidate, image AUROC, recall at 1 % overkill)"""
     model = learnt(pictures.learnt, folder / "default", seed)
     good, bad = maps(model, pictures.good), maps(model, pictures.bad)
     yield AS_IS, *_told_apart(good, bad)
     part = part_of(pictures.learnt)
-    if part is not None:
+    if FOREGROUND in wanted and part is not None:
         inside = cv2.resize(part.astype(np.uint8), good[0].shape[::-1]) > 0
-        yield "foreground", *_told_apart([one * inside for one in good], [one * inside for one in bad])
-    changes = {"local contrast": local_contrast, "light": even_light(pictures.learnt)}
+        yield FOREGROUND, *_told_apart([one * inside for one in good], [one * inside for one in bad])
+    changes = {CONTRAST: local_contrast, LIGHT: even_light(pictures.learnt)}
     if is_coloured(pictures.learnt):
-        changes["white balance"] = white_balance
-    for candidate, change in changes.items():
-        other = pictures.changed(change)
-        model = learnt(other.learnt, folder / candidate, seed)
-        yield candidate, *_told_apart(maps(model, other.good), maps(model, other.bad))
+        changes[BALANCE] = white_balance
+    for candidate in filter(wanted.__contains__, changes):
+        other = pictures.changed(changes[candidate])
+        changed = learnt(other.learnt, folder / candidate, seed)
+        yield candidate, *_told_apart(maps(changed, other.good), maps(changed, other.bad))
+    if MIRRORED in wanted:
+        yield MIRRORED, *_mirrored(pictures, folder, seed)
+    if PROJECTION in wanted and find_spec("torch"):
+        yield PROJECTION, *_projected(pictures, model, seed)
+
+
+def _mirrored(pictures: Pictures, folder: Path, seed: int) -> tuple[float, float]:
     mirror = pictures.changed(lambda pixels: pixels[:, ::-1])
     model = learnt((*pictures.learnt, *mirror.learnt), folder / "mirrored", seed)
     both = [
         [(one + other[:, ::-1]) / 2 for one, other in zip(maps(model, straight), maps(model, turned), strict=True)]
         for straight, turned in ((pictures.good, mirror.good), (pictures.bad, mirror.bad))
     ]
-    yield "mirrored", *_told_apart(*both)
+    return _told_apart(*both)
+
+
+def _projected(pictures: Pictures, default: Inspector, seed: int) -> tuple[float, float]:
+    from projection import fit  # here, as it imports torch
+
+    height, width = default.manifest.working_size
+    scale = default.manifest.provenance.config["scale"]
+    assert scale is None or isinstance(scale, float)
+    config = FeatureConfig(height=height, width=width, scale=scale, seed=seed)
+    detector = fit(pictures.learnt, config, seed).detector()
+    good, bad = (
+        [detector.score(Frame(pixels=picture)).values.astype(np.float64) for picture in kind]
+        for kind in (pictures.good, pictures.bad)
+    )
+    return _told_apart(good, bad)
 
 
 def _told_apart(good: Sequence[Map], bad: Sequence[Map]) -> tuple[float, float]:
@@ -182,6 +211,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--shared", type=Path, help="folder with data/ [default: ../shared]")
     parser.add_argument("--only", nargs="+", choices=DATASETS, default=DATASETS)
+    parser.add_argument("--candidates", nargs="+", choices=CANDIDATES, default=CANDIDATES, help="beside the default")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0])
     parser.add_argument("--out", type=Path, default=RESULTS)
     options = parser.parse_args()
@@ -190,7 +220,7 @@ def main() -> int:
         for seed in options.seeds:
             with tempfile.TemporaryDirectory() as folder:
                 pictures = pictures_of(name, shared_folder(options.shared), Path(folder), seed)
-                for candidate, auroc, recall in rows_of(pictures, Path(folder), seed):
+                for candidate, auroc, recall in rows_of(pictures, Path(folder), seed, options.candidates):
                     told: dict[str, Cell] = {"data set": name, "seed": seed, "candidate": candidate}
                     rows.append(told | {"image AUROC": auroc, "recall at 1 % overkill": recall})
                     print(rows[-1], flush=True)
