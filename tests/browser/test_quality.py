@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 from tests.browser.conftest import Visit
-from tests.browser.drawn import DRAWN
 from tests.browser.reported import report
 from tests.service.test_serve import running
 
@@ -38,18 +37,6 @@ def tile(page: Page, name: str) -> str:
     found = page.locator(".tile").filter(has=page.get_by_text(name, exact=True)).locator(".value").first
     expect(found).to_be_visible()
     return found.inner_text()
-
-
-@pytest.mark.parametrize("path", ["/quality", "/health/drift"])
-def test_what_draws_charts_is_loaded_along_with_the_page(visit: Visit, path: str) -> None:
-    page = visit(path, "ada")
-    page.wait_for_function(DRAWN)
-    ahead = page.evaluate("() => [...document.head.querySelectorAll('link[rel=modulepreload]')].map((one) => one.href)")
-    came = page.evaluate("() => performance.getEntriesByType('resource').map((one) => one.name)")
-    library = [name for name in came if "/esm/" in name or "echart" in name]
-    assert len(library) >= 3  # the component, the entry and what that imports
-    assert set(library) <= set(ahead)
-    assert len(library) == len(set(library))  # nothing twice
 
 
 def test_a_time_and_a_station_are_chosen_and_what_is_unusual_is_said(visit: Visit) -> None:

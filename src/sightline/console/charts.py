@@ -1,13 +1,10 @@
 """Charts in the colours of the look, each with its figures as words and as a table."""
 
-import re
 from collections.abc import Mapping, Sequence
-from functools import cache
 from html import escape
 from typing import Any
 
-from nicegui import __version__, ui
-from nicegui.dependencies import esm_modules
+from nicegui import ui
 
 from sightline.console.session import Session
 
@@ -19,25 +16,6 @@ SYMBOLS = ("circle", "rect", "triangle", "diamond", "roundRect", "pin")  # serie
 DASHES = ("solid", "dashed", "dotted", "solid", "dashed", "dotted")
 _FONT = 'system-ui, "Segoe UI", Roboto, "Helvetica Neue", Arial, "Liberation Sans", sans-serif'  # of the style sheet
 Options = dict[str, Any]
-
-
-def expect_charts() -> None:
-    """Have the browser load what draws charts along with the page: it would ask for it when the first chart is there,
-    file after file. To be called while the page is built.
-    """
-    ui.add_head_html("".join(f'<link rel="modulepreload" href="{path}">' for path in _drawn_by()))
-
-
-@cache
-def _drawn_by() -> tuple[str, ...]:
-    """Addresses of NiceGUI's component, and of the library behind it, whose first file names the others."""
-    component = ui.echart.component
-    assert component is not None, "it is one of NiceGUI's own"
-    key, folder = next((key, module.path) for key, module in esm_modules.items() if module.name == "nicegui-echart")
-    entry = "index.js"
-    others = re.findall(r'\bfrom\s*"\./([^"]+)"', (folder / entry).read_text(encoding="utf-8"))
-    root = f"/_nicegui/{__version__}"
-    return (f"{root}/components/{component.key}", *(f"{root}/esm/{key}/{name}" for name in (entry, *others)))
 
 
 def chart(session: Session, options: Mapping[str, Any], summary: str, *, height_rem: float = 18) -> ui.echart:

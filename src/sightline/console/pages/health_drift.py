@@ -6,7 +6,6 @@ from urllib.parse import quote
 from fastapi import Request
 from nicegui import ui
 
-from sightline.console.charts import expect_charts
 from sightline.console.figures import number, short_moment
 from sightline.console.layout import row, table
 from sightline.console.pages.health import HERE, health
@@ -26,7 +25,6 @@ async def page(request: Request, station: str = "", product: str = "", days: int
     """
     days = days if days in _DAYS else 14
     with health(request, f"{HERE}/drift") as session:
-        expect_charts()
         await _filters(session, station, product, days)
         asked = list[DriftCourse]
         found = await session.api.get("/health/drift", asked, station=station, product=product, days=days)

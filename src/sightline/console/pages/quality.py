@@ -7,7 +7,6 @@ from functools import partial
 from fastapi import Request
 from nicegui import ui
 
-from sightline.console.charts import expect_charts
 from sightline.console.frame import framed
 from sightline.console.later import Later
 from sightline.console.pages import (
@@ -45,7 +44,6 @@ async def page(
     asked = Window(period=period, since=since, until=until, product=product, station=station, step=step, by=by)
     window = chosen(asked)
     with framed(request, HERE) as session:
-        expect_charts()
         names = await session.api.get("/inspections/names", Names)
         stations = await session.api.get("/stations", list[Station])
         _headline(session)
