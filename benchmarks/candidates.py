@@ -34,6 +34,7 @@ from sightline.datasets.opening import open_dataset
 from sightline.evaluation.metrics import image_metrics
 from sightline.imaging.decode import read_frame
 from sightline.inspector import Inspector, load
+from sightline.models.detector import GraphDetector
 from sightline.models.features import FeatureConfig
 from sightline.records import Frame
 from sightline.synthesis.collection import Counts, write_dataset
@@ -148,7 +149,7 @@ def learnt(pictures: Sequence[Pixels], folder: Path, seed: int) -> Inspector:
     return load(folder / "model.sight")
 
 
-def maps(model: Inspector, pictures: Sequence[Pixels]) -> list[Map]:
+def maps(model: Inspector | GraphDetector, pictures: Sequence[Pixels]) -> list[Map]:
     return [model.score(Frame(pixels=picture)).values.astype(np.float64) for picture in pictures]
 
 
@@ -157,15 +158,16 @@ def rows_of(pictures: Pictures, folder: Path, seed: int, wanted: Collection[str]
     model = learnt(pictures.learnt, folder / "default", seed)
     good, bad = maps(model, pictures.good), maps(model, pictures.bad)
     yield AS_IS, *_told_apart(good, bad)
-    part = part_of(pictures.learnt)
-    if FOREGROUND in wanted and part is not None:
+    if FOREGROUND in wanted and (part := part_of(pictures.learnt)) is not None:
         inside = cv2.resize(part.astype(np.uint8), good[0].shape[::-1]) > 0
         yield FOREGROUND, *_told_apart([one * inside for one in good], [one * inside for one in bad])
-    changes = {CONTRAST: local_contrast, LIGHT: even_light(pictures.learnt)}
-    if is_coloured(pictures.learnt):
+    changes: dict[str, Change] = {CONTRAST: local_contrast} if CONTRAST in wanted else {}
+    if LIGHT in wanted:
+        changes[LIGHT] = even_light(pictures.learnt)
+    if BALANCE in wanted and is_coloured(pictures.learnt):
         changes[BALANCE] = white_balance
-    for candidate in filter(wanted.__contains__, changes):
-        other = pictures.changed(changes[candidate])
+    for candidate, change in changes.items():
+        other = pictures.changed(change)
         changed = learnt(other.learnt, folder / candidate, seed)
         yield candidate, *_told_apart(maps(changed, other.good), maps(changed, other.bad))
     if MIRRORED in wanted:
@@ -192,11 +194,7 @@ def _projected(pictures: Pictures, default: Inspector, seed: int) -> tuple[float
     assert scale is None or isinstance(scale, float)
     config = FeatureConfig(height=height, width=width, scale=scale, seed=seed)
     detector = fit(pictures.learnt, config, seed).detector()
-    good, bad = (
-        [detector.score(Frame(pixels=picture)).values.astype(np.float64) for picture in kind]
-        for kind in (pictures.good, pictures.bad)
-    )
-    return _told_apart(good, bad)
+    return _told_apart(maps(detector, pictures.good), maps(detector, pictures.bad))
 
 
 def _told_apart(good: Sequence[Map], bad: Sequence[Map]) -> tuple[float, float]:

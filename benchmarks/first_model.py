@@ -9,7 +9,6 @@ Each step is timed from the last one's end: reading, pressing and typing, and wh
 
 import argparse
 import re
-import shutil
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -20,7 +19,7 @@ from pathlib import Path
 
 from playwright.sync_api import Locator, Page, expect, sync_playwright
 
-from live import FLAGS, NAME, PASSWORD, serving
+from live import NAME, PASSWORD, launched, serving
 from sightline.service.rights import Role
 from sightline.synthesis.collection import Counts, write_dataset
 from sightline.synthesis.parts import PartConfig
@@ -172,8 +171,7 @@ def main() -> None:
         parts = Path(folder) / "parts"
         write_dataset(parts, PartConfig(), Counts(good_train=options.pictures, good_test=1, per_defect=1), seed=7)
         with sync_playwright() as playwright:
-            found = shutil.which("chromium") or shutil.which("chromium-browser")
-            browser = playwright.chromium.launch(executable_path=found, args=list(FLAGS))
+            browser = launched(playwright)
             page = browser.new_context(base_url=server.url, locale="en").new_page()
             page.set_default_timeout(PATIENCE_S * 1e3)
             expect.set_options(timeout=PATIENCE_S * 1e3)

@@ -10,7 +10,6 @@ connected, nothing on it waits for its figures, and every chart and picture is d
 """
 
 import argparse
-import shutil
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -26,7 +25,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # the tests' pl
 from tests.browser.drawn import DRAWN, WEIGHT
 from tests.browser.plant import fill
 
-from live import FLAGS, PASSWORD, serving
+from live import enter, launched, serving
 from sightline.service.rights import Role
 from tables import RESULTS, Cell, write_table
 
@@ -92,8 +91,7 @@ def look(browser: Browser, url: str, address: str, views: Views) -> None:
 def _entered(browser: Browser, url: str, *, as_somebody: bool) -> BrowserContext:
     context = browser.new_context(base_url=url, viewport=PANEL)
     if as_somebody:
-        answer = context.request.post("/api/v1/login", data={"name": NAME, "password": PASSWORD})
-        assert answer.ok, answer.text()
+        enter(context, NAME)
     return context
 
 
@@ -110,9 +108,7 @@ def rows(pages: Sequence[str], rounds: int) -> Iterator[dict[str, Cell]]:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         fill(folder)
         server = stack.enter_context(serving(folder / "plant", Role.ADMINISTRATOR, NAME))
-        chromium = shutil.which("chromium") or shutil.which("chromium-browser")
-        playwright = stack.enter_context(sync_playwright())
-        browser = playwright.chromium.launch(executable_path=chromium, args=list(FLAGS))
+        browser = launched(stack.enter_context(sync_playwright()))
         stack.callback(browser.close)
         part = _a_part(browser, server.url)
         for warm in (True, *[False] * rounds):  # the server builds and compresses what it sends the first time

@@ -25,7 +25,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from playwright.sync_api import BrowserContext, CDPSession, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, CDPSession, Page, Playwright, sync_playwright
 
 from live_feed import Line
 from live_listeners import Listeners
@@ -42,7 +42,7 @@ START_S = 180.0
 STATIONS = 4
 ROWS = 6  # of the table over time
 NAME, PASSWORD = "olga", "seven quiet herons"
-FLAGS = ("--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run")
+_FLAGS = ("--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run")
 _TICKS = os.sysconf("SC_CLK_TCK")
 # notes when a part first stands in the page, tasks that held the page up, and how often it was drawn
 _WATCH = """
@@ -113,13 +113,24 @@ def serving(folder: Path, role: Role = Role.OPERATOR, name: str = NAME) -> Itera
         process.stderr.close()
 
 
+def launched(playwright: Playwright) -> Browser:
+    """Chromium as the system has it."""
+    found = shutil.which("chromium") or shutil.which("chromium-browser")
+    return playwright.chromium.launch(executable_path=found, args=list(_FLAGS))
+
+
+def enter(context: BrowserContext, name: str = NAME) -> None:
+    """Log this browser in."""
+    answer = context.request.post("/api/v1/login", data={"name": name, "password": PASSWORD})
+    assert answer.ok, answer.text()
+
+
 class Views:
     """The browsers' pages."""
 
     def __init__(self, stack: ExitStack, url: str, browsers: int, processes: int) -> None:
-        found = shutil.which("chromium") or shutil.which("chromium-browser")
         playwright = stack.enter_context(sync_playwright())
-        running = [playwright.chromium.launch(executable_path=found, args=list(FLAGS)) for _ in range(processes)]
+        running = [launched(playwright) for _ in range(processes)]
         for browser in running:
             stack.callback(browser.close)
         contexts = [running[number % processes].new_context(base_url=url) for number in range(browsers)]
@@ -147,8 +158,7 @@ class Views:
 
 
 def _opened(context: BrowserContext) -> Page:
-    answer = context.request.post("/api/v1/login", data={"name": NAME, "password": PASSWORD})
-    assert answer.ok, answer.text()
+    enter(context)
     context.set_default_timeout(START_S * 1e3)
     page = context.new_page()
     page.add_init_script(_WATCH)
